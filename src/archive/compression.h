@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <string_view>
+
+#include "archive/byte_stream.h"
+
+namespace kiln::archive {
+
+enum class Compression { none, gzip, zstd, bzip2, xz };
+
+/// What the first bytes of a stream (6 are enough) say it is; `none` if nothing known.
+Compression detect_compression(Bytes head);
+
+/// A source that gives `source`'s bytes decompressed, whatever of the five it is; plain bytes pass
+/// through. Concatenated gzip members and zstd frames are read as one. `source` must outlive it.
+/// gzip by ISA-L, zstd by libzstd, bzip2 and xz by libarchive's filters.
+/// read() fails with kind corrupt on a bad or truncated stream.
+Result<std::unique_ptr<ByteSource>> decompress(ByteSource& source);
+
+/// A sink that compresses into another; finish() must be called, and writes the end.
+class CompressingSink : public ByteSink {
+ public:
+  virtual Result<void> finish() = 0;
+};
+/// gzip in independent blocks of a fixed input size, compressed by libdeflate on `threads` threads and
+/// concatenated as members with zero mtime: the bytes depend on the input and the level alone.
+/// zstd likewise as frames. `none` passes bytes through. bzip2 and xz are not written.
+std::unique_ptr<CompressingSink> compress(ByteSink& sink, Compression compression, int level,
+                                          unsigned threads);
+
+}  // namespace kiln::archive

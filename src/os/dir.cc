@@ -1,0 +1,414 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "os/dir.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "base/strings.h"
+
+namespace kiln::os {
+namespace {
+
+FileType type_of_mode(unsigned mode) {
+  switch (mode & S_IFMT) {
+    case S_IFREG:
+      return FileType::file;
+    case S_IFDIR:
+      return FileType::directory;
+    case S_IFLNK:
+      return FileType::symlink;
+    case S_IFCHR:
+      return FileType::char_device;
+    case S_IFBLK:
+      return FileType::block_device;
+    case S_IFIFO:
+      return FileType::fifo;
+    case S_IFSOCK:
+      return FileType::socket;
+    default:
+      return FileType::unknown;
+  }
+}
+
+FileType type_of_dirent(unsigned char type) {
+  return type == DT_UNKNOWN ? FileType::unknown : type_of_mode(DTTOIF(type));
+}
+
+FileInfo from_statx(const struct statx& s) {
+  FileInfo out;
+  out.type = type_of_mode(s.stx_mode);
+  out.permissions = s.stx_mode & 07777u;
+  out.uid = s.stx_uid;
+  out.gid = s.stx_gid;
+  out.size = s.stx_size;
+  out.mtime = s.stx_mtime.tv_sec;
+  out.mtime_nanoseconds = s.stx_mtime.tv_nsec;
+  out.ctime = s.stx_ctime.tv_sec;
+  out.ctime_nanoseconds = s.stx_ctime.tv_nsec;
+  out.device = makedev(s.stx_dev_major, s.stx_dev_minor);
+  out.inode = s.stx_ino;
+  out.links = s.stx_nlink;
+  out.allocated = s.stx_blocks * 512;
+  out.rdev_major = s.stx_rdev_major;
+  out.rdev_minor = s.stx_rdev_minor;
+  return out;
+}
+
+int statx_at(int dir, const char* name, struct statx& out) {
+  return ::statx(dir, name, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT,
+                 STATX_BASIC_STATS, &out);
+}
+
+/// Names reach the kernel as C strings; a string_view of a larger text must be copied.
+struct CName {
+  explicit CName(std::string_view name) : text(name) {}
+  operator const char*() const { return text.c_str(); }  // NOLINT: a C string is what it is
+  std::string text;
+};
+
+/// The xattr calls take no directory descriptor (before Linux 6.13), but /proc names it.
+std::string proc_path(int dir, std::string_view name) {
+  std::string out = "/proc/self/fd/" + std::to_string(dir);
+  return name == "." ? out + "/." : out.append("/").append(name);
+}
+
+template <typename List, typename Get>
+Result<Xattrs> collect_xattrs(List list, Get get, std::string_view name) {
+  Xattrs out;
+  char names[4096];
+  std::string large;
+  ssize_t n = list(names, sizeof names);
+  const char* begin = names;
+  if (n < 0 && errno == ERANGE) {
+    large.resize(65536);  // XATTR_LIST_MAX
+    n = list(large.data(), large.size());
+    begin = large.data();
+  }
+  if (n < 0) {
+    if (errno == EOPNOTSUPP) return out;
+    return system_error(errno, "list xattrs of", name);
+  }
+  std::string value;
+  for (const char* key = begin; key < begin + n; key += std::char_traits<char>::length(key) + 1) {
+    value.resize(256);
+    ssize_t size = get(key, value.data(), value.size());
+    if (size < 0 && errno == ERANGE) {
+      value.resize(65536);  // XATTR_SIZE_MAX
+      size = get(key, value.data(), value.size());
+    }
+    if (size < 0) {
+      if (errno == ENODATA || errno == EPERM || errno == EACCES) continue;
+      return system_error(errno, "read xattr " + std::string(key) + " of", name);
+    }
+    out.emplace(key, value.substr(0, static_cast<std::size_t>(size)));
+  }
+  return out;
+}
+
+/// Directories that their own mode hides are opened up: an image may hold mode 000 ones.
+Result<void> remove_tree_at(int dir, const std::string& name, const std::string& where) {
+  if (::unlinkat(dir, name.c_str(), 0) == 0 || errno == ENOENT) return {};
+  if (errno != EISDIR && errno != EPERM && errno != EBUSY) return system_error(errno, "remove", where);
+  if (::unlinkat(dir, name.c_str(), AT_REMOVEDIR) == 0) return {};
+  if (errno != ENOTEMPTY && errno != EEXIST) return system_error(errno, "remove", where);
+  Fd fd(::openat(dir, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!fd && errno == EACCES && ::fchmodat(dir, name.c_str(), 0700, 0) == 0)
+    fd = Fd(::openat(dir, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!fd) return system_error(errno, "open", where);
+  const Dir sub(std::move(fd), where);
+  for (const DirEntry& entry : TRY(sub.list())) {
+    auto removed = remove_tree_at(sub.fd(), entry.name, where + "/" + entry.name);
+    if (!removed && removed.error().kind() == ErrorKind::permission &&
+        ::fchmod(sub.fd(), 0700) == 0)
+      removed = remove_tree_at(sub.fd(), entry.name, where + "/" + entry.name);
+    TRY(std::move(removed));
+  }
+  if (::unlinkat(dir, name.c_str(), AT_REMOVEDIR) != 0 && errno != ENOENT)
+    return system_error(errno, "remove", where);
+  return {};
+}
+
+}  // namespace
+
+RelPath RelPath::clean(std::string_view path) {
+  std::vector<std::string_view> kept;
+  for (std::string_view part : split(path, '/')) {
+    if (part.empty() || part == ".") continue;
+    if (part == "..") {
+      if (!kept.empty()) kept.pop_back();
+    } else {
+      kept.push_back(part);
+    }
+  }
+  RelPath out;
+  for (std::string_view part : kept) {
+    if (!out.path_.empty()) out.path_ += '/';
+    out.path_ += part;
+  }
+  return out;
+}
+
+RelPath RelPath::parent() const {
+  RelPath out;
+  const auto slash = path_.find_last_of('/');
+  if (slash != std::string::npos) out.path_ = path_.substr(0, slash);
+  return out;
+}
+
+std::string_view RelPath::name() const {
+  const auto slash = path_.find_last_of('/');
+  return slash == std::string::npos ? std::string_view(path_)
+                                    : std::string_view(path_).substr(slash + 1);
+}
+
+RelPath RelPath::operator/(std::string_view component) const {
+  RelPath out;
+  out.path_.reserve(path_.size() + 1 + component.size());
+  out.path_ = path_;
+  if (!path_.empty()) out.path_ += '/';
+  out.path_ += component;
+  return out;
+}
+
+std::vector<std::string_view> RelPath::components() const {
+  if (path_.empty()) return {};
+  return split(path_, '/');
+}
+
+Result<Dir> Dir::open(const std::string& path) {
+  Fd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd) return system_error(errno, "open", path);
+  return Dir(std::move(fd), path);
+}
+
+std::string Dir::operand(std::string_view name) const {
+  return name == "." ? path_ : path_ + "/" + std::string(name);
+}
+
+Result<Dir> Dir::open_dir(std::string_view name) const {
+  Fd opened(::openat(fd_.get(), CName(name), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!opened) return system_error(errno, "open", operand(name));
+  return Dir(std::move(opened), operand(name));
+}
+
+Result<Fd> Dir::open_file(std::string_view name, int flags, unsigned mode) const {
+  Fd opened(::openat(fd_.get(), CName(name), flags | O_NOFOLLOW | O_CLOEXEC, mode));
+  if (!opened) return system_error(errno, (flags & O_CREAT) != 0 ? "create" : "open", operand(name));
+  return opened;
+}
+
+Result<FileInfo> Dir::stat(std::string_view name) const {
+  struct statx s{};
+  if (statx_at(fd_.get(), name == "." ? "" : CName(name), s) != 0)
+    return system_error(errno, "stat", operand(name));
+  return from_statx(s);
+}
+
+Result<std::optional<FileInfo>> Dir::find(std::string_view name) const {
+  struct statx s{};
+  if (statx_at(fd_.get(), name == "." ? "" : CName(name), s) == 0)
+    return std::optional<FileInfo>(from_statx(s));
+  if (errno == ENOENT || errno == ENOTDIR) return std::optional<FileInfo>();
+  return system_error(errno, "stat", operand(name));
+}
+
+Result<std::string> Dir::read_link(std::string_view name) const {
+  char buffer[4096];
+  const ssize_t n = ::readlinkat(fd_.get(), CName(name), buffer, sizeof buffer);
+  if (n < 0) return system_error(errno, "read link", operand(name));
+  return std::string(buffer, static_cast<std::size_t>(n));
+}
+
+Result<std::vector<DirEntry>> Dir::list() const {
+  // A descriptor of its own: the position of a directory stream is shared by duplicates.
+  const int own = ::openat(fd_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (own < 0) return system_error(errno, "open", path_);
+  DIR* stream = ::fdopendir(own);
+  if (stream == nullptr) {
+    const int error_number = errno;
+    ::close(own);
+    return system_error(error_number, "list", path_);
+  }
+  std::vector<DirEntry> out;
+  errno = 0;
+  while (const dirent* entry = ::readdir(stream)) {  // NOLINT: the stream is this call's own
+    const std::string_view name = entry->d_name;
+    if (name != "." && name != "..") out.push_back({std::string(name), type_of_dirent(entry->d_type)});
+    errno = 0;
+  }
+  const int error_number = errno;
+  ::closedir(stream);
+  if (error_number != 0) return system_error(error_number, "list", path_);
+  std::ranges::sort(out, {}, &DirEntry::name);
+  return out;
+}
+
+Result<Fd> Dir::open_in_root(std::string_view path, int flags) const {
+  open_how how{};
+  how.flags = static_cast<unsigned>(flags | O_CLOEXEC);
+  how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+  const std::string text = path.empty() ? "." : std::string(path);
+  for (int attempt = 0;; ++attempt) {
+    Fd opened(static_cast<int>(
+        ::syscall(SYS_openat2, fd_.get(), text.c_str(), &how, sizeof how)));
+    if (opened) return opened;
+    // EAGAIN: a rename elsewhere raced with the resolution.
+    if (errno != EAGAIN || attempt == 100) return system_error(errno, "open", operand(text));
+  }
+}
+
+Result<void> Dir::create_dir(std::string_view name, unsigned mode) const {
+  if (::mkdirat(fd_.get(), CName(name), mode) != 0)
+    return system_error(errno, "create folder", operand(name));
+  return {};
+}
+
+Result<void> Dir::create_symlink(std::string_view name, const std::string& target) const {
+  if (::symlinkat(target.c_str(), fd_.get(), CName(name)) != 0)
+    return system_error(errno, "create symlink", operand(name));
+  return {};
+}
+
+Result<void> Dir::create_hardlink(std::string_view name, const Dir& other,
+                                  std::string_view target) const {
+  if (::linkat(other.fd(), CName(target), fd_.get(), CName(name), 0) != 0)
+    return system_error(errno, "create hard link", operand(name));
+  return {};
+}
+
+Result<void> Dir::create_device(std::string_view name, FileType type, unsigned mode, unsigned major,
+                                unsigned minor) const {
+  const unsigned kind = type == FileType::block_device ? S_IFBLK : S_IFCHR;
+  if (::mknodat(fd_.get(), CName(name), kind | mode, makedev(major, minor)) != 0)
+    return system_error(errno, "create device", operand(name));
+  return {};
+}
+
+Result<void> Dir::create_fifo(std::string_view name, unsigned mode) const {
+  if (::mkfifoat(fd_.get(), CName(name), mode) != 0)
+    return system_error(errno, "create fifo", operand(name));
+  return {};
+}
+
+Result<void> Dir::create_whiteout(std::string_view name) const {
+  // 0/0 is the one device that an unprivileged process may make.
+  if (::mknodat(fd_.get(), CName(name), S_IFCHR, makedev(0, 0)) != 0)
+    return system_error(errno, "create whiteout", operand(name));
+  return {};
+}
+
+Result<void> Dir::set_owner(std::string_view name, std::uint32_t uid, std::uint32_t gid) const {
+  if (::fchownat(fd_.get(), CName(name), uid, gid, AT_SYMLINK_NOFOLLOW) != 0)
+    return system_error(errno, "change owner of", operand(name));
+  return {};
+}
+
+Result<void> Dir::set_mode(std::string_view name, unsigned mode) const {
+  if (::fchmodat(fd_.get(), CName(name), mode, 0) != 0)
+    return system_error(errno, "change mode of", operand(name));
+  return {};
+}
+
+Result<void> Dir::set_mtime(std::string_view name, std::int64_t seconds,
+                            std::uint32_t nanoseconds) const {
+  timespec times[2] = {{0, UTIME_OMIT}, {seconds, static_cast<long>(nanoseconds)}};
+  if (::utimensat(fd_.get(), CName(name), times, AT_SYMLINK_NOFOLLOW) != 0)
+    return system_error(errno, "set time of", operand(name));
+  return {};
+}
+
+Result<Xattrs> Dir::xattrs(std::string_view name) const {
+  const std::string path = proc_path(fd_.get(), name);
+  return collect_xattrs(
+      [&](char* out, std::size_t size) { return ::llistxattr(path.c_str(), out, size); },
+      [&](const char* key, char* out, std::size_t size) {
+        return ::lgetxattr(path.c_str(), key, out, size);
+      },
+      operand(name));
+}
+
+Result<void> Dir::set_xattr(std::string_view name, const std::string& key,
+                            std::string_view value) const {
+  if (::lsetxattr(proc_path(fd_.get(), name).c_str(), key.c_str(), value.data(), value.size(), 0) != 0)
+    return system_error(errno, "set xattr " + key + " of", operand(name));
+  return {};
+}
+
+Result<std::optional<std::string>> Dir::find_xattr(std::string_view name,
+                                                   const std::string& key) const {
+  char value[65536];
+  const ssize_t n =
+      ::lgetxattr(proc_path(fd_.get(), name).c_str(), key.c_str(), value, sizeof value);
+  if (n >= 0) return std::optional<std::string>(std::string(value, static_cast<std::size_t>(n)));
+  if (errno == ENODATA || errno == EOPNOTSUPP) return std::optional<std::string>();
+  return system_error(errno, "read xattr " + key + " of", operand(name));
+}
+
+Result<void> Dir::remove_xattr(std::string_view name, const std::string& key) const {
+  if (::lremovexattr(proc_path(fd_.get(), name).c_str(), key.c_str()) != 0 && errno != ENODATA)
+    return system_error(errno, "remove xattr " + key + " of", operand(name));
+  return {};
+}
+
+Result<void> Dir::remove_file(std::string_view name) const {
+  if (::unlinkat(fd_.get(), CName(name), 0) != 0) return system_error(errno, "remove", operand(name));
+  return {};
+}
+
+Result<void> Dir::remove_tree(std::string_view name) const {
+  return remove_tree_at(fd_.get(), std::string(name), operand(name));
+}
+
+Result<void> Dir::rename(std::string_view name, const Dir& to, std::string_view new_name) const {
+  if (::renameat(fd_.get(), CName(name), to.fd(), CName(new_name)) != 0)
+    return system_error(errno, "rename " + operand(name) + " to", to.operand(new_name));
+  return {};
+}
+
+Result<FileInfo> file_info(const Fd& fd, std::string_view name) {
+  struct statx s{};
+  if (statx_at(fd.get(), "", s) != 0) return system_error(errno, "stat", name);
+  return from_statx(s);
+}
+
+Result<Xattrs> file_xattrs(const Fd& fd, std::string_view name) {
+  return collect_xattrs(
+      [&](char* out, std::size_t size) { return ::flistxattr(fd.get(), out, size); },
+      [&](const char* key, char* out, std::size_t size) {
+        return ::fgetxattr(fd.get(), key, out, size);
+      },
+      name);
+}
+
+Result<void> for_each_data_range(
+    const Fd& fd, std::uint64_t size, std::string_view name,
+    const std::function<Result<void>(std::uint64_t offset, std::uint64_t length)>& data) {
+  std::uint64_t at = 0;
+  while (at < size) {
+    const off_t begin = ::lseek(fd.get(), static_cast<off_t>(at), SEEK_DATA);
+    if (begin < 0) {
+      if (errno == ENXIO) return {};
+      if (errno == EINVAL) return data(at, size - at);
+      return system_error(errno, "seek in", name);
+    }
+    off_t end = ::lseek(fd.get(), begin, SEEK_HOLE);
+    if (end < 0) return system_error(errno, "seek in", name);
+    const auto from = static_cast<std::uint64_t>(begin);
+    const std::uint64_t to = std::min(static_cast<std::uint64_t>(end), size);
+    if (from >= size) return {};
+    TRY(data(from, to - from));
+    at = to;
+  }
+  return {};
+}
+
+}  // namespace kiln::os
