@@ -125,7 +125,8 @@ Result<void> remove_tree_at(int dir, const std::string& name, const std::string&
     fd = Fd(::openat(dir, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!fd) return system_error(errno, "open", where);
   const Dir sub(std::move(fd), where);
-  for (const DirEntry& entry : TRY(sub.list())) {
+  const std::vector<DirEntry> entries = TRY(sub.list());
+  for (const DirEntry& entry : entries) {
     auto removed = remove_tree_at(sub.fd(), entry.name, where + "/" + entry.name);
     if (!removed && removed.error().kind() == ErrorKind::permission &&
         ::fchmod(sub.fd(), 0700) == 0)

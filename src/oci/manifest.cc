@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "oci/manifest.h"
+
+#include "base/json.h"
+
+namespace kiln::oci {
+namespace {
+
+using nlohmann::json;
+constexpr auto kObject = json::value_t::object;
+constexpr auto kArray = json::value_t::array;
+
+Result<std::map<std::string, std::string>> parse_annotations(const json& object) {
+  const json member = TRY(json_member(object, "annotations", kObject));
+  std::map<std::string, std::string> out;
+  for (const auto& [key, ignored] : member.items())
+    out[key] = TRY(json_string(member, key.c_str()));
+  return out;
+}
+
+Result<Descriptor> parse_descriptor(const json& object) {
+  Descriptor out;
+  out.media_type = TRY(json_string(object, "mediaType"));
+  const std::string digest = TRY(json_string(object, "digest"));
+  out.digest = TRY(Digest::parse(digest));
+  const std::int64_t size = TRY(json_int(object, "size"));
+  if (size < 0) return corrupt("descriptor of negative size");
+  out.size = static_cast<std::uint64_t>(size);
+  const json platform = TRY(json_member(object, "platform", kObject));
+  if (!platform.empty()) {
+    Platform p;
+    p.os = TRY(json_string(platform, "os"));
+    p.architecture = TRY(json_string(platform, "architecture"));
+    p.variant = TRY(json_string(platform, "variant"));
+    out.platform = std::move(p);
+  }
+  out.annotations = TRY(parse_annotations(object));
+  return out;
+}
+
+Result<std::vector<Descriptor>> parse_descriptors(const json& object, const char* key) {
+  const json list = TRY(json_member(object, key, kArray));
+  std::vector<Descriptor> out;
+  for (const auto& item : list) {
+    Descriptor descriptor = TRY(parse_descriptor(item));
+    out.push_back(std::move(descriptor));
+  }
+  return out;
+}
+
+json descriptor_to_json(const Descriptor& d) {
+  json out = {{"mediaType", d.media_type}, {"digest", d.digest.str()}, {"size", d.size}};
+  if (d.platform) {
+    json platform = {{"os", d.platform->os}, {"architecture", d.platform->architecture}};
+    if (!d.platform->variant.empty()) platform["variant"] = d.platform->variant;
+    out["platform"] = std::move(platform);
+  }
+  if (!d.annotations.empty()) out["annotations"] = d.annotations;
+  return out;
+}
+
+Result<Manifest> parse_manifest(const json& object) {
+  if (!object.is_object()) return corrupt("not a JSON object");
+  const std::int64_t version = TRY(json_int(object, "schemaVersion"));
+  if (version == 1)
+    return unsupported("image manifest schema 1 is too old: push the image again with a newer tool");
+  if (version != 2) return corrupt("schemaVersion is not 2");
+  Manifest out;
+  const std::string type = TRY(json_string(object, "mediaType"));
+  if (!type.empty()) out.media_type = type;
+  if (!media_type::is_manifest(out.media_type)) return corrupt("not a manifest but " + type);
+  const json config = TRY(json_member(object, "config", kObject));
+  out.config = TRY(parse_descriptor(config));
+  out.layers = TRY(parse_descriptors(object, "layers"));
+  out.annotations = TRY(parse_annotations(object));
+  return out;
+}
+
+Result<Index> parse_index(const json& object) {
+  if (!object.is_object()) return corrupt("not a JSON object");
+  Index out;
+  const std::string type = TRY(json_string(object, "mediaType"));
+  if (!type.empty()) out.media_type = type;
+  if (!media_type::is_index(out.media_type)) return corrupt("not an index but " + type);
+  out.manifests = TRY(parse_descriptors(object, "manifests"));
+  out.annotations = TRY(parse_annotations(object));
+  return out;
+}
+
+}  // namespace
+
+namespace media_type {
+bool is_index(std::string_view type) { return type == kOciIndex || type == kDockerIndex; }
+bool is_manifest(std::string_view type) { return type == kOciManifest || type == kDockerManifest; }
+}  // namespace media_type
+
+Result<Manifest> Manifest::parse(std::string_view text) {
+  const json object = TRY(parse_json(text, "manifest"));
+  return parse_manifest(object).context("manifest");
+}
+
+std::string Manifest::to_json() const {
+  json list = json::array();
+  for (const auto& layer : layers) list.push_back(descriptor_to_json(layer));
+  json out = {{"schemaVersion", 2},
+              {"mediaType", media_type},
+              {"config", descriptor_to_json(config)},
+              {"layers", std::move(list)}};
+  if (!annotations.empty()) out["annotations"] = annotations;
+  return dump_json(out);
+}
+
+Result<Index> Index::parse(std::string_view text) {
+  const json object = TRY(parse_json(text, "index"));
+  return parse_index(object).context("index");
+}
+
+std::string Index::to_json() const {
+  json list = json::array();
+  for (const auto& manifest : manifests) list.push_back(descriptor_to_json(manifest));
+  json out = {{"schemaVersion", 2}, {"mediaType", media_type}, {"manifests", std::move(list)}};
+  if (!annotations.empty()) out["annotations"] = annotations;
+  return dump_json(out);
+}
+
+}  // namespace kiln::oci
