@@ -40,7 +40,8 @@ Result<std::string> read_all(ByteSource& source, std::size_t limit) {
   while (true) {
     // One byte past the limit is asked for, to tell a stream that ends at it from a longer one.
     const std::size_t before = text.size();
-    text.resize(before + std::min(kReadStep, limit - before) + (limit - before < kReadStep ? 1 : 0));
+    text.resize(before + std::min(kReadStep, limit - before) +
+                (limit - before < kReadStep ? 1 : 0));
     const std::size_t count =
         TRY(source.read(std::as_writable_bytes(std::span(text)).subspan(before)));
     text.resize(before + count);

@@ -16,16 +16,19 @@ Compression detect_compression(Bytes head);
 /// A source that gives `source`'s bytes decompressed, whatever of the five it is; plain bytes pass
 /// through. Concatenated gzip members and zstd frames are read as one. `source` must outlive it.
 /// gzip by ISA-L, zstd by libzstd, bzip2 and xz by libarchive's filters.
-/// read() fails with kind corrupt on a bad or truncated stream.
+/// read() fails with kind corrupt on a bad or truncated stream, or on anything but zeros after
+/// gzip's last member; after a failure only destruction is left.
 Result<std::unique_ptr<ByteSource>> decompress(ByteSource& source);
 
-/// A sink that compresses into another; finish() must be called, and writes the end.
+/// A sink that compresses into another. finish() must be called, once and last, and writes the end;
+/// destruction without it discards what is still pending. One thread at a time calls it, and only
+/// within these calls is the other sink written to.
 class CompressingSink : public ByteSink {
  public:
   virtual Result<void> finish() = 0;
 };
-/// gzip in independent blocks of a fixed input size, compressed by libdeflate on `threads` threads and
-/// concatenated as members with zero mtime: the bytes depend on the input and the level alone.
+/// gzip in independent blocks of a fixed input size, compressed by libdeflate on `threads` threads
+/// and concatenated as members with zero mtime: the bytes depend on the input and the level alone.
 /// zstd likewise as frames. `none` passes bytes through. bzip2 and xz are not written.
 std::unique_ptr<CompressingSink> compress(ByteSink& sink, Compression compression, int level,
                                           unsigned threads);

@@ -9,9 +9,9 @@ namespace kiln::archive {
 
 enum class EntryType { file, directory, symlink, hardlink, char_device, block_device, fifo };
 
-/// One member of a tar archive (POSIX.1-2001 pax interchange, ustar and GNU forms), as the OCI image
-/// layer specification uses it. Names are raw bytes, without a meaning of their own: whoever writes
-/// them to a file system resolves them beneath a root.
+/// One member of a tar archive (POSIX.1-2001 pax interchange, ustar and GNU forms), as the OCI
+/// image layer specification uses it. Names are raw bytes, without a meaning of their own: whoever
+/// writes them to a file system resolves them beneath a root.
 struct TarEntry {
   EntryType type = EntryType::file;
   std::string path;         ///< as in the archive, but without a trailing slash

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 namespace kiln::archive {
@@ -47,11 +48,20 @@ inline constexpr std::uint64_t kMaxOctal11 = 077777777777;
 inline constexpr std::string_view kSchilyXattr = "SCHILY.xattr.";
 inline constexpr std::string_view kLibarchiveXattr = "LIBARCHIVE.xattr.";
 
+/// A field's text: what comes before its first NUL.
+std::string_view field_text(const char* block, Field field);
+/// A field's number: octal digits with blanks and NULs around them (zero if there is nothing else),
+/// or GNU's base-256, whose first bit is set; nullopt if it is neither or more than 63 bits and a
+/// sign.
+std::optional<std::int64_t> field_number(const char* block, Field field);
+
 struct HeaderChecksum {
   std::uint32_t as_unsigned;
   std::int32_t as_signed;  ///< as some historic writers summed
 };
 /// The sum of the 512 bytes at `block`, its checksum field taken as blanks.
 HeaderChecksum header_checksum(const char* block);
+/// Whether the block's checksum field holds either sum.
+bool has_right_checksum(const char* block);
 
 }  // namespace kiln::archive

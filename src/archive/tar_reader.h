@@ -1,37 +1,83 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <map>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "archive/byte_stream.h"
+#include "archive/pax.h"
+#include "archive/sparse_map.h"
 #include "archive/tar_entry.h"
 
 namespace kiln::archive {
 
-/// Reads a tar stream, entry by entry, from a source that outlives it: ustar, pax (global and extended
-/// headers, SCHILY.xattr and LIBARCHIVE.xattr), GNU (long names and links, base-256 numbers, sparse
-/// files in all formats: old GNU 'S' and pax 0.0, 0.1 and 1.0, whose content is given with its holes
-/// filled in). Foreign bytes: every length is checked before it is used, memory is bounded (extended
-/// headers and long names of at most 1 MiB), header checksums are verified. Kind corrupt, with the
-/// offset, for what isn't sound.
+/// Reads a tar stream, entry by entry, from a source that outlives it: ustar, pax (global and
+/// extended headers, SCHILY.xattr and LIBARCHIVE.xattr), V7 and GNU (long names and links, base-256
+/// numbers, sparse files in all formats: old GNU 'S' and pax 0.0, 0.1 and 1.0, whose content is
+/// given with its holes filled in). A type that is unknown is a file, as POSIX has it; a GNU dump
+/// directory is a directory; volume labels are passed over. Of links, directories and devices the
+/// size is taken for zero, as Go's and GNU's readers do. Foreign bytes: every length is checked
+/// before it is used, memory is bounded (extended headers and long names of at most 1 MiB, sparse
+/// files of at most 2^20 runs), header checksums are verified. Kind corrupt, with the offset, for
+/// what isn't sound; after an error only destruction is left.
 class TarReader {
  public:
   explicit TarReader(ByteSource& source) : source_(&source) {}
-  /// The next entry, or nullopt at the end of the archive (two zero blocks; what follows is read away
-  /// so that a checksum over the source covers all of it; a stream that ends at an entry's boundary
-  /// without them is accepted as Go's and GNU's readers do). Content that wasn't read is skipped.
+  /// The next entry, or nullopt at the end of the archive (two zero blocks; what follows is read
+  /// away so that a checksum over the source covers all of it; a stream that ends at an entry's
+  /// boundary without them is accepted as Go's and GNU's readers do). Content that wasn't read is
+  /// skipped.
   Result<std::optional<TarEntry>> next();
   /// Reads content of the current entry; 0 at its end.
   Result<std::size_t> read(MutableBytes into);
 
  private:
-  struct SparseRun {
-    std::uint64_t offset;
-    std::uint64_t length;
+  /// What headers before an entry's own say about it.
+  struct Extensions {
+    PaxRecords pax;
+    std::optional<std::string> long_name;
+    std::optional<std::string> long_link;
+    bool any = false;
   };
+
+  Result<bool> read_header();
+  Result<bool> read_extension(Extensions& extensions);
+  Result<TarEntry> read_entry(Extensions extensions);
+  Result<std::uint64_t> content_size(const PaxRecords& pax) const;
+  Result<void> read_sparse_map(const PaxRecords& pax, TarEntry& entry);
+  Result<void> read_gnu_sparse_map(TarEntry& entry);
+  Result<std::vector<SparseRun>> read_sparse_map_of_content();
+  Result<void> merge_globals(std::string_view body);
+
+  Result<std::string> read_special_content(std::uint64_t size);
+  Result<void> skip_rest_of_entry();
+  Result<bool> read_block(char* block);
+  Result<std::size_t> fill();
+  Result<std::size_t> read_raw(MutableBytes into);
+  void consume(std::size_t count);
+  Error unsound(std::string_view what) const;
+
   ByteSource* source_;
+  std::unique_ptr<std::byte[]> buffer_;
+  std::size_t buffer_begin_ = 0;
+  std::size_t buffer_end_ = 0;
+  std::uint64_t offset_ = 0;         ///< in the stream, of the next byte to consume
+  std::uint64_t header_offset_ = 0;  ///< of the header block last read
+  char header_[kBlockSize] = {};
+  PaxRecords globals_;
+  bool ended_ = false;
+
+  std::uint64_t size_ = 0;      ///< of the current entry's content, holes included
+  std::uint64_t position_ = 0;  ///< in it
+  std::vector<SparseRun> runs_;
+  std::size_t next_run_ = 0;       ///< the first run that doesn't end before position_
+  std::uint64_t stored_left_ = 0;  ///< bytes of the current entry still in the stream
+  std::size_t padding_left_ = 0;   ///< and of what follows up to the next block
 };
 
 }  // namespace kiln::archive

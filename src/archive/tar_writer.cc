@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <utility>
 #include <vector>
 
@@ -37,9 +36,9 @@ char type_flag(EntryType type) {
 
 /// What one ustar header block says; a number that doesn't fit its field is written as zero.
 struct UstarHeader {
-  std::string_view name;
-  std::string_view name_suffix;
-  std::string_view link_name;
+  std::string_view name = {};
+  std::string_view name_suffix = {};
+  std::string_view link_name = {};
   char type = '0';
   std::uint32_t mode = 0;
   std::uint32_t uid = 0;
@@ -51,10 +50,9 @@ struct UstarHeader {
 };
 
 void put_text(char* block, Field field, std::string_view text, std::string_view suffix = {}) {
-  const std::size_t kept = std::min(text.size(), field.size);
-  std::memcpy(block + field.offset, text.data(), kept);
-  std::memcpy(block + field.offset + kept, suffix.data(),
-              std::min(suffix.size(), field.size - kept));
+  text = text.substr(0, field.size);
+  suffix = suffix.substr(0, field.size - text.size());
+  std::ranges::copy(suffix, std::ranges::copy(text, block + field.offset).out);
 }
 
 /// All but the last byte of the field become octal digits; the last stays NUL.

@@ -12,14 +12,15 @@
 namespace kiln::archive {
 
 /// The bytes of one entry's header in kiln's canonical tar form, a pure function of the entry:
-/// - a ustar header: name (a directory's ends in '/'), mode, uid, gid, size, mtime, type, link name,
+/// - a ustar header: name (a directory's ends in '/'), mode, uid, gid, size, mtime, type, link
+/// name,
 ///   device numbers (zero but for devices); user and group names empty; numbers octal, zero-padded;
 /// - before it, only where ustar can't hold a value, one pax extended header ('x', named
-///   "PaxHeaders.0/" and the base name, cut to fit) whose records are sorted by key: path or linkpath
-///   over 100 bytes (the ustar prefix field is never used), uid or gid over 2097151, size over
-///   8 GiB - 1, mtime below 0 or over 8^11 - 1, SCHILY.devmajor or SCHILY.devminor over 2097151,
-///   and SCHILY.xattr.NAME for each xattr ('%' and '=' in NAME as %25 and %3D, as GNU tar has it).
-///   The ustar field of such a name is cut, of such a number zero;
+///   "PaxHeaders.0/" and the base name, cut to fit) whose records are sorted by key: path or
+///   linkpath over 100 bytes (the ustar prefix field is never used), uid or gid over 2097151, size
+///   over 8 GiB - 1, mtime below 0 or over 8^11 - 1, SCHILY.devmajor or SCHILY.devminor over
+///   2097151, and SCHILY.xattr.NAME for each xattr ('%' and '=' in NAME as %25 and %3D, as GNU tar
+///   has it). The ustar field of such a name is cut, of such a number zero;
 /// - names are raw bytes, UTF-8 or not;
 /// - sub-second mtimes are dropped.
 /// Names hold no NUL and `size` is 0 but for files: CHECKed.

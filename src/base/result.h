@@ -60,6 +60,12 @@ class [[nodiscard]] Result {
     CHECK(ok());
     return &*state_;
   }
+  const auto* operator->() const
+    requires(!std::is_void_v<T>)
+  {
+    CHECK(ok());
+    return &*state_;
+  }
   decltype(auto) operator*() & { return value(); }
   decltype(auto) operator*() const& { return value(); }
   T operator*() && { return std::move(*this).value(); }

@@ -267,6 +267,74 @@ Result<Fd> Dir::open_in_root(std::string_view path, int flags) const {
   }
 }
 
+namespace {
+
+/// ENOENT and what stands for it where a component of a path is no directory or is a symlink.
+bool is_absence(int error_number) {
+  return error_number == ENOENT || error_number == ENOTDIR || error_number == ELOOP;
+}
+
+int open_beneath(int dir, const char* path, int flags) {
+  open_how how{};
+  how.flags = static_cast<unsigned>(flags | O_CLOEXEC | O_NOFOLLOW);
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+  for (int attempt = 0;; ++attempt) {
+    const auto fd = static_cast<int>(::syscall(SYS_openat2, dir, path, &how, sizeof how));
+    if (fd >= 0 || errno != EAGAIN || attempt == 100) return fd;
+  }
+}
+
+}  // namespace
+
+Result<std::optional<FileInfo>> Dir::find_beneath(const RelPath& path) const {
+  if (path.is_root()) return find(".");
+  if (path.str().find('/') == std::string::npos) return find(path.str());
+  // Opening the parent, not the entry itself: a symlink as the last component is a fine answer.
+  const RelPath parent = path.parent();
+  const Fd fd(open_beneath(fd_.get(), parent.c_str(), O_PATH | O_DIRECTORY));
+  if (!fd) {
+    if (is_absence(errno)) return std::optional<FileInfo>();
+    return system_error(errno, "open", operand(parent.str()));
+  }
+  struct statx s{};
+  if (statx_at(fd.get(), CName(path.name()), s) == 0) return std::optional(from_statx(s));
+  if (is_absence(errno)) return std::optional<FileInfo>();
+  return system_error(errno, "stat", operand(path.str()));
+}
+
+Result<Dir> Dir::open_dir_beneath(const RelPath& path) const {
+  Fd fd(open_beneath(fd_.get(), path.is_root() ? "." : path.c_str(), O_RDONLY | O_DIRECTORY));
+  if (!fd) return system_error(errno, "open", operand(path.str()));
+  return Dir(std::move(fd), path.is_root() ? path_ : operand(path.str()));
+}
+
+Result<Fd> Dir::open_file_beneath(const RelPath& path) const {
+  Fd fd(open_beneath(fd_.get(), path.c_str(), O_RDONLY | O_NONBLOCK));
+  if (!fd) return system_error(errno, "open", operand(path.str()));
+  return fd;
+}
+
+Result<bool> Dir::has_xattr_beneath(const RelPath& path, const char* key,
+                                    std::string_view value) const {
+  const Fd fd(open_beneath(fd_.get(), path.is_root() ? "." : path.c_str(), O_RDONLY | O_DIRECTORY));
+  if (!fd) return system_error(errno, "open", operand(path.str()));
+  char buffer[64];
+  const ssize_t n = ::fgetxattr(fd.get(), key, buffer, sizeof buffer);
+  return n >= 0 && std::string_view(buffer, static_cast<std::size_t>(n)) == value;
+}
+
+Result<Fd> Dir::open_for_reading(std::string_view name) const {
+  return open_file(name, O_RDONLY | O_NONBLOCK);
+}
+
+Result<Fd> Dir::create_file(std::string_view name, unsigned mode) const {
+  return open_file(name, O_RDWR | O_CREAT | O_EXCL, mode);
+}
+
+Result<Fd> Dir::open_dir_in_root(std::string_view path) const {
+  return open_in_root(path, O_RDONLY | O_DIRECTORY);
+}
+
 Result<void> Dir::create_dir(std::string_view name, unsigned mode) const {
   if (::mkdirat(fd_.get(), CName(name), mode) != 0)
     return system_error(errno, "create folder", operand(name));

@@ -70,6 +70,18 @@ class Dir {
   /// Resolves `path` as a process chrooted here would: symlinks are followed but stay inside
   /// (openat2 with RESOLVE_IN_ROOT).
   Result<Fd> open_in_root(std::string_view path, int flags) const;
+  Result<Fd> open_dir_in_root(std::string_view path) const;
+
+  /// Along `path` without following any symlink, in one call of openat2 or statx.
+  Result<std::optional<FileInfo>> find_beneath(const RelPath& path) const;
+  Result<Dir> open_dir_beneath(const RelPath& path) const;
+  Result<Fd> open_file_beneath(const RelPath& path) const;
+  Result<bool> has_xattr_beneath(const RelPath& path, const char* key, std::string_view value) const;
+
+  /// Of a file or (with O_NONBLOCK, so that opening it can't hang) a fifo.
+  Result<Fd> open_for_reading(std::string_view name) const;
+  /// A new empty file, open for writing.
+  Result<Fd> create_file(std::string_view name, unsigned mode) const;
 
   Result<void> create_dir(std::string_view name, unsigned mode) const;
   Result<void> create_symlink(std::string_view name, const std::string& target) const;

@@ -85,8 +85,8 @@ bool make_mounts(ChildPlan& plan) {
     return fail(plan, kMountProc, "/proc");
   for (const ChildMount& mount : *plan.mounts) {
     const char* data = mount.data.empty() ? nullptr : mount.data.c_str();
-    if (::mount(mount.source.c_str(), mount.target.c_str(), mount.type.c_str(), mount.flags, data) !=
-        0)
+    if (::mount(mount.source.c_str(), mount.target.c_str(), mount.type.c_str(), mount.flags,
+                data) != 0)
       return fail(plan, "mount on", mount.target.c_str());
   }
   return true;
@@ -111,7 +111,8 @@ bool set_up_child(ChildPlan& plan) {
   if (!place_descriptors(plan)) return false;
   if (plan.controlling_terminal && ::ioctl(0, TIOCSCTTY, 0) != 0)
     return fail(plan, "take the controlling terminal");
-  if (plan.cwd != nullptr && ::chdir(plan.cwd) != 0) return fail(plan, "change to folder", plan.cwd);
+  if (plan.cwd != nullptr && ::chdir(plan.cwd) != 0)
+    return fail(plan, "change to folder", plan.cwd);
   return true;
 }
 
@@ -185,8 +186,8 @@ Result<Child> clone_child(ChildPlan& plan, int namespaces) {
   int error_number = 0;
   {
     const BlockedSignals blocked;
-    pid = ::clone(run_child, stack.top(), CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD | namespaces,
-                  &plan, &pidfd);
+    pid = ::clone(run_child, stack.top(),
+                  CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD | namespaces, &plan, &pidfd);
     error_number = errno;
   }
   if (pid < 0) return system_error(error_number, "create a process");
@@ -222,6 +223,14 @@ Result<Fd> own_pidfd() {
 }
 
 }  // namespace
+
+ChildMount empty_read_only_tmpfs(std::string target) {
+  return {.source = "tmpfs",
+          .target = std::move(target),
+          .type = "tmpfs",
+          .flags = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
+          .data = "mode=755"};
+}
 
 Result<Process> Process::spawn(SpawnOptions options) {
   const std::string program = TRY(require_program(options.argv));
@@ -263,7 +272,8 @@ Result<Process> Process::spawn(SpawnOptions options) {
   for (;;) {
     plan.mount_proc = own_pids;
     plan.own_mounts = own_pids || !options.mounts.empty();
-    auto child = clone_child(plan, (own_pids ? CLONE_NEWPID : 0) | (plan.own_mounts ? CLONE_NEWNS : 0));
+    auto child =
+        clone_child(plan, (own_pids ? CLONE_NEWPID : 0) | (plan.own_mounts ? CLONE_NEWNS : 0));
     if (!child) {
       if (own_pids && child.error().kind() == ErrorKind::permission) {
         own_pids = false;
@@ -314,8 +324,8 @@ Result<std::optional<ExitStatus>> Process::wait_for(std::chrono::milliseconds ti
   if (!status_) {
     const auto end = std::chrono::steady_clock::now() + timeout;
     for (;;) {
-      const auto left = std::chrono::ceil<std::chrono::milliseconds>(
-          end - std::chrono::steady_clock::now());
+      const auto left =
+          std::chrono::ceil<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
       pollfd ended{.fd = pidfd_.get(), .events = POLLIN, .revents = 0};
       const int n = ::poll(&ended, 1, static_cast<int>(std::max<std::int64_t>(left.count(), 0)));
       if (n == 1) break;
@@ -380,8 +390,8 @@ Result<Captured> run_capture(SpawnOptions options, std::chrono::milliseconds dea
   const bool ended = TRY(relay.run_until_end(process, end));
   if (overflow) return invalid_input("the output of " + name + " is too large");
   if (!ended) {
-    return Error(ErrorKind::system, name + " did not end within " +
-                                        std::to_string(deadline.count()) + " ms");
+    return Error(ErrorKind::system,
+                 name + " did not end within " + std::to_string(deadline.count()) + " ms");
   }
   captured.status = TRY(process.wait());
   return captured;

@@ -57,9 +57,12 @@ struct ChildMount {
   std::string data;
 };
 
-/// `own`: the child is pid 1 of a namespace of its own with a /proc that shows it, so that the kernel
-/// ends everything below when the child ends. Where the machine refuses it, the child shares ours;
-/// Process::has_own_pid_namespace() tells.
+/// Hides what is at `target` under an empty folder.
+ChildMount empty_read_only_tmpfs(std::string target);
+
+/// `own`: the child is pid 1 of a namespace of its own with a /proc that shows it, so that the
+/// kernel ends everything below when the child ends. Where the machine refuses it, the child shares
+/// ours; Process::has_own_pid_namespace() tells.
 enum class PidNamespace { shared, own };
 
 struct SpawnOptions {
@@ -127,8 +130,8 @@ struct Captured {
   std::string err;
 };
 
-/// Runs a program with /dev/null as input and returns what it wrote. It is killed, and the result is
-/// an Error, when it runs for longer than `deadline` or writes more than 64 MiB to a stream.
+/// Runs a program with /dev/null as input and returns what it wrote. It is killed, and the result
+/// is an Error, when it runs for longer than `deadline` or writes more than 64 MiB to a stream.
 Result<Captured> run_capture(SpawnOptions options, std::chrono::milliseconds deadline);
 Result<Captured> run_capture(std::vector<std::string> argv, std::chrono::milliseconds deadline);
 

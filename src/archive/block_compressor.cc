@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "archive/block_compressor.h"
+
+#include <libdeflate.h>
+#include <zstd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <system_error>
+
+#include "base/check.h"
+
+namespace kiln::archive {
+namespace {
+
+struct FreeGzip {
+  void operator()(libdeflate_compressor* compressor) const {
+    libdeflate_free_compressor(compressor);
+  }
+};
+
+/// libdeflate writes a zero mtime and 255, "unknown", as the operating system.
+class GzipEncoder final : public BlockEncoder {
+ public:
+  explicit GzipEncoder(int level) : compressor_(libdeflate_alloc_compressor(level)) {
+    CHECK(compressor_ != nullptr);
+  }
+  std::size_t bound(std::size_t size) const override {
+    return libdeflate_gzip_compress_bound(compressor_.get(), size);
+  }
+  std::size_t encode(Bytes block, MutableBytes into) override {
+    const std::size_t size = libdeflate_gzip_compress(compressor_.get(), block.data(), block.size(),
+                                                      into.data(), into.size());
+    CHECK(size > 0);
+    return size;
+  }
+
+ private:
+  std::unique_ptr<libdeflate_compressor, FreeGzip> compressor_;
+};
+
+struct FreeZstd {
+  void operator()(ZSTD_CCtx* context) const { ZSTD_freeCCtx(context); }
+};
+
+class ZstdEncoder final : public BlockEncoder {
+ public:
+  explicit ZstdEncoder(int level) : context_(ZSTD_createCCtx()), level_(level) {
+    CHECK(context_ != nullptr);
+  }
+  std::size_t bound(std::size_t size) const override { return ZSTD_compressBound(size); }
+  std::size_t encode(Bytes block, MutableBytes into) override {
+    const std::size_t size = ZSTD_compressCCtx(context_.get(), into.data(), into.size(),
+                                               block.data(), block.size(), level_);
+    CHECK(ZSTD_isError(size) == 0);
+    return size;
+  }
+
+ private:
+  std::unique_ptr<ZSTD_CCtx, FreeZstd> context_;
+  int level_;
+};
+
+}  // namespace
+
+EncoderFactory gzip_encoder(int level) {
+  return [level] { return std::make_unique<GzipEncoder>(level < 0 ? 6 : std::min(level, 12)); };
+}
+
+EncoderFactory zstd_encoder(int level) {
+  return [level] {
+    return std::make_unique<ZstdEncoder>(level < 0 ? 3 : std::clamp(level, 1, ZSTD_maxCLevel()));
+  };
+}
+
+BlockCompressor::BlockCompressor(ByteSink& sink, EncoderFactory make_encoder, unsigned threads)
+    : sink_(&sink), make_encoder_(std::move(make_encoder)), slots_(std::max(threads, 1U) + 2) {
+  own_encoder_ = make_encoder_();
+  output_bound_ = own_encoder_->bound(kBlockInput);
+  // Fewer threads than wanted, or none, make it slower and change nothing else.
+  while (threads_.size() < std::max(threads, 1U) && start_thread()) {
+  }
+  if (!threads_.empty()) own_encoder_.reset();
+}
+
+bool BlockCompressor::start_thread() {
+  try {
+    threads_.emplace_back([this](const std::stop_token& stop) { work(stop); });
+    return true;
+  } catch (const std::system_error&) {
+    return false;
+  }
+}
+
+BlockCompressor::~BlockCompressor() {
+  for (std::jthread& thread : threads_) thread.request_stop();
+}
+
+Result<void> BlockCompressor::write(Bytes data) {
+  CHECK(!finished_);
+  while (!data.empty()) {
+    Slot& current = slot(submitted_);
+    if (!current.input) current.input = std::make_unique_for_overwrite<std::byte[]>(kBlockInput);
+    const std::size_t count = std::min(data.size(), kBlockInput - current.input_size);
+    std::memcpy(current.input.get() + current.input_size, data.data(), count);
+    current.input_size += count;
+    data = data.subspan(count);
+    if (current.input_size == kBlockInput) TRY(submit());
+  }
+  return {};
+}
+
+Result<void> BlockCompressor::finish() {
+  CHECK(!finished_);
+  finished_ = true;
+  // An empty input is one empty block: nothing at all would be neither gzip nor zstd.
+  if (submitted_ == 0 || slot(submitted_).input_size > 0) TRY(submit());
+  while (written_ < submitted_) TRY(write_oldest());
+  return {};
+}
+
+/// Hands the current block to the threads, and sees to it that the next one's slot is free.
+Result<void> BlockCompressor::submit() {
+  if (threads_.empty()) {
+    encode(slot(submitted_), *own_encoder_);
+    slot(submitted_).encoded = true;
+    ++submitted_;
+    return write_oldest();
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    ++submitted_;
+  }
+  block_submitted_.notify_one();
+  while (written_ < submitted_ && oldest_is_encoded(Wait::no)) TRY(write_oldest());
+  if (submitted_ - written_ == slots_.size()) return write_oldest();
+  return {};
+}
+
+bool BlockCompressor::oldest_is_encoded(Wait wait) {
+  std::unique_lock lock(mutex_);
+  const bool& encoded = slot(written_).encoded;
+  if (wait == Wait::yes) block_encoded_.wait(lock, [&] { return encoded; });
+  return encoded;
+}
+
+Result<void> BlockCompressor::write_oldest() {
+  CHECK(oldest_is_encoded(Wait::yes));
+  Slot& oldest = slot(written_);
+  TRY(sink_->write({oldest.output.get(), oldest.output_size}));
+  oldest.input_size = 0;
+  oldest.encoded = false;
+  ++written_;
+  return {};
+}
+
+void BlockCompressor::encode(Slot& slot, BlockEncoder& encoder) const {
+  if (!slot.output) slot.output = std::make_unique_for_overwrite<std::byte[]>(output_bound_);
+  slot.output_size =
+      encoder.encode({slot.input.get(), slot.input_size}, {slot.output.get(), output_bound_});
+}
+
+void BlockCompressor::work(const std::stop_token& stop) {
+  const std::unique_ptr<BlockEncoder> encoder = make_encoder_();
+  std::unique_lock lock(mutex_);
+  while (block_submitted_.wait(lock, stop, [this] { return taken_ < submitted_; })) {
+    if (stop.stop_requested()) return;
+    Slot& mine = slot(taken_++);
+    lock.unlock();
+    encode(mine, *encoder);
+    lock.lock();
+    mine.encoded = true;
+    block_encoded_.notify_one();
+  }
+}
+
+}  // namespace kiln::archive

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "frontend/build_plan.h"
+
+#include <fmt/format.h>
+
+#include <set>
+
+#include "base/strings.h"
+#include "frontend/stage_lowering.h"
+#include "oci/reference.h"
+
+namespace kiln::frontend {
+namespace {
+
+namespace df = dockerfile;
+constexpr std::string_view kDefaultPath =
+    "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+Result<GlobalArgs> global_args(const df::Dockerfile& file, const BuildOptions& options) {
+  GlobalArgs out;
+  Variables& values = out.values;
+  const std::pair<const char*, std::string> predefined[] = {
+      {"BUILDPLATFORM", options.platform.str()}, {"BUILDOS", options.platform.os},
+      {"BUILDARCH", options.platform.architecture}, {"BUILDVARIANT", options.platform.variant},
+      {"TARGETPLATFORM", options.platform.str()}, {"TARGETOS", options.platform.os},
+      {"TARGETARCH", options.platform.architecture}, {"TARGETVARIANT", options.platform.variant}};
+  for (const auto& [name, value] : predefined) {
+    const auto given = options.build_args.find(name);
+    values.set(name, given == options.build_args.end() ? value : given->second);
+  }
+  const auto lookup = [&](std::string_view name) { return values.find(name); };
+  for (const auto& instruction : file.global_args) {
+    const auto& arg = std::get<df::Arg>(instruction.value);
+    for (const auto& pair : arg.pairs) {
+      const auto given = options.build_args.find(pair.key.text);
+      if (given != options.build_args.end()) {
+        values.set(pair.key.text, given->second);
+      } else if (pair.has_value) {
+        auto value = df::expand_word(pair.value.text, lookup, file.directives.escape);
+        if (!value)
+          return error_at(file.source, instruction.range, std::move(value).error());
+        values.set(pair.key.text, *value);
+      }
+    }
+  }
+  return out;
+}
+
+class Planner {
+ public:
+  Planner(const df::Dockerfile& file, const BuildOptions& options, BaseImages& images,
+          GlobalArgs globals)
+      : file_(&file),
+        options_(&options),
+        images_(&images),
+        globals_(std::move(globals)),
+        states_(file.stages.size()) {}
+
+  Result<BuildPlan> run() {
+    const std::size_t target = TRY(find_target());
+    const StageState state = TRY(stage(target));
+    plan_.result = state.root;
+    plan_.config = state.config;
+    plan_.history = state.history;
+    for (const auto& [key, value] : options_->labels) plan_.config.config.labels[key] = value;
+    return std::move(plan_);
+  }
+
+ private:
+  Result<std::size_t> find_target() {
+    if (options_->target.empty()) return file_->stages.size() - 1;
+    const auto found = find_stage(options_->target, file_->stages.size());
+    if (found) return *found;
+    std::vector<std::string> names;
+    for (const auto& s : file_->stages) {
+      if (!s.name.empty()) names.push_back(s.name);
+    }
+    Error error = not_found("target stage \"" + options_->target + "\" could not be found");
+    const auto near = nearest_word(options_->target, names);
+    if (near) return std::move(error).with_hint("did you mean " + *near + "?");
+    if (names.empty()) return error;
+    return std::move(error).with_hint("the stages are: " + join(names, ", "));
+  }
+
+  /// A stage before number `end`, by name (the last of that name) or by index.
+  std::optional<std::size_t> find_stage(const std::string& name, std::size_t end) const {
+    const std::string lower = to_lower(name);
+    for (std::size_t i = end; i-- > 0;) {
+      if (file_->stages[i].name == lower && !lower.empty()) return i;
+    }
+    const auto index = parse_uint(name);
+    if (index && *index < end) return static_cast<std::size_t>(*index);
+    return std::nullopt;
+  }
+
+  Result<StageState> stage(std::size_t index) {
+    if (states_[index]) return *states_[index];
+    const df::Stage& s = file_->stages[index];
+    const std::string label = stage_label(index);
+    StageState base = TRY(base_state(s, index, label));
+    StageContext context{*file_,
+                         *options_,
+                         globals_,
+                         plan_.graph,
+                         [this, index](const df::Word& name) { return copy_from(name, index); },
+                         plan_.warnings,
+                         label};
+    states_[index] = TRY(lower_stage(s, std::move(base), std::move(context)));
+    return *states_[index];
+  }
+
+  std::string stage_label(std::size_t index) const {
+    if (file_->stages.size() == 1) return {};
+    const std::string& name = file_->stages[index].name;
+    return name.empty() ? fmt::format("stage-{}", index) : name;
+  }
+
+  Result<StageState> base_state(const df::Stage& s, std::size_t index, const std::string& label) {
+    const auto lookup = [this](std::string_view name) { return globals_.values.find(name); };
+    auto name = df::expand_word(s.from.image.text, lookup, file_->directives.escape);
+    if (!name) return error_at(file_->source, s.range, std::move(name).error());
+    if (name->empty())
+      return error_at(file_->source, s.range,
+                      invalid_input("base name (" + s.from.image.text + ") should not be blank"));
+    const oci::Platform platform = TRY(stage_platform(s));
+    if (const auto earlier = find_named_stage(*name, index)) {
+      // Arguments of the base stage stay declared; whether its command was set here does not carry over.
+      return stage(*earlier);
+    }
+    auto state = image_state(*name, platform, step_name(label, 1, count_steps(s), "FROM " + *name));
+    if (!state) return error_at(file_->source, s.range, std::move(state).error());
+    return state;
+  }
+
+  /// FROM takes a stage by its name only.
+  std::optional<std::size_t> find_named_stage(const std::string& name, std::size_t end) const {
+    const std::string lower = to_lower(name);
+    for (std::size_t i = end; i-- > 0;) {
+      if (file_->stages[i].name == lower && !lower.empty()) return i;
+    }
+    return std::nullopt;
+  }
+
+  Result<oci::Platform> stage_platform(const df::Stage& s) {
+    if (!s.from.platform) return options_->platform;
+    const auto lookup = [this](std::string_view name) { return globals_.values.find(name); };
+    auto text = df::expand_word(s.from.platform->text, lookup, file_->directives.escape);
+    if (!text) return error_at(file_->source, s.range, std::move(text).error());
+    auto platform = oci::Platform::parse(*text, options_->platform);
+    if (!platform) return error_at(file_->source, s.range, std::move(platform).error());
+    return platform;
+  }
+
+  Result<StageState> image_state(const std::string& name, const oci::Platform& platform,
+                                 std::string shown) {
+    StageState state;
+    llb::ImageSource source;
+    if (name == "scratch") {
+      state.config.platform = platform;
+      state.config.config.env = {"PATH=" + std::string(kDefaultPath)};
+      state.config.config.working_dir = "/";
+    } else {
+      BaseImage image = TRY(images_->resolve(name, platform));
+      state.config = std::move(image.config);
+      source.layers = state.config.diff_ids;
+    }
+    for (const auto& pair : state.config.config.env) {
+      const auto [key, value] = split_once(pair, '=');
+      state.variables.set(key, value.value_or(""));
+    }
+    llb::Origin origin;
+    origin.name = std::move(shown);
+    state.root = plan_.graph.add({std::move(source), {}, std::move(origin)});
+    return state;
+  }
+
+  /// COPY --from: a stage before this one, else an image.
+  Result<llb::VertexId> copy_from(const df::Word& name, std::size_t index) {
+    if (const auto earlier = find_stage(name.text, index)) {
+      const StageState state = TRY(stage(*earlier));
+      return state.root;
+    }
+    if (parse_uint(name.text))
+      return invalid_input("invalid stage index " + name.text + ": it must be a stage before this one");
+    const std::string& own = file_->stages[index].name;
+    if (!own.empty() && own == to_lower(name.text))
+      return invalid_input("circular dependency: stage " + own + " copies from itself");
+    const StageState state =
+        TRY(image_state(name.text, options_->platform, "FROM " + name.text));
+    return state.root;
+  }
+
+  const df::Dockerfile* file_;
+  const BuildOptions* options_;
+  BaseImages* images_;
+  GlobalArgs globals_;
+  BuildPlan plan_;
+  std::vector<std::optional<StageState>> states_;
+};
+
+}  // namespace
+
+Result<BuildPlan> plan_build(const dockerfile::Dockerfile& file, const BuildOptions& options,
+                             BaseImages& images) {
+  GlobalArgs globals = TRY(global_args(file, options));
+  return Planner(file, options, images, std::move(globals)).run();
+}
+
+}  // namespace kiln::frontend

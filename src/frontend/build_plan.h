@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "dockerfile/parser.h"
+#include "llb/graph.h"
+#include "oci/image_config.h"
+#include "oci/platform.h"
+
+namespace kiln::frontend {
+
+struct BaseImage {
+  oci::ImageConfig config;
+};
+
+/// Where base images come from: the store, later a registry too.
+class BaseImages {
+ public:
+  virtual ~BaseImages() = default;
+  /// By name, ID or digest; kind not_found if it isn't there.
+  virtual Result<BaseImage> resolve(const std::string& reference, const oci::Platform& platform) = 0;
+};
+
+struct BuildOptions {
+  std::string target;  ///< stage name or index; empty is the last one
+  std::map<std::string, std::string> build_args;
+  std::map<std::string, std::string> labels;
+  std::vector<std::string> ignore;  ///< the context's ignore patterns
+  llb::NetworkMode network = llb::NetworkMode::host;
+  oci::Platform platform;  ///< of this machine
+  std::optional<std::int64_t> source_date_epoch;
+};
+
+/// An entry of the image's history; `layer` is the vertex that made its layer, nullopt for none.
+struct HistoryStep {
+  std::string created_by;
+  std::optional<llb::VertexId> layer;
+};
+
+/// What a Dockerfile comes to: a graph, and the image that its result is.
+struct BuildPlan {
+  llb::Graph graph;
+  llb::VertexId result = 0;
+  /// As the base image has it, with all of the Dockerfile's settings but without its new layers and
+  /// history, which `history` lists.
+  oci::ImageConfig config;
+  std::vector<HistoryStep> history;
+  std::vector<std::string> warnings;
+};
+
+/// Lowers the wanted stage, and the stages that it needs, to a graph; others are not looked at.
+/// Errors are of kind invalid_input or not_found and quote the Dockerfile.
+Result<BuildPlan> plan_build(const dockerfile::Dockerfile& file, const BuildOptions& options,
+                             BaseImages& images);
+
+}  // namespace kiln::frontend

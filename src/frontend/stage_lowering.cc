@@ -1,0 +1,482 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "frontend/stage_lowering.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "base/strings.h"
+#include "dockerfile/glob.h"
+#include "dockerfile/ignore.h"
+#include "frontend/history_text.h"
+#include "frontend/ports.h"
+
+namespace kiln::frontend {
+namespace {
+
+namespace df = dockerfile;
+
+constexpr std::string_view kDefaultPath =
+    "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+constexpr std::array<std::string_view, 10> kProxyArgs = {
+    "HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "FTP_PROXY",
+    "ftp_proxy",  "NO_PROXY",   "no_proxy",    "ALL_PROXY",   "all_proxy"};
+
+/// Where an instruction stands: a trigger of the base image is quoted by its own text.
+struct Place {
+  df::Range range;
+  bool is_trigger = false;
+  std::string text;
+};
+
+/// Absolute and clean; keeps a trailing slash, which says "a directory".
+std::string absolute_destination(const std::string& working_dir, const std::string& path) {
+  std::string joined = path;
+  if (!path.starts_with('/'))
+    joined = (working_dir.empty() ? std::string("/") : working_dir) + "/" + path;
+  const bool is_directory = joined.ends_with('/') || joined.ends_with("/.") || path.empty() || path == ".";
+  std::string out = df::clean_path("/" + joined);
+  if (is_directory && !out.ends_with('/')) out += '/';
+  return out;
+}
+
+class StageLowering {
+ public:
+  StageLowering(const df::Stage& stage, StageState state, StageContext context)
+      : stage_(&stage), state_(std::move(state)), context_(std::move(context)), total_(count_steps(stage)) {}
+
+  Result<StageState> run() {
+    // FROM was the first step.
+    const std::vector<std::string> triggers = std::exchange(state_.config.config.on_build, {});
+    for (const auto& text : triggers) TRY(run_trigger(text));
+    for (const auto& instruction : stage_->instructions) {
+      place_ = {instruction.range, false, instruction.original};
+      auto lowered = lower(instruction);
+      if (!lowered) return error_at(context_.file.source, instruction.range, std::move(lowered).error());
+    }
+    return std::move(state_);
+  }
+
+ private:
+  Result<void> run_trigger(const std::string& text) {
+    place_ = {stage_->range, true, text};
+    const auto in_trigger = [&](Error error) {
+      return error_at(context_.file.source, stage_->range,
+                      std::move(error).context("ONBUILD " + text));
+    };
+    auto instruction = df::parse_instruction(text, '\\');
+    if (!instruction) return in_trigger(std::move(instruction).error());
+    auto lowered = lower(*instruction);
+    if (!lowered) return in_trigger(std::move(lowered).error());
+    return {};
+  }
+
+  Result<void> lower(const df::Instruction& instruction) {
+    return std::visit([&](const auto& value) { return lower_value(instruction, value); },
+                      instruction.value);
+  }
+
+  // --- expansion
+
+  Result<std::string> expand(const df::Word& word) { return expand(word.text); }
+  Result<std::string> expand(const std::string& text) {
+    return df::expand_word(text, lookup(), escape());
+  }
+  df::Lookup lookup() const {
+    return [this](std::string_view name) { return state_.variables.find(name); };
+  }
+  /// A trigger was written in another file, under that file's own escape directive.
+  char escape() const { return place_.is_trigger ? '\\' : context_.file.directives.escape; }
+
+  // --- vertices
+
+  llb::Origin origin(const df::Instruction& instruction, std::string shown) {
+    llb::Origin out;
+    out.name = step_name(context_.label, ++index_ + 1, total_, shown);
+    out.instruction = instruction.original;
+    out.location = fmt::format("{}:{}", context_.file.source.name(), place_.range.begin.line);
+    out.excerpt = df::excerpt(context_.file.source, place_.range);
+    return out;
+  }
+
+  void add_layer(llb::Vertex vertex, std::string created_by) {
+    state_.root = context_.graph.add(std::move(vertex));
+    state_.history.push_back({std::move(created_by), state_.root});
+  }
+  void add_history(std::string created_by) {
+    state_.history.push_back({std::move(created_by), std::nullopt});
+  }
+
+  // --- instructions
+
+  Result<std::vector<std::string>> argv_of(const df::CommandLine& command, const std::string& script) {
+    if (command.exec_form) return command.argv;
+    std::vector<std::string> argv =
+        state_.config.config.shell.value_or(std::vector<std::string>{"/bin/sh", "-c"});
+    argv.push_back(script);
+    return argv;
+  }
+
+  Result<void> lower_value(const df::Instruction& instruction, const df::Run& run) {
+    llb::ExecOp exec;
+    for (const auto& flag : run.flags) {
+      if (flag.name == "network") {
+        const std::string value = TRY(expand(flag.value.value_or("")));
+        if (value != "default" && value != "none" && value != "host")
+          return invalid_input("invalid network mode \"" + value + "\"");
+        if (value == "none") exec.network = llb::NetworkMode::none;
+        if (value == "host") exec.network = llb::NetworkMode::host;
+        if (value == "default") exec.network = context_.options.network;
+        network_set_ = true;
+      } else {
+        return unsupported("RUN --" + flag.name + " is not supported by this version of kiln");
+      }
+    }
+    if (!std::exchange(network_set_, false)) exec.network = context_.options.network;
+    std::string script = run.command.shell;
+    std::string shown = instruction.original;
+    bool as_file = false;
+    if (run.heredoc_only && run.heredocs.size() == 1) {
+      const df::Heredoc& heredoc = run.heredocs.front();
+      script = heredoc.file_content();
+      as_file = script.starts_with("#!");
+      if (as_file) {
+        const std::string path = "/dev/pipes/" + heredoc.name;
+        exec.inline_mounts.push_back({path, script, 0755});
+        exec.argv = {path};
+      }
+    } else {
+      for (const auto& heredoc : run.heredocs)
+        script += "\n" + heredoc.content + heredoc.name;
+    }
+    if (!as_file) exec.argv = TRY(argv_of(run.command, script));
+    exec.env = state_.variables.as_env();
+    if (!state_.variables.find("PATH")) exec.env.insert(exec.env.begin(), "PATH=" + std::string(kDefaultPath));
+    for (const std::string_view name : kProxyArgs) {
+      const auto value = context_.options.build_args.find(std::string(name));
+      if (value == context_.options.build_args.end() || state_.variables.find(name)) continue;
+      exec.unkeyed_env.push_back(value->first + "=" + value->second);
+    }
+    exec.cwd = state_.config.config.working_dir.empty() ? "/" : state_.config.config.working_dir;
+    exec.user = state_.config.config.user;
+    exec.max_mtime = context_.options.source_date_epoch;
+    std::vector<std::string> args;
+    for (const auto& name : state_.arg_names)
+      args.push_back(name + "=" + state_.variables.find(name).value_or(""));
+    std::string created_by = run_text(exec.argv, args);
+    llb::Origin from = origin(instruction, shown);
+    add_layer({std::move(exec), {state_.root}, std::move(from)}, std::move(created_by));
+    return {};
+  }
+
+  Result<std::optional<std::uint32_t>> parse_chmod(const std::optional<df::Word>& word) {
+    if (!word) return std::optional<std::uint32_t>();
+    const std::string text = TRY(expand(*word));
+    const auto mode = parse_uint(text, 8);
+    if (!mode || *mode > 07777)
+      return invalid_input("invalid chmod parameter: '" + text +
+                           "'. it should be octal string and between 0 and 07777");
+    return std::optional(static_cast<std::uint32_t>(*mode));
+  }
+
+  Result<void> lower_value(const df::Instruction& instruction, const df::Copy& copy) {
+    TRY(check_copy_flags(copy));
+    llb::FileOp op;
+    op.max_mtime = context_.options.source_date_epoch;
+    const std::string chown = copy.chown ? TRY(expand(*copy.chown)) : std::string();
+    const auto chmod = TRY(parse_chmod(copy.chmod));
+    const std::string destination = TRY(expand(copy.destination));
+    const std::string target =
+        absolute_destination(state_.config.config.working_dir, destination);
+    std::vector<std::string> exclude;
+    for (const auto& word : copy.exclude) {
+      std::string pattern = TRY(expand(word));
+      exclude.push_back(std::move(pattern));
+    }
+    std::string created_by = copy.is_add ? "ADD" : "COPY";
+    if (!chown.empty()) created_by += " --chown=" + chown;
+    if (copy.chmod) {
+      const std::string text = TRY(expand(*copy.chmod));
+      created_by += " --chmod=" + text;
+    }
+    std::vector<llb::VertexId> inputs = {state_.root};
+    if (!copy.sources.empty()) {
+      const llb::VertexId source = TRY(copy_source(copy));
+      inputs.push_back(source);
+    }
+    for (const auto& word : copy.sources) {
+      const std::string source = TRY(expand(word));
+      TRY(check_source(copy, source));
+      created_by += " " + source;
+      llb::CopyAction action;
+      action.pattern = df::clean_path("/" + source);
+      action.destination = target;
+      action.unpack = copy.is_add && copy.unpack.value_or(true);
+      action.chown = chown;
+      action.chmod = chmod;
+      action.exclude = exclude;
+      op.actions.emplace_back(std::move(action));
+    }
+    for (const auto& heredoc : copy.heredocs) {
+      llb::InlineFileAction action;
+      action.name = heredoc.name;
+      action.content = heredoc.file_content();
+      if (heredoc.expand) action.content = TRY(df::expand_heredoc(action.content, lookup()));
+      action.destination = target;
+      action.chown = chown;
+      action.chmod = chmod;
+      created_by += " <<" + heredoc.name;
+      op.actions.emplace_back(std::move(action));
+    }
+    created_by += " " + destination;
+    llb::Origin from = origin(instruction, instruction.original);
+    add_layer({std::move(op), std::move(inputs), std::move(from)}, std::move(created_by));
+    return {};
+  }
+
+  /// What a later version of the language has and this program refuses rather than ignores.
+  static Result<void> check_copy_flags(const df::Copy& copy) {
+    if (copy.parents) return unsupported("COPY --parents is not supported by this version of kiln");
+    if (copy.checksum) return unsupported("ADD --checksum is not supported by this version of kiln");
+    if (copy.keep_git_dir)
+      return unsupported("ADD --keep-git-dir is not supported by this version of kiln");
+    return {};
+  }
+
+  static Result<void> check_source(const df::Copy& copy, const std::string& source) {
+    const bool remote = source.starts_with("http://") || source.starts_with("https://") ||
+                        source.starts_with("git@") || source.starts_with("git://") ||
+                        source.starts_with("ssh://");
+    if (remote && !copy.is_add) return invalid_input("source can't be a URL for COPY: " + source);
+    if (remote) return unsupported("ADD of a remote source is not supported by this version of kiln: " + source);
+    return {};
+  }
+
+  Result<llb::VertexId> copy_source(const df::Copy& copy) {
+    if (copy.from) return context_.resolve_from(*copy.from);
+    llb::Origin from;
+    from.name = "[internal] load build context";
+    return context_.graph.add({llb::LocalSource{"context", context_.options.ignore}, {}, std::move(from)});
+  }
+
+  Result<void> lower_value(const df::Instruction& instruction, const df::Workdir& workdir) {
+    const std::string path = TRY(expand(workdir.path));
+    if (path.empty()) return invalid_input("WORKDIR requires exactly one argument");
+    std::string& current = state_.config.config.working_dir;
+    current = df::clean_path(path.starts_with('/') ? path : (current.empty() ? "/" : current) + "/" + path);
+    if (current != "/" && current.ends_with('/')) current.pop_back();
+    if (current == "/") {
+      add_history("WORKDIR /");
+      ++index_;
+      return {};
+    }
+    llb::FileOp op;
+    op.max_mtime = context_.options.source_date_epoch;
+    op.actions.emplace_back(llb::MkdirAction{current, 0755, state_.config.config.user});
+    llb::Origin from = origin(instruction, instruction.original);
+    add_layer({std::move(op), {state_.root}, std::move(from)}, "WORKDIR " + current);
+    return {};
+  }
+
+  Result<void> lower_value(const df::Instruction& instruction, const df::Env& env) {
+    (void)instruction;
+    std::string created_by = "ENV";
+    // All of an instruction's values see what was before it.
+    std::vector<std::pair<std::string, std::string>> pairs;
+    for (const auto& pair : env.pairs) {
+      std::string key = TRY(expand(pair.key));
+      std::string value = TRY(expand(pair.value));
+      if (key.empty()) return invalid_input("ENV names can not be blank");
+      pairs.emplace_back(std::move(key), std::move(value));
+    }
+    for (const auto& [key, value] : pairs) {
+      state_.variables.set(key, value);
+      oci::set_env(state_.config.config.env, key, value);
+      created_by += " " + key + "=" + value;
+    }
+    add_history(std::move(created_by));
+    return {};
+  }
+
+  Result<void> lower_value(const df::Instruction& instruction, const df::Label& label) {
+    (void)instruction;
+    std::string created_by = "LABEL";
+    for (const auto& pair : label.pairs) {
+      const std::string key = TRY(expand(pair.key));
+      std::string value = TRY(expand(pair.value));
+      if (key.empty()) return invalid_input("LABEL names can not be blank");
+      created_by += " " + key + "=" + value;
+      state_.config.config.labels[key] = std::move(value);
+    }
+    add_history(std::move(created_by));
+    return {};
+  }
+
+  Result<void> lower_value(const df::Instruction& instruction, const df::Arg& arg) {
+    (void)instruction;
+    std::string created_by = "ARG";
+    for (const auto& pair : arg.pairs) {
+      const std::string key = TRY(expand(pair.key));
+      std::optional<std::string> value;
+      const auto given = context_.options.build_args.find(key);
+      if (given != context_.options.build_args.end()) {
+        value = given->second;
+      } else if (pair.has_value) {
+        value = TRY(expand(pair.value));
+      } else {
+        value = context_.globals.values.find(key);
+      }
+      created_by += " " + key;
+      if (value) {
+        created_by += "=" + *value;
+        state_.variables.set(key, *value);
+      }
+      state_.arg_names.push_back(key);
+    }
+    add_history(std::move(created_by));
+    return {};
+  }
+
+  Result<void> lower_value(const df::Instruction&, const df::User& user) {
+    state_.config.config.user = TRY(expand(user.user));
+    if (state_.config.config.user.empty()) return invalid_input("USER requires exactly one argument");
+    add_history("USER " + state_.config.config.user);
+    return {};
+  }
+
+  Result<void> lower_value(const df::Instruction&, const df::StopSignal& signal) {
+    const std::string name = TRY(expand(signal.signal));
+    if (!is_signal(name)) return invalid_input("invalid signal: " + name);
+    state_.config.config.stop_signal = name;
+    add_history("STOPSIGNAL " + name);
+    return {};
+  }
+
+  Result<void> lower_value(const df::Instruction&, const df::Maintainer& maintainer) {
+    state_.config.author = maintainer.name;
+    add_history("MAINTAINER " + maintainer.name);
+    return {};
+  }
+
+  Result<void> lower_value(const df::Instruction&, const df::Cmd& cmd) {
+    std::vector<std::string> argv = TRY(command_of(cmd.command));
+    add_history("CMD " + go_quoted_list(argv));
+    state_.config.config.command = std::move(argv);
+    command_set_ = true;
+    return {};
+  }
+
+  Result<void> lower_value(const df::Instruction&, const df::Entrypoint& entrypoint) {
+    std::vector<std::string> argv = TRY(command_of(entrypoint.command));
+    add_history("ENTRYPOINT " + go_quoted_list(argv));
+    state_.config.config.entrypoint = std::move(argv);
+    // A command of the base image was meant for the base image's entry point.
+    if (!command_set_) state_.config.config.command.reset();
+    return {};
+  }
+
+  Result<std::vector<std::string>> command_of(const df::CommandLine& command) {
+    if (!command.exec_form && command.shell.empty()) return std::vector<std::string>();
+    return argv_of(command, command.shell);
+  }
+
+  Result<void> lower_value(const df::Instruction&, const df::Shell& shell) {
+    state_.config.config.shell = shell.argv;
+    add_history("SHELL " + go_list(shell.argv));
+    return {};
+  }
+
+  Result<void> lower_value(const df::Instruction&, const df::Expose& expose) {
+    std::vector<std::string> ports;
+    for (const auto& word : expose.ports) {
+      const auto words = TRY(df::expand_words(word.text, lookup(), escape()));
+      for (const auto& text : words) {
+        const auto parsed = TRY(parse_ports(text));
+        ports.insert(ports.end(), parsed.begin(), parsed.end());
+      }
+    }
+    std::ranges::sort(ports);
+    for (const auto& port : ports) state_.config.config.exposed_ports.insert(port);
+    add_history("EXPOSE " + go_list(ports));
+    return {};
+  }
+
+  Result<void> lower_value(const df::Instruction&, const df::Volume& volume) {
+    std::vector<std::string> paths;
+    for (const auto& word : volume.paths) {
+      std::string path = TRY(expand(word));
+      if (path.empty()) return invalid_input("VOLUME specified can not be an empty string");
+      state_.config.config.volumes.insert(path);
+      paths.push_back(std::move(path));
+    }
+    add_history("VOLUME " + go_list(paths));
+    return {};
+  }
+
+  Result<void> lower_value(const df::Instruction&, const df::Healthcheck& check) {
+    oci::Healthcheck out;
+    if (check.none) {
+      out.test = {"NONE"};
+    } else if (check.command.exec_form) {
+      out.test = check.command.argv;
+      out.test.insert(out.test.begin(), "CMD");
+    } else {
+      out.test = {"CMD-SHELL", check.command.shell};
+    }
+    out.interval = check.interval.value_or(0);
+    out.timeout = check.timeout.value_or(0);
+    out.start_period = check.start_period.value_or(0);
+    out.start_interval = check.start_interval.value_or(0);
+    out.retries = check.retries.value_or(0);
+    add_history(healthcheck_text(out));
+    state_.config.config.healthcheck = std::move(out);
+    return {};
+  }
+
+  Result<void> lower_value(const df::Instruction&, const df::Onbuild& onbuild) {
+    state_.config.config.on_build.push_back(onbuild.text);
+    return {};
+  }
+
+  const df::Stage* stage_;
+  StageState state_;
+  StageContext context_;
+  std::size_t total_;
+  std::size_t index_ = 0;
+  Place place_;
+  bool command_set_ = false;
+  bool network_set_ = false;
+};
+
+}  // namespace
+
+Result<StageState> lower_stage(const dockerfile::Stage& stage, StageState base, StageContext context) {
+  return StageLowering(stage, std::move(base), std::move(context)).run();
+}
+
+std::string step_name(const std::string& label, std::size_t index, std::size_t total,
+                      const std::string& text) {
+  const std::string prefix = label.empty() ? label : label + " ";
+  // As wide as the total, so that the lines of a stage stand in a column.
+  return fmt::format("[{}{:>{}}/{}] {}", prefix, index, std::to_string(total).size(), total, text);
+}
+
+std::size_t count_steps(const dockerfile::Stage& stage) {
+  std::size_t count = 1;
+  for (const auto& instruction : stage.instructions) {
+    const std::string& keyword = instruction.keyword;
+    if (keyword == "RUN" || keyword == "COPY" || keyword == "ADD" || keyword == "WORKDIR") ++count;
+  }
+  return count;
+}
+
+Error error_at(const dockerfile::Source& source, dockerfile::Range range, Error error) {
+  std::string text = fmt::format("{}:{}: {}\n{}", source.name(), range.begin.line, error.message(),
+                                 dockerfile::excerpt(source, range));
+  Error out(error.kind(), std::move(text));
+  if (!error.hint().empty()) return std::move(out).with_hint(error.hint());
+  return out;
+}
+
+}  // namespace kiln::frontend

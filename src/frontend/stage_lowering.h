@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "dockerfile/expand.h"
+#include "dockerfile/parser.h"
+#include "frontend/build_plan.h"
+#include "frontend/variables.h"
+
+namespace kiln::frontend {
+
+/// A stage as it stands after some of its instructions.
+struct StageState {
+  llb::VertexId root = 0;
+  oci::ImageConfig config;
+  std::vector<HistoryStep> history;
+  Variables variables;                 ///< what RUN and expansion see: ENV and declared ARG
+  std::vector<std::string> arg_names;  ///< declared in this stage or one it is based on
+};
+
+/// Arguments that exist before the first stage: ARG above FROM and the platform's.
+struct GlobalArgs {
+  Variables values;
+};
+
+/// What lowering one stage needs from the rest of the build.
+struct StageContext {
+  const dockerfile::Dockerfile& file;
+  const BuildOptions& options;
+  const GlobalArgs& globals;
+  llb::Graph& graph;
+  /// The result of the stage or image that `COPY --from=` names.
+  std::function<Result<llb::VertexId>(const dockerfile::Word& name)> resolve_from;
+  std::vector<std::string>& warnings;
+  std::string label;  ///< the stage's name in progress output; empty in a build of one stage
+};
+
+/// Runs a stage's instructions, ONBUILD triggers of its base first, over the state that FROM gave.
+Result<StageState> lower_stage(const dockerfile::Stage& stage, StageState base, StageContext context);
+
+/// `[label 2/5] TEXT`.
+std::string step_name(const std::string& label, std::size_t index, std::size_t total,
+                      const std::string& text);
+/// Steps of a stage that show in progress: FROM and what makes a layer.
+std::size_t count_steps(const dockerfile::Stage& stage);
+
+/// An error at a place of the Dockerfile, with the quoted lines.
+Error error_at(const dockerfile::Source& source, dockerfile::Range range, Error error);
+
+}  // namespace kiln::frontend

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "llb/graph.h"
+
+#include "base/check.h"
+#include "llb/encoder.h"
+
+namespace kiln::llb {
+
+VertexId Graph::add(Vertex vertex) {
+  Encoder identity;
+  identity.field("op", encode(vertex.op));
+  for (const VertexId input : vertex.inputs) {
+    CHECK(input < vertices_.size());
+    identity.field("input", static_cast<std::int64_t>(input));
+  }
+  const auto [entry, added] = by_identity_.try_emplace(identity.text(), vertices_.size());
+  if (added) vertices_.push_back(std::move(vertex));
+  return entry->second;
+}
+
+std::vector<VertexId> Graph::needed_by(VertexId target) const {
+  std::vector<bool> needed(vertices_.size());
+  needed[target] = true;
+  for (VertexId id = target + 1; id-- > 0;) {
+    if (!needed[id]) continue;
+    for (const VertexId input : vertices_[id].inputs) needed[input] = true;
+  }
+  std::vector<VertexId> out;
+  for (VertexId id = 0; id <= target; ++id) {
+    if (needed[id]) out.push_back(id);
+  }
+  return out;
+}
+
+}  // namespace kiln::llb

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "llb/op.h"
+
+namespace kiln::llb {
+
+using VertexId = std::size_t;
+
+/// Where a vertex comes from, for people; outside its identity.
+struct Origin {
+  std::string name;         ///< in progress output: `[build 2/4] RUN make`
+  std::string instruction;  ///< as written: `RUN make`
+  std::string excerpt;      ///< the quoted lines of the Dockerfile
+  std::string location;     ///< `Dockerfile:7`
+};
+
+struct Vertex {
+  Op op;
+  std::vector<VertexId> inputs;  ///< of exec and file ops, input 0 is the root file system
+  Origin origin;
+};
+
+/// A directed graph without cycles: inputs have smaller ids than what uses them.
+class Graph {
+ public:
+  /// A vertex that is equal to one before (same op, same inputs) is that one.
+  VertexId add(Vertex vertex);
+  const Vertex& vertex(VertexId id) const { return vertices_[id]; }
+  std::size_t size() const { return vertices_.size(); }
+  /// The vertices that `target` needs, itself included, inputs first.
+  std::vector<VertexId> needed_by(VertexId target) const;
+
+ private:
+  std::vector<Vertex> vertices_;
+  std::map<std::string, VertexId> by_identity_;
+};
+
+}  // namespace kiln::llb

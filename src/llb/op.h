@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "oci/digest.h"
+
+/// What the vertices of a build graph do, after BuildKit's LLB. Plain values: an op says everything
+/// that defines its result besides its inputs, and nothing else.
+namespace kiln::llb {
+
+/// An image's root file system. No inputs.
+struct ImageSource {
+  std::vector<oci::DiffId> layers;  ///< lowest first; none for scratch
+};
+
+/// A directory of the machine that builds, less what its ignore patterns leave out. No inputs.
+struct LocalSource {
+  std::string name;                  ///< "context"; the solver is told which directory that is
+  std::vector<std::string> ignore;  ///< patterns as in .dockerignore
+};
+
+enum class NetworkMode { host, none };
+
+/// A file that a process sees while it runs, and that no layer gets.
+struct InlineMount {
+  std::string path;
+  std::string content;
+  std::uint32_t mode = 0755;
+};
+
+/// RUN: a process in the root file system of input 0. Its result is that file system as it is left.
+struct ExecOp {
+  std::vector<std::string> argv;
+  std::vector<std::string> env;  ///< "KEY=value", in order
+  std::string cwd;
+  std::string user;  ///< as in USER
+  NetworkMode network = NetworkMode::host;
+  std::vector<InlineMount> inline_mounts;
+  /// Given to the process, but never part of its identity: proxy settings.
+  std::vector<std::string> unkeyed_env;
+  std::optional<std::int64_t> max_mtime;  ///< seconds; later mtimes of the result are set to it
+};
+
+/// Copies from input `source` what `pattern` names (Go filepath.Match, path by path).
+struct CopyAction {
+  std::size_t source = 1;
+  std::string pattern;  ///< absolute
+  std::string destination;  ///< absolute; a trailing slash makes it a directory
+  bool unpack = false;  ///< local archives are unpacked (ADD)
+  std::string chown;  ///< as in --chown; empty keeps the source's owner
+  std::optional<std::uint32_t> chmod;
+  std::vector<std::string> exclude;
+};
+/// mkdir -p.
+struct MkdirAction {
+  std::string path;
+  std::uint32_t mode = 0755;
+  std::string owner;  ///< as in USER; empty is root
+};
+/// A file whose content stands in the Dockerfile.
+struct InlineFileAction {
+  std::string name;
+  std::string content;
+  std::string destination;
+  std::string chown;
+  std::optional<std::uint32_t> chmod;
+};
+using FileAction = std::variant<CopyAction, MkdirAction, InlineFileAction>;
+
+/// COPY, ADD, WORKDIR: changes to the root file system of input 0, in order.
+struct FileOp {
+  std::vector<FileAction> actions;
+  std::optional<std::int64_t> max_mtime;
+};
+
+using Op = std::variant<ImageSource, LocalSource, ExecOp, FileOp>;
+
+/// Canonical: equal exactly for ops that do the same to the same inputs.
+std::string encode(const Op& op);
+
+}  // namespace kiln::llb

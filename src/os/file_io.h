@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "base/result.h"
+#include "os/fd.h"
+
+/// Files by plain path, for callers outside os/ that have no business with open(2)'s flags.
+namespace kiln::os {
+
+Result<Fd> open_for_reading(const std::string& path);
+/// A new file for reading and writing; kind already_exists if there is one.
+Result<Fd> create_file(const std::string& path, unsigned mode = 0644);
+/// An existing file is emptied.
+Result<Fd> create_or_truncate_file(const std::string& path, unsigned mode = 0644);
+/// At an offset, leaving the file's position alone; 0 at the end.
+Result<std::size_t> read_at(const Fd& fd, std::span<std::byte> into, std::uint64_t offset,
+                            std::string_view name);
+Result<void> write_at(const Fd& fd, std::span<const std::byte> data, std::uint64_t offset,
+                      std::string_view name);
+/// Sets a file's length; what is added is a hole.
+Result<void> resize_file(const Fd& fd, std::uint64_t size, std::string_view name);
+Result<void> rename_file(const std::string& from, const std::string& to);
+/// Gone or never there: both fine.
+void remove_file(const std::string& path);
+Result<void> sync_file(const Fd& fd, const std::string& name);
+/// Standard input, as a descriptor of its own.
+Result<Fd> standard_input();
+
+}  // namespace kiln::os

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "snapshot/layer_view.h"
+
+#include <set>
+
+#include "os/file_io.h"
+
+namespace kiln::snapshot {
+namespace {
+
+constexpr std::size_t kMaxTextSize = std::size_t{16} << 20;
+
+/// What one layer says of a path.
+struct Finding {
+  enum Kind { nothing, entry, hidden } kind = nothing;
+  os::FileInfo info;
+};
+
+Result<Finding> look_up(const os::Dir& layer, const os::RelPath& path) {
+  const auto info = TRY(layer.find_beneath(path));
+  if (info) {
+    if (info->is_whiteout()) return Finding{Finding::hidden, {}};
+    return Finding{Finding::entry, *info};
+  }
+  return Finding{};
+}
+
+/// Whether a layer hides, by a whiteout, a file or an opaque directory on the way to `path`, whatever
+/// lower layers have there.
+Result<bool> hides_below(const os::Dir& layer, const os::RelPath& path) {
+  os::RelPath prefix;
+  for (const std::string_view part : path.components()) {
+    const auto info = TRY(layer.find_beneath(prefix));
+    if (!info) return false;  // nothing at all here: nothing deeper either
+    if (info->type != os::FileType::directory) return true;
+    const bool opaque = TRY(layer.has_xattr_beneath(prefix, kOpaqueXattr, "y"));
+    if (opaque) return true;
+    prefix = prefix / part;
+  }
+  return false;
+}
+
+}  // namespace
+
+Result<LayerView> LayerView::open(const store::LayerStore& store,
+                                  const std::vector<oci::DiffId>& layers) {
+  std::vector<os::Dir> opened = TRY(store.open_all(layers));
+  return LayerView(std::move(opened));
+}
+
+Result<std::optional<ViewEntry>> LayerView::find(const os::RelPath& path) const {
+  for (std::size_t i = layers_.size(); i-- > 0;) {
+    const Finding found = TRY(look_up(layers_[i], path));
+    if (found.kind == Finding::hidden) return std::optional<ViewEntry>();
+    if (found.kind == Finding::entry) return std::optional(ViewEntry{found.info, i, path});
+    const bool hidden = TRY(hides_below(layers_[i], path));
+    if (hidden) return std::optional<ViewEntry>();
+  }
+  return std::optional<ViewEntry>();
+}
+
+Result<os::RelPath> LayerView::resolve(std::string_view path, Last last) const {
+  return resolve_links(path, last,
+                       [this](const os::RelPath& at) -> Result<std::optional<std::string>> {
+                         const auto entry = TRY(find(at));
+                         if (!entry) return std::optional<std::string>();
+                         if (entry->info.type != os::FileType::symlink) return std::optional(std::string());
+                         std::string target = TRY(read_link(*entry));
+                         return std::optional(std::move(target));
+                       });
+}
+
+Result<std::optional<ViewEntry>> LayerView::find_resolved(std::string_view path) const {
+  const os::RelPath resolved = TRY(resolve(path, Last::follow));
+  return find(resolved);
+}
+
+Result<std::vector<std::string>> LayerView::list(const os::RelPath& directory) const {
+  std::set<std::string> names, hidden;
+  for (std::size_t i = layers_.size(); i-- > 0;) {
+    const Finding found = TRY(look_up(layers_[i], directory));
+    if (found.kind == Finding::hidden) break;
+    if (found.kind == Finding::entry) {
+      if (found.info.type != os::FileType::directory) break;
+      const os::Dir dir = TRY(layers_[i].open_dir_beneath(directory));
+      const std::vector<os::DirEntry> entries = TRY(dir.list());
+      for (const auto& entry : entries) {
+        if (hidden.contains(entry.name)) continue;
+        bool whiteout = false;
+        if (entry.type == os::FileType::char_device) {
+          const os::FileInfo info = TRY(dir.stat(entry.name));
+          whiteout = info.is_whiteout();
+        }
+        if (!whiteout) {
+          names.insert(entry.name);
+        } else if (!names.contains(entry.name)) {
+          hidden.insert(entry.name);
+        }
+      }
+      const auto opaque = TRY(dir.find_xattr(".", kOpaqueXattr));
+      if (opaque == "y") break;
+    }
+    const bool below_hidden = TRY(hides_below(layers_[i], directory));
+    if (below_hidden) break;
+  }
+  return std::vector<std::string>(names.begin(), names.end());
+}
+
+Result<os::Fd> LayerView::open_file(const ViewEntry& entry) const {
+  return layers_[entry.layer].open_file_beneath(entry.path);
+}
+
+Result<std::string> LayerView::read_link(const ViewEntry& entry) const {
+  const os::Dir parent = TRY(layers_[entry.layer].open_dir_beneath(entry.path.parent()));
+  return parent.read_link(entry.path.name());
+}
+
+Result<os::Xattrs> LayerView::xattrs_on_disk(const ViewEntry& entry) const {
+  if (entry.path.is_root()) return layers_[entry.layer].xattrs(".");
+  const os::Dir parent = TRY(layers_[entry.layer].open_dir_beneath(entry.path.parent()));
+  return parent.xattrs(entry.path.name());
+}
+
+Result<Metadata> LayerView::metadata(const ViewEntry& entry) const {
+  const os::Xattrs on_disk = TRY(xattrs_on_disk(entry));
+  const os::FileInfo& info = entry.info;
+  return Metadata{info.permissions,          info.uid, info.gid, info.mtime,
+                  info.mtime_nanoseconds, image_xattrs(on_disk)};
+}
+
+Result<std::optional<std::string>> LayerView::read_text(std::string_view path) const {
+  const auto entry = TRY(find_resolved(path));
+  if (!entry || entry->info.type != os::FileType::file) return std::optional<std::string>();
+  const os::Fd fd = TRY(open_file(*entry));
+  std::string text = TRY(os::read_all(fd, path, kMaxTextSize));
+  return std::optional(std::move(text));
+}
+
+}  // namespace kiln::snapshot

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "snapshot/tar_unpack.h"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <vector>
+
+#include "base/strings.h"
+#include "os/file_io.h"
+#include "snapshot/layer_form.h"
+
+namespace kiln::snapshot {
+namespace {
+
+constexpr std::size_t kBufferSize = 256 * 1024;
+/// Shorter runs of zeros are written: a hole costs an extent.
+constexpr std::size_t kHoleSize = 4096;
+
+using archive::EntryType;
+using archive::TarEntry;
+
+/// Whether `path`, followed from `depth` directories below the root, climbs above it.
+bool climbs_out(std::string_view path, int depth) {
+  for (const std::string_view part : split(path, '/')) {
+    if (part.empty() || part == ".") continue;
+    depth += part == ".." ? -1 : 1;
+    if (depth < 0) return true;
+  }
+  return false;
+}
+
+int depth_of(std::string_view path) {
+  return static_cast<int>(std::ranges::count(path, '/'));
+}
+
+class Unpacker {
+ public:
+  Unpacker(archive::TarReader& tar, const os::Dir& root, TarForm form)
+      : tar_(&tar), root_(&root), form_(form), buffer_(kBufferSize) {}
+
+  Result<void> run() {
+    for (;;) {
+      const auto entry = TRY(tar_->next());
+      if (!entry) break;
+      TRY(unpack(*entry).context([&] { return "entry \"" + entry->path + "\""; }));
+    }
+    return set_directory_times();
+  }
+
+ private:
+  Result<void> unpack(const TarEntry& entry) {
+    if (entry.path.find('\0') != std::string::npos) return corrupt("its name holds a zero byte");
+    if (entry.path.starts_with('/')) return corrupt("its name is absolute");
+    if (climbs_out(entry.path, 0)) return corrupt("its name leads outside of the archive");
+    const os::RelPath path = os::RelPath::clean(entry.path);
+    if (path.is_root()) {
+      if (entry.type != EntryType::directory) return corrupt("the root is not a directory");
+      return apply_directory(*root_, ".", path, entry);
+    }
+    const os::Dir* parent = TRY(open_parent(path));
+    const std::string name(path.name());
+    if (form_ == TarForm::layer && name.starts_with(kWhiteoutPrefix))
+      return unpack_whiteout(*parent, name);
+    const bool hidden = TRY(clear(*parent, name, entry));
+    TRY(create(*parent, name, path, entry));
+    // The name is whited out in this layer too: what is below must not show through.
+    if (hidden && entry.type == EntryType::directory)
+      TRY(parent->set_xattr(name, kOpaqueXattr, "y"));
+    return {};
+  }
+
+  Result<void> unpack_whiteout(const os::Dir& parent, const std::string& name) {
+    if (name == kOpaqueName) return parent.set_xattr(".", kOpaqueXattr, "y");
+    if (name.starts_with(".wh..wh.")) return {};  // aufs's own files
+    const std::string hidden = name.substr(kWhiteoutPrefix.size());
+    if (hidden.empty() || hidden == "." || hidden == "..") return corrupt("a whiteout of nothing");
+    const auto there = TRY(parent.find(hidden));
+    if (!there) return parent.create_whiteout(hidden);
+    // Whiteouts are about lower layers only: what this layer has at the name stays.
+    if (there->type == os::FileType::directory) return parent.set_xattr(hidden, kOpaqueXattr, "y");
+    return {};
+  }
+
+  /// Makes room at a name; tells whether a whiteout was there.
+  Result<bool> clear(const os::Dir& parent, const std::string& name, const TarEntry& entry) {
+    const auto there = TRY(parent.find(name));
+    if (!there) return false;
+    if (there->type == os::FileType::directory && entry.type == EntryType::directory) return false;
+    if (there->type == os::FileType::directory) forget_parent();
+    TRY(parent.remove_tree(name));
+    return form_ == TarForm::layer && there->is_whiteout();
+  }
+
+  Result<void> create(const os::Dir& parent, const std::string& name, const os::RelPath& path,
+                      const TarEntry& entry) {
+    switch (entry.type) {
+      case EntryType::directory: {
+        const auto there = TRY(parent.find(name));
+        if (!there) TRY(parent.create_dir(name, 0700));
+        return apply_directory(parent, name, path, entry);
+      }
+      case EntryType::file:
+        TRY(write_file(parent, name, entry));
+        break;
+      case EntryType::hardlink:
+        return create_hardlink(parent, name, entry);
+      case EntryType::symlink:
+        if (entry.link_target.empty()) return corrupt("a symlink to nothing");
+        if (!entry.link_target.starts_with('/') &&
+            climbs_out(entry.link_target, depth_of(path.str())))
+          return corrupt("a symlink that leads outside of the archive: " + entry.link_target);
+        TRY(parent.create_symlink(name, entry.link_target));
+        break;
+      case EntryType::fifo:
+        TRY(parent.create_fifo(name, 0600));
+        break;
+      case EntryType::char_device:
+      case EntryType::block_device:
+        if (form_ == TarForm::layer && entry.type == EntryType::char_device &&
+            entry.device_major == 0 && entry.device_minor == 0)
+          return corrupt("a device 0/0, which layers can't hold");
+        TRY(create_device(parent, name, entry.type, entry.device_major, entry.device_minor));
+        break;
+    }
+    return apply_metadata(parent, name, entry.type == EntryType::symlink, metadata_of(entry));
+  }
+
+  Result<void> create_hardlink(const os::Dir& parent, const std::string& name, const TarEntry& entry) {
+    if (climbs_out(entry.link_target, 0))
+      return corrupt("a hard link that leads outside of the archive: " + entry.link_target);
+    const os::RelPath target = os::RelPath::clean(entry.link_target);
+    auto dir = open_existing_parent(target);
+    if (!dir) return corrupt("a hard link to \"" + entry.link_target + "\", which is not there");
+    const auto there = TRY(dir->find(target.name()));
+    if (target.is_root() || !there || there->type == os::FileType::directory || there->is_whiteout())
+      return corrupt("a hard link to \"" + entry.link_target + "\", which is not there");
+    return parent.create_hardlink(name, *dir, target.name());
+  }
+
+  Result<void> write_file(const os::Dir& parent, const std::string& name, const TarEntry& entry) {
+    const os::Fd out = TRY(parent.create_file(name, 0600));
+    std::uint64_t at = 0;
+    bool hole_at_end = false;
+    while (at < entry.size) {
+      const std::size_t n = TRY(tar_->read(buffer_));
+      if (n == 0) return corrupt("it is truncated");
+      const archive::Bytes data = archive::Bytes(buffer_).first(n);
+      hole_at_end = n >= kHoleSize &&
+                    std::ranges::all_of(data, [](std::byte b) { return b == std::byte{0}; });
+      if (!hole_at_end) TRY(os::write_at(out, data, at, name));
+      at += n;
+    }
+    if (hole_at_end) TRY(os::resize_file(out, entry.size, name));
+    return {};
+  }
+
+  static Metadata metadata_of(const TarEntry& entry) {
+    return {entry.mode,  entry.uid, entry.gid, entry.mtime, entry.mtime_nanoseconds,
+            entry.xattrs};
+  }
+
+  Result<void> apply_directory(const os::Dir& parent, std::string_view name,
+                               const os::RelPath& path, const TarEntry& entry) {
+    times_.insert_or_assign(path, Time{entry.mtime, entry.mtime_nanoseconds});
+    return apply_metadata(parent, name, false, metadata_of(entry));
+  }
+
+  /// The directory that `path` is to be created in. Missing ones are made, 0755 of 0:0.
+  Result<const os::Dir*> open_parent(const os::RelPath& path) {
+    const os::RelPath parent = path.parent();
+    if (parent.is_root()) return root_;
+    if (parent_ && parent_path_ == parent) return &*parent_;
+    os::Dir dir = TRY(ensure_directory(parent));
+    parent_ = std::move(dir);
+    parent_path_ = parent;
+    return &*parent_;
+  }
+
+  Result<os::Dir> open_existing_parent(const os::RelPath& path) {
+    os::Fd fd = TRY(root_->open_dir_in_root(path.parent().str()));
+    return os::Dir(std::move(fd), root_->path() + "/" + path.parent().str());
+  }
+
+  Result<os::Dir> ensure_directory(const os::RelPath& path) {
+    auto existing = root_->open_dir_in_root(path.str());
+    if (existing) return os::Dir(*std::move(existing), root_->path() + "/" + path.str());
+    if (existing.error().kind() != ErrorKind::not_found) return std::move(existing).error();
+    os::Dir above = path.parent().is_root() ? TRY(root_->open_dir("."))
+                                            : TRY(ensure_directory(path.parent()));
+    const std::string name(path.name());
+    const auto there = TRY(above.find(name));
+    if (there && !there->is_whiteout()) {
+      // A file, or a symlink that leads nowhere, where a directory is needed.
+      if (there->type != os::FileType::symlink) TRY(above.remove_tree(name));
+      else return corrupt("its folder is a symlink to nothing");
+    }
+    if (there && there->is_whiteout()) TRY(above.remove_file(name));
+    TRY(above.create_dir(name, 0755));
+    TRY(above.set_mode(name, 0755));
+    TRY(above.set_mtime(name, 0, 0));
+    times_.try_emplace(path, Time{0, 0});
+    if (there && there->is_whiteout()) TRY(above.set_xattr(name, kOpaqueXattr, "y"));
+    return above.open_dir(name);
+  }
+
+  void forget_parent() { parent_.reset(); }
+
+  /// Last, the deepest first: making an entry changes its directory's time.
+  Result<void> set_directory_times() {
+    for (auto it = times_.rbegin(); it != times_.rend(); ++it) {
+      const os::RelPath& path = it->first;
+      if (path.is_root()) {
+        TRY(root_->set_mtime(".", it->second.seconds, it->second.nanoseconds));
+        continue;
+      }
+      auto parent = open_existing_parent(path);
+      if (!parent) continue;  // replaced by something else since
+      const auto there = parent->find(path.name());
+      if (there && *there && (*there)->type == os::FileType::directory)
+        TRY(parent->set_mtime(path.name(), it->second.seconds, it->second.nanoseconds));
+    }
+    return {};
+  }
+
+  struct Time {
+    std::int64_t seconds;
+    std::uint32_t nanoseconds;
+  };
+  archive::TarReader* tar_;
+  const os::Dir* root_;
+  TarForm form_;
+  std::vector<std::byte> buffer_;
+  std::map<os::RelPath, Time> times_;
+  std::optional<os::Dir> parent_;  ///< of the last entry: the next one is mostly beside it
+  os::RelPath parent_path_;
+};
+
+}  // namespace
+
+Result<void> unpack_tar(archive::TarReader& tar, const os::Dir& root, TarForm form) {
+  return Unpacker(tar, root, form).run();
+}
+
+}  // namespace kiln::snapshot

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "archive/byte_stream.h"
+#include "base/result.h"
+#include "oci/digest.h"
+#include "os/dir.h"
+
+namespace kiln::snapshot {
+
+struct TreeStats {
+  std::uint64_t tar_size = 0;   ///< bytes of the stream
+  std::uint64_t disk_size = 0;  ///< bytes that the files take on disk, hard links once
+  std::uint64_t entries = 0;
+};
+
+/// Writes the canonical tar stream of a layer's directory, a pure function of the tree:
+/// - entries depth first, names of a directory in bytewise order, a directory before what is in it;
+///   paths without "./"; the root itself only if it isn't an 0755 directory of 0:0 without xattrs;
+/// - whiteouts where the name they hide would be; the opaque mark first in its directory; both with
+///   mode 0, owner 0:0 and mtime 0;
+/// - of hard links the first in this order is the file, the others link to it;
+/// - headers as archive::tar_header makes them; sockets left out.
+/// Kind invalid_input for a name that begins with ".wh.", which the tar form can't hold.
+Result<TreeStats> write_tree_tar(const os::Dir& root, archive::ByteSink& sink);
+
+struct TreeDigest {
+  oci::DiffId diff_id;
+  TreeStats stats;
+};
+/// The diff ID of a layer's directory: the digest of its stream, which is not written anywhere.
+Result<TreeDigest> digest_tree(const os::Dir& root);
+
+/// Sets every mtime later than `limit` (seconds) to it; nothing below `root` keeps a younger one.
+Result<void> clamp_mtimes(const os::Dir& root, std::int64_t limit);
+
+/// Reads `size` bytes of a file in order, holes as zeros without reading them, and hands them on.
+Result<void> read_file_content(const os::Fd& fd, const os::FileInfo& info, const std::string& name,
+                               archive::ByteSink& sink);
+
+}  // namespace kiln::snapshot

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/sha256.h"
+#include "llb/op.h"
+#include "solver/source_tree.h"
+#include "store/cache_records.h"
+
+namespace kiln::solver {
+
+/// A file that a COPY selects, with what its cache key needs.
+struct SelectedFile {
+  TreeEntry entry;
+  std::string relative;  ///< to the match; empty for the match itself
+  std::optional<std::size_t> link_group;  ///< files of one group are one file under several names
+  bool facts_known = false;
+  store::FileFacts facts;
+};
+
+/// One source of a COPY: a file or directory that its pattern matches.
+struct Match {
+  std::string name;  ///< the last component as the pattern matched it, before links are followed
+  std::vector<SelectedFile> files;  ///< the match itself first
+};
+
+/// What one copy action selects.
+struct Selection {
+  std::vector<Match> matches;
+};
+
+/// Finds what a copy action copies. A pattern that matches nothing selects nothing; a plain path that
+/// isn't there is of kind not_found.
+Result<Selection> select_files(SourceTree& tree, const llb::CopyAction& action);
+
+/// How much of a selection has to be read before its digest is known.
+struct Unread {
+  std::size_t files = 0;
+  std::uint64_t bytes = 0;
+};
+/// Fills in facts that the tree remembers, and the xattrs of what it doesn't.
+Result<Unread> recall_facts(SourceTree& tree, Selection& selection);
+/// Reads what is still unknown.
+Result<void> read_facts(SourceTree& tree, Selection& selection);
+
+/// The inputs that a selection gives to a cache key: path, type, mode, owner, link target, xattrs and
+/// content of each file, never a time.
+void append_inputs(const Selection& selection, bool with_owner, std::vector<store::Input>& inputs);
+
+os::Xattrs decode_xattrs(const std::string& encoded);
+std::string encode_xattrs(const os::Xattrs& xattrs);
+
+}  // namespace kiln::solver

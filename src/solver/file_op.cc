@@ -1,0 +1,467 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "solver/file_op.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+
+#include "archive/any_archive.h"
+#include "archive/compression.h"
+#include "archive/fd_stream.h"
+#include "os/system.h"
+#include "snapshot/layer_builder.h"
+#include "snapshot/tar_unpack.h"
+#include "solver/copy_selection.h"
+#include "solver/owner.h"
+#include "solver/step_key.h"
+
+namespace kiln::solver {
+namespace {
+
+/// Up to here files are read for the key first; beyond, reading and copying are one pass, and a key that
+/// turns out to be known is the rarer case.
+constexpr std::size_t kReadFirstFiles = 256;
+constexpr std::uint64_t kReadFirstBytes = std::uint64_t{16} << 20;
+/// Of a file's decompressed beginning: a tar header.
+constexpr std::size_t kTarHeaderSize = 512;
+
+using snapshot::Last;
+using snapshot::LayerBuilder;
+using snapshot::Metadata;
+
+class FileStep {
+ public:
+  FileStep(SolveContext& context, const StepInputs& inputs, const llb::FileOp& op)
+      : context_(&context), inputs_(&inputs), op_(&op), operation_(llb::encode(op)) {}
+
+  Result<StepOutcomeResult> run() {
+    const auto started = std::chrono::steady_clock::now();
+    TRY(open_sources());
+    const std::vector<oci::DiffId>& base = inputs_->results.front()->layers;
+    std::vector<store::Input> definition;
+    append_layers("layer", base, definition);
+    // From another stage: known by its layers, before any file is looked at.
+    const bool fixed_sources = sources_are_layers();
+    if (fixed_sources) {
+      for (std::size_t i = 1; i < inputs_->results.size(); ++i)
+        append_layers(fmt::format("source{}", i), inputs_->results[i]->layers, definition);
+      definition_key_ = step_key(operation_, definition);
+      auto hit = TRY(look_up(definition_key_));
+      if (hit) return *std::move(hit);
+    }
+    Unread unread;
+    for (const auto& action : op_->actions) {
+      const auto* copy = std::get_if<llb::CopyAction>(&action);
+      if (copy == nullptr) continue;
+      Selection selection = TRY(select_files(source(*copy), *copy));
+      const Unread more = TRY(recall_facts(source(*copy), selection));
+      unread.files += more.files;
+      unread.bytes += more.bytes;
+      selections_.push_back(std::move(selection));
+    }
+    const bool read_first = unread.files <= kReadFirstFiles && unread.bytes <= kReadFirstBytes;
+    if (read_first) {
+      std::size_t at = 0;
+      for (const auto& action : op_->actions) {
+        if (const auto* copy = std::get_if<llb::CopyAction>(&action))
+          TRY(read_facts(source(*copy), selections_[at++]));
+      }
+      auto hit = TRY(look_up(content_key()));
+      if (hit) {
+        TRY(alias_definition(*hit));
+        return *std::move(hit);
+      }
+    }
+    StepOutcomeResult made = TRY(make_layer(base));
+    if (!read_first) {
+      auto hit = TRY(look_up(content_key()));
+      if (hit) return *std::move(hit);
+    }
+    const auto elapsed = std::chrono::steady_clock::now() - started;
+    TRY(record(made, std::chrono::duration_cast<std::chrono::milliseconds>(elapsed).count()));
+    return made;
+  }
+
+ private:
+  // --- sources
+
+  Result<void> open_sources() {
+    for (std::size_t i = 1; i < inputs_->results.size(); ++i) {
+      const StepResult& result = *inputs_->results[i];
+      if (!result.local_context.empty()) {
+        sources_.push_back(context_->contexts.at(result.local_context).get());
+        continue;
+      }
+      snapshot::LayerView view =
+          TRY(snapshot::LayerView::open(context_->store.layers(), result.layers));
+      owned_.push_back(std::make_unique<LayerTree>(std::move(view)));
+      sources_.push_back(owned_.back().get());
+    }
+    return {};
+  }
+  SourceTree& source(const llb::CopyAction& copy) { return *sources_[copy.source - 1]; }
+  bool sources_are_layers() const { return sources_.size() == owned_.size(); }
+
+  // --- cache
+
+  std::string content_key() {
+    content_inputs_.clear();
+    append_layers("layer", inputs_->results.front()->layers, content_inputs_);
+    std::size_t at = 0;
+    for (const auto& action : op_->actions) {
+      if (const auto* copy = std::get_if<llb::CopyAction>(&action))
+        append_inputs(selections_[at++], source(*copy).keeps_owner() && copy->chown.empty(),
+                      content_inputs_);
+    }
+    content_key_ = step_key(operation_, content_inputs_);
+    return content_key_;
+  }
+
+  Result<std::optional<StepOutcomeResult>> look_up(const std::string& key) {
+    if (context_->cache == UseCache::ignore) return std::optional<StepOutcomeResult>();
+    return find_step(*context_, key, inputs_->results.front()->layers);
+  }
+
+  Result<void> record(const StepOutcomeResult& made, std::int64_t milliseconds) {
+    store::CacheRecord record;
+    record.key = content_key_.empty() ? content_key() : content_key_;
+    record.instruction = inputs_->vertex.origin.instruction;
+    record.operation = operation_;
+    record.inputs = content_inputs_;
+    record.layer = made.result.layers.back();
+    record.created = made.result.created;
+    record.milliseconds = milliseconds;
+    TRY(context_->store.records().put(record));
+    if (definition_key_.empty()) return {};
+    record.key = definition_key_;
+    return context_->store.records().put(record);
+  }
+
+  /// The next build finds the step by its definition at once.
+  Result<void> alias_definition(const StepOutcomeResult& hit) {
+    if (definition_key_.empty()) return {};
+    return record(hit, 0);
+  }
+
+  // --- the layer
+
+  Result<StepOutcomeResult> make_layer(const std::vector<oci::DiffId>& base) {
+    base_ = TRY(snapshot::LayerView::open(context_->store.layers(), base));
+    LayerBuilder builder = TRY(LayerBuilder::create(*base_, {op_->max_mtime}));
+    std::size_t at = 0;
+    for (const auto& action : op_->actions) {
+      if (const auto* copy = std::get_if<llb::CopyAction>(&action)) {
+        TRY(apply(builder, *copy, selections_[at++]));
+      } else if (const auto* mkdir = std::get_if<llb::MkdirAction>(&action)) {
+        TRY(apply(builder, *mkdir));
+      } else {
+        TRY(apply(builder, std::get<llb::InlineFileAction>(action)));
+      }
+    }
+    if (inputs_->stop.stop_requested()) return Error(ErrorKind::cancelled, "cancelled");
+    store::LayerIngest ingest = TRY(context_->store.layers().create());
+    const TimePoint before = os::wall_clock();
+    const store::LayerInfo info =
+        TRY(builder.write(ingest, [&](std::size_t tag, const os::FileInfo& as_read, const Sha256Bytes& digest) {
+          note_content(tag, as_read, digest, before);
+        }));
+    TRY(context_->store.layers().commit(std::move(ingest), info));
+    spread_group_facts();
+    StepOutcomeResult out;
+    out.result.layers = base;
+    out.result.layers.push_back(info.diff_id);
+    out.result.created = os::wall_clock();
+    return out;
+  }
+
+  void note_content(std::size_t tag, const os::FileInfo& as_read, const Sha256Bytes& digest,
+                    const TimePoint& before) {
+    const auto& [file, tree] = tagged_[tag];
+    if (file->facts_known && file->facts.content == digest) return;
+    // A file that changed under our hands counts as what was copied.
+    file->facts.content = digest;
+    file->facts_known = true;
+    tree->remember(file->entry, as_read, file->facts, before);
+    if (file->link_group) group_content_[{tree, *file->link_group}] = digest;
+  }
+
+  /// Further names of a file that was read once.
+  void spread_group_facts() {
+    for (auto& [file, tree] : tagged_) {
+      if (file->facts_known || !file->link_group) continue;
+      const auto known = group_content_.find({tree, *file->link_group});
+      if (known == group_content_.end()) continue;
+      file->facts.content = known->second;
+      file->facts_known = true;
+    }
+  }
+
+  Result<void> apply(LayerBuilder& builder, const llb::MkdirAction& mkdir) {
+    const Owner owner = TRY(resolve_owner(*base_, mkdir.owner));
+    const os::RelPath path = TRY(builder.resolve(mkdir.path, Last::follow));
+    return builder.make_directories(path, mkdir.mode, owner.uid, owner.gid);
+  }
+
+  /// Where a destination leads: its parents, or itself if it ends in a slash, are made.
+  Result<os::RelPath> prepare_destination(LayerBuilder& builder, const std::string& destination,
+                                          const Owner& owner, std::uint32_t mode) {
+    std::string needed = destination;
+    needed.erase(needed.find_last_of('/'));
+    const os::RelPath parent = TRY(builder.resolve(needed, Last::follow));
+    TRY(builder.make_directories(parent, mode, owner.uid, owner.gid));
+    return builder.resolve(destination, Last::follow);
+  }
+
+  Result<bool> is_directory(LayerBuilder& builder, const os::RelPath& path) {
+    const auto there = TRY(builder.find(path));
+    return there && there->type == os::FileType::directory;
+  }
+
+  Result<void> apply(LayerBuilder& builder, const llb::InlineFileAction& file) {
+    const Owner owner = TRY(resolve_owner(*base_, file.chown));
+    os::RelPath target = TRY(prepare_destination(builder, file.destination, owner, 0755));
+    const bool into = TRY(is_directory(builder, target));
+    if (into) target = target / file.name;
+    Metadata metadata;
+    metadata.mode = file.chmod.value_or(0644);
+    metadata.uid = owner.uid;
+    metadata.gid = owner.gid;
+    snapshot::FileContent content;
+    content.inline_text = file.content;
+    return builder.put_file(target, std::move(content), std::move(metadata));
+  }
+
+  Result<void> apply(LayerBuilder& builder, const llb::CopyAction& copy, Selection& selection) {
+    const Owner owner = TRY(resolve_owner(*base_, copy.chown));
+    for (Match& match : selection.matches) {
+      if (copy.unpack) {
+        const bool unpacked = TRY(try_unpack(builder, copy, match, owner));
+        if (unpacked) continue;
+      }
+      TRY(copy_match(builder, copy, match, owner));
+    }
+    return {};
+  }
+
+  Result<void> copy_match(LayerBuilder& builder, const llb::CopyAction& copy, Match& match,
+                          const Owner& owner) {
+    const std::uint32_t made_mode = 0755;
+    os::RelPath target = TRY(prepare_destination(builder, copy.destination, owner, made_mode));
+    SelectedFile& top = match.files.front();
+    const bool from_directory = top.entry.info.type == os::FileType::directory;
+    const bool into = TRY(is_directory(builder, target));
+    if (!from_directory && into) target = target / match.name;
+    const os::RelPath needed = from_directory ? target : target.parent();
+    TRY(builder.make_directories(needed, made_mode, owner.uid, owner.gid));
+    for (SelectedFile& file : match.files) {
+      if (file.relative.empty() && from_directory) continue;
+      os::RelPath path = target;
+      if (!file.relative.empty())
+        path = os::RelPath::clean(target.str() + "/" + file.relative);
+      TRY(put(builder, copy, file, path, owner));
+    }
+    return {};
+  }
+
+  Result<void> put(LayerBuilder& builder, const llb::CopyAction& copy, SelectedFile& file,
+                   const os::RelPath& path, const Owner& owner) {
+    SourceTree& tree = source(copy);
+    const os::FileInfo& info = file.entry.info;
+    Metadata metadata;
+    metadata.mode = copy.chmod.value_or(info.permissions);
+    const bool keep_owner = copy.chown.empty() && tree.keeps_owner();
+    metadata.uid = keep_owner ? info.uid : owner.uid;
+    metadata.gid = keep_owner ? info.gid : owner.gid;
+    metadata.mtime = info.mtime;
+    metadata.mtime_nanoseconds = info.mtime_nanoseconds;
+    metadata.xattrs = decode_xattrs(file.facts.xattrs);
+    const auto there = TRY(builder.find(path));
+    const bool onto_directory = there && there->type == os::FileType::directory;
+    if (info.type == os::FileType::directory) {
+      if (there && !onto_directory) return invalid_input("cannot copy to non-directory: /" + path.str());
+      return builder.put_directory(path, std::move(metadata));
+    }
+    if (onto_directory)
+      return invalid_input("cannot replace to directory /" + path.str() + " with file");
+    switch (info.type) {
+      case os::FileType::symlink:
+        return builder.put_symlink(path, file.entry.link_target, std::move(metadata));
+      case os::FileType::fifo:
+        return builder.put_fifo(path, std::move(metadata));
+      case os::FileType::char_device:
+      case os::FileType::block_device:
+        return builder.put_device(path,
+                                  info.type == os::FileType::block_device
+                                      ? archive::EntryType::block_device
+                                      : archive::EntryType::char_device,
+                                  info.rdev_major, info.rdev_minor, std::move(metadata));
+      default:
+        break;
+    }
+    const Located at = TRY(tree.locate(file.entry));
+    snapshot::FileContent content;
+    content.root = at.root;
+    content.path = at.path;
+    const std::size_t tag = tagged_.size();
+    tagged_.emplace_back(&file, &tree);
+    if (file.link_group)
+      return builder.put_linked_file(path, std::move(content), std::move(metadata), tag,
+                                     *file.link_group);
+    return builder.put_file(path, std::move(content), std::move(metadata), tag);
+  }
+
+  // --- ADD of archives
+
+  /// ADD's rule: a regular file whose decompressed beginning is a tar header.
+  Result<bool> try_unpack(LayerBuilder& builder, const llb::CopyAction& copy, Match& match,
+                          const Owner& owner) {
+    SelectedFile& file = match.files.front();
+    if (file.entry.info.type != os::FileType::file) return false;
+    const Located at = TRY(source(copy).locate(file.entry));
+    const bool is_tar = TRY(begins_with_tar(at));
+    if (!is_tar) return false;
+    store::ScratchDir scratch = TRY(context_->store.workspace().create_scratch());
+    TRY(scratch.dir().set_mode(".", 0755));
+    TRY(unpack(at, scratch.dir()).context([&] { return "unpack " + match.name; }));
+    const os::RelPath target = TRY(builder.resolve(copy.destination, Last::follow));
+    TRY(builder.make_directories(target, 0755, owner.uid, owner.gid));
+    TRY(take_tree(builder, copy, scratch.dir(), scratch.dir(), {}, target, owner));
+    // A directory may be moved only after its last file is.
+    scratches_.push_back(std::move(scratch));
+    // Its content is known only through the archive's own digest.
+    if (!file.facts_known) TRY(read_archive_digest(copy, file));
+    return true;
+  }
+
+  static Result<bool> begins_with_tar(const Located& at) {
+    const os::Fd fd = TRY(at.root->open_file_beneath(at.path));
+    archive::FdSource raw(fd, "/" + at.path.str());
+    auto plain = archive::decompress(raw);
+    if (!plain) return false;
+    std::byte head[kTarHeaderSize];
+    std::size_t size = 0;
+    while (size < sizeof head) {
+      const auto n = (*plain)->read(archive::MutableBytes(head).subspan(size));
+      if (!n || *n == 0) break;
+      size += *n;
+    }
+    return archive::looks_like_tar(archive::Bytes(head).first(size));
+  }
+
+  static Result<void> unpack(const Located& at, const os::Dir& into) {
+    const os::Fd fd = TRY(at.root->open_file_beneath(at.path));
+    archive::FdSource raw(fd, "/" + at.path.str());
+    const auto plain = TRY(archive::decompress(raw));
+    archive::TarReader tar(*plain);
+    return snapshot::unpack_tar(tar, into, snapshot::TarForm::plain);
+  }
+
+  Result<void> read_archive_digest(const llb::CopyAction& copy, SelectedFile& file) {
+    Selection alone;
+    alone.matches.push_back({"", {file}});
+    TRY(read_facts(source(copy), alone));
+    file.facts = alone.matches.front().files.front().facts;
+    file.facts_known = true;
+    return {};
+  }
+
+  /// Plans what was unpacked: entries replace what is in their way, and the files are moved, not copied.
+  Result<void> take_tree(LayerBuilder& builder, const llb::CopyAction& copy, const os::Dir& root,
+                         const os::Dir& dir, const os::RelPath& path, const os::RelPath& target,
+                         const Owner& owner) {
+    const std::vector<os::DirEntry> entries = TRY(dir.list());
+    for (const auto& entry : entries) {
+      const os::FileInfo info = TRY(dir.stat(entry.name));
+      const os::Xattrs on_disk = TRY(dir.xattrs(entry.name));
+      Metadata metadata{info.permissions,          info.uid,
+                        info.gid,                  info.mtime,
+                        info.mtime_nanoseconds, snapshot::image_xattrs(on_disk)};
+      if (!copy.chown.empty()) {
+        metadata.uid = owner.uid;
+        metadata.gid = owner.gid;
+      }
+      const os::RelPath from = path / entry.name;
+      const os::RelPath to = target / entry.name;
+      if (info.type == os::FileType::directory) {
+        TRY(builder.put_directory(to, std::move(metadata)));
+        const os::Dir sub = TRY(dir.open_dir(entry.name));
+        TRY(take_tree(builder, copy, root, sub, from, to, owner));
+        continue;
+      }
+      TRY(take_entry(builder, root, dir, entry.name, info, snapshot::shadow_device(on_disk), from, to,
+                     std::move(metadata)));
+    }
+    return {};
+  }
+
+  Result<void> take_entry(LayerBuilder& builder, const os::Dir& root, const os::Dir& dir,
+                          const std::string& name, const os::FileInfo& info,
+                          const std::optional<snapshot::ShadowDevice>& shadow,
+                          const os::RelPath& from, const os::RelPath& to, Metadata metadata) {
+    if (shadow)
+      return builder.put_device(to, shadow->type, shadow->major, shadow->minor, std::move(metadata));
+    switch (info.type) {
+      case os::FileType::symlink: {
+        std::string link = TRY(dir.read_link(name));
+        return builder.put_symlink(to, std::move(link), std::move(metadata));
+      }
+      case os::FileType::fifo:
+        return builder.put_fifo(to, std::move(metadata));
+      case os::FileType::char_device:
+      case os::FileType::block_device:
+        return builder.put_device(to,
+                                  info.type == os::FileType::block_device
+                                      ? archive::EntryType::block_device
+                                      : archive::EntryType::char_device,
+                                  info.rdev_major, info.rdev_minor, std::move(metadata));
+      default:
+        break;
+    }
+    snapshot::FileContent content;
+    content.root = &kept_root(root);
+    content.path = from;
+    content.take = true;
+    if (info.links <= 1) return builder.put_file(to, std::move(content), std::move(metadata));
+    const std::size_t group = unpacked_groups_.try_emplace({info.device, info.inode}, kUnpackedGroups + unpacked_groups_.size())
+                                  .first->second;
+    return builder.put_linked_file(to, std::move(content), std::move(metadata), snapshot::kNoTag, group);
+  }
+
+  /// The builder keeps a pointer to the directory until it writes.
+  const os::Dir& kept_root(const os::Dir& root) {
+    for (const auto& kept : roots_) {
+      if (kept->path() == root.path()) return *kept;
+    }
+    auto copy = root.open_dir(".");
+    CHECK(copy.ok());
+    roots_.push_back(std::make_unique<os::Dir>(*std::move(copy)));
+    return *roots_.back();
+  }
+
+  static constexpr std::size_t kUnpackedGroups = std::size_t{1} << 40;
+
+  SolveContext* context_;
+  const StepInputs* inputs_;
+  const llb::FileOp* op_;
+  std::string operation_;
+  std::vector<SourceTree*> sources_;
+  std::vector<std::unique_ptr<LayerTree>> owned_;
+  std::vector<Selection> selections_;
+  std::string definition_key_, content_key_;
+  std::vector<store::Input> content_inputs_;
+  std::optional<snapshot::LayerView> base_;
+  std::vector<std::pair<SelectedFile*, SourceTree*>> tagged_;
+  std::map<std::pair<SourceTree*, std::size_t>, Sha256Bytes> group_content_;
+  std::vector<store::ScratchDir> scratches_;
+  std::vector<std::unique_ptr<os::Dir>> roots_;
+  std::map<std::pair<std::uint64_t, std::uint64_t>, std::size_t> unpacked_groups_;
+};
+
+}  // namespace
+
+Result<StepOutcomeResult> run_file_op(SolveContext& context, const StepInputs& inputs,
+                                      const llb::FileOp& op) {
+  return FileStep(context, inputs, op).run();
+}
+
+}  // namespace kiln::solver

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "solver/owner.h"
+
+#include <limits>
+
+#include "base/strings.h"
+
+namespace kiln::solver {
+namespace {
+
+/// The fields of the first line of a passwd or group file whose first field is `name`.
+std::optional<std::vector<std::string_view>> find_line(std::string_view text, std::string_view name) {
+  for (const std::string_view line : split(text, '\n')) {
+    auto fields = split(line, ':');
+    if (fields.size() >= 3 && fields.front() == name) return fields;
+  }
+  return std::nullopt;
+}
+
+std::optional<std::uint32_t> parse_id(std::string_view text) {
+  const auto number = parse_uint(text);
+  if (!number || *number > std::numeric_limits<std::uint32_t>::max() - 1) return std::nullopt;
+  return static_cast<std::uint32_t>(*number);
+}
+
+}  // namespace
+
+Result<Owner> resolve_owner(const snapshot::LayerView& root, const std::string& text) {
+  Owner owner;
+  if (text.empty()) return owner;
+  const auto [user, group] = split_once(text, ':');
+  if (const auto id = parse_id(user)) {
+    owner = {*id, *id};
+  } else if (!user.empty()) {
+    const auto passwd = TRY(root.read_text("/etc/passwd"));
+    const auto line = find_line(passwd.value_or(""), user);
+    const auto uid = line ? parse_id((*line)[2]) : std::nullopt;
+    if (!uid) return not_found("no user \"" + std::string(user) + "\" in the image's /etc/passwd");
+    owner.uid = *uid;
+    owner.gid = line->size() > 3 ? parse_id((*line)[3]).value_or(0) : 0;
+  }
+  if (!group || group->empty()) return owner;
+  if (const auto id = parse_id(*group)) {
+    owner.gid = *id;
+    return owner;
+  }
+  const auto groups = TRY(root.read_text("/etc/group"));
+  const auto line = find_line(groups.value_or(""), *group);
+  const auto gid = line ? parse_id((*line)[2]) : std::nullopt;
+  if (!gid) return not_found("no group \"" + std::string(*group) + "\" in the image's /etc/group");
+  owner.gid = *gid;
+  return owner;
+}
+
+}  // namespace kiln::solver

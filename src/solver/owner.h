@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/result.h"
+#include "snapshot/layer_view.h"
+
+namespace kiln::solver {
+
+struct Owner {
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+};
+
+/// `USER[:GROUP]` of --chown, or of the USER that WORKDIR works for, against the passwd and group files
+/// of `root`. A user by name brings its own group; a number alone is its own group too. Empty is 0:0.
+Result<Owner> resolve_owner(const snapshot::LayerView& root, const std::string& text);
+
+}  // namespace kiln::solver

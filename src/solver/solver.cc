@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "solver/solver.h"
+
+#include <fmt/format.h>
+
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <thread>
+
+#include "os/system.h"
+#include "solver/exec_op.h"
+#include "solver/file_op.h"
+
+namespace kiln::solver {
+namespace {
+
+Result<StepOutcomeResult> run_source(SolveContext& context, const llb::ImageSource& source) {
+  for (const auto& layer : source.layers) TRY(context.store.layers().get(layer));
+  StepOutcomeResult out;
+  out.result.layers = source.layers;
+  out.cached = true;
+  return out;
+}
+
+Result<StepOutcomeResult> run_source(SolveContext& context, const llb::LocalSource& source) {
+  CHECK(context.contexts.contains(source.name));
+  StepOutcomeResult out;
+  out.result.local_context = source.name;
+  return out;
+}
+
+Result<StepOutcomeResult> run_op(SolveContext& context, const StepInputs& inputs) {
+  const llb::Op& op = inputs.vertex.op;
+  if (const auto* image = std::get_if<llb::ImageSource>(&op)) return run_source(context, *image);
+  if (const auto* local = std::get_if<llb::LocalSource>(&op)) return run_source(context, *local);
+  if (const auto* exec = std::get_if<llb::ExecOp>(&op)) return run_exec_op(context, inputs, *exec);
+  return run_file_op(context, inputs, std::get<llb::FileOp>(op));
+}
+
+/// A failed step's error as the user reads it: where it stands, what it was, and the quoted lines.
+Error located(const llb::Vertex& vertex, Error error) {
+  const llb::Origin& origin = vertex.origin;
+  if (origin.location.empty()) return error;
+  const int code = error.exit_code();
+  const std::string hint = error.hint();
+  std::string text = fmt::format("{}: {}: {}\n{}", origin.location, origin.instruction,
+                                 error.message(), origin.excerpt);
+  return Error(error.kind(), std::move(text)).with_hint(hint).with_exit_code(code);
+}
+
+/// The graph's state belongs to the thread that calls run(). Workers get one vertex at a time and hand
+/// back its result; nothing else is shared between them.
+class Scheduler {
+ public:
+  Scheduler(SolveContext& context, const llb::Graph& graph, llb::VertexId target)
+      : context_(&context), graph_(&graph), needed_(graph.needed_by(target)) {}
+
+  Result<std::map<llb::VertexId, StepResult>> run(unsigned jobs, const std::stop_token& stop) {
+    for (const llb::VertexId id : needed_) {
+      waiting_[id] = graph_->vertex(id).inputs.size();
+      for (const llb::VertexId input : graph_->vertex(id).inputs) dependents_[input].push_back(id);
+    }
+    const std::stop_callback on_stop(stop, [this] {
+      steps_stop_.request_stop();
+      changed_.notify_all();
+    });
+    {
+      std::vector<std::jthread> workers;
+      for (unsigned i = 0; i < std::max(1u, jobs); ++i) workers.emplace_back([this] { work(); });
+      schedule(stop);
+      {
+        const std::lock_guard lock(mutex_);
+        ended_ = true;
+      }
+      changed_.notify_all();
+    }
+    if (failure_) return *std::move(failure_);
+    return std::move(results_);
+  }
+
+ private:
+  struct Task {
+    llb::VertexId id;
+    std::vector<const StepResult*> inputs;
+  };
+  struct Done {
+    llb::VertexId id;
+    Result<StepOutcomeResult> outcome;
+  };
+
+  void schedule(const std::stop_token& stop) {
+    for (const llb::VertexId id : needed_) {
+      if (waiting_[id] == 0) start(id);
+    }
+    while (running_ > 0) {
+      Done done = next_done();
+      --running_;
+      finish(std::move(done));
+      if (stop.stop_requested() && !failure_) failure_ = Error(ErrorKind::cancelled, "build cancelled");
+    }
+  }
+
+  void start(llb::VertexId id) {
+    Task task{id, {}};
+    for (const llb::VertexId input : graph_->vertex(id).inputs)
+      task.inputs.push_back(&results_.at(input));
+    ++running_;
+    {
+      const std::lock_guard lock(mutex_);
+      tasks_.push_back(std::move(task));
+    }
+    changed_.notify_all();
+  }
+
+  void finish(Done done) {
+    if (!done.outcome) {
+      if (!failure_) failure_ = std::move(done.outcome).error();
+      steps_stop_.request_stop();
+      return;
+    }
+    // std::map: results keep their address while others are added.
+    results_.emplace(done.id, std::move(done.outcome->result));
+    for (const llb::VertexId dependent : dependents_[done.id]) {
+      if (--waiting_[dependent] == 0 && !failure_) start(dependent);
+    }
+  }
+
+  Done next_done() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return !done_.empty(); });
+    Done done = std::move(done_.front());
+    done_.pop_front();
+    return done;
+  }
+
+  void work() {
+    for (;;) {
+      std::unique_lock lock(mutex_);
+      changed_.wait(lock, [&] { return ended_ || !tasks_.empty(); });
+      if (tasks_.empty()) return;
+      Task task = std::move(tasks_.front());
+      tasks_.pop_front();
+      lock.unlock();
+      Done done{task.id, run_task(task)};
+      lock.lock();
+      done_.push_back(std::move(done));
+      lock.unlock();
+      changed_.notify_all();
+    }
+  }
+
+  Result<StepOutcomeResult> run_task(const Task& task) {
+    const llb::Vertex& vertex = graph_->vertex(task.id);
+    const std::stop_token stop = steps_stop_.get_token();
+    if (stop.stop_requested()) return Error(ErrorKind::cancelled, "build cancelled");
+    const bool shown = !vertex.origin.name.empty();
+    if (shown) report(StepStarted{task.id, vertex.origin.name});
+    auto outcome = run_op(*context_, {vertex, task.inputs, task.id, stop});
+    if (!outcome) {
+      const bool cancelled = outcome.error().kind() == ErrorKind::cancelled;
+      if (shown)
+        report(StepEnded{task.id, cancelled ? StepOutcome::cancelled : StepOutcome::failed,
+                         outcome.error().message()});
+      return located(vertex, std::move(outcome).error());
+    }
+    if (shown)
+      report(StepEnded{task.id, outcome->cached ? StepOutcome::cached : StepOutcome::done, {}});
+    return outcome;
+  }
+
+  void report(const ProgressEvent& event) { context_->progress.report(event); }
+
+  SolveContext* context_;
+  const llb::Graph* graph_;
+  std::vector<llb::VertexId> needed_;
+  // The scheduling thread's alone:
+  std::map<llb::VertexId, std::size_t> waiting_;
+  std::map<llb::VertexId, std::vector<llb::VertexId>> dependents_;
+  std::map<llb::VertexId, StepResult> results_;
+  std::size_t running_ = 0;
+  std::optional<Error> failure_;
+  // Between the threads:
+  std::stop_source steps_stop_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<Task> tasks_;  // guarded by mutex_
+  std::deque<Done> done_;   // guarded by mutex_
+  bool ended_ = false;      // guarded by mutex_
+};
+
+}  // namespace
+
+Result<std::map<llb::VertexId, StepResult>> solve(SolveContext& context, const llb::Graph& graph,
+                                                  llb::VertexId target, unsigned jobs,
+                                                  std::stop_token stop) {
+  auto results = Scheduler(context, graph, target).run(jobs, stop);
+  // What was read is worth remembering whether or not the build succeeded.
+  for (const auto& [name, tree] : context.contexts) (void)tree->save_index().ok();
+  (void)context.store.records().touch(context.used_keys, os::wall_clock().seconds).ok();
+  return results;
+}
+
+}  // namespace kiln::solver

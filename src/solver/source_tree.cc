@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "solver/source_tree.h"
+
+#include <algorithm>
+
+#include "snapshot/layer_form.h"
+#include "snapshot/link_resolution.h"
+
+namespace kiln::solver {
+
+Result<std::unique_ptr<ContextTree>> ContextTree::open(const std::string& path,
+                                                       const std::vector<std::string>& ignore,
+                                                       store::StatIndex index) {
+  os::Dir root = TRY(os::Dir::open(path));
+  dockerfile::IgnorePatterns patterns =
+      TRY(dockerfile::IgnorePatterns::create(ignore).context(".dockerignore"));
+  return std::unique_ptr<ContextTree>(
+      new ContextTree(std::move(root), std::move(patterns), std::move(index)));
+}
+
+Result<std::optional<TreeEntry>> ContextTree::find_unfiltered(const os::RelPath& path) const {
+  const auto info = TRY(root_.find_beneath(path));
+  if (!info) return std::optional<TreeEntry>();
+  TreeEntry entry{path, *info, {}};
+  if (info->type == os::FileType::symlink) {
+    const os::Dir parent = TRY(root_.open_dir_beneath(path.parent()));
+    entry.link_target = TRY(parent.read_link(path.name()));
+  }
+  return std::optional(std::move(entry));
+}
+
+/// A directory that is ignored still leads to what `!` patterns take back below it.
+bool ContextTree::is_left_out(const TreeEntry& entry) const {
+  if (ignore_.empty() || entry.path.is_root() || !ignore_.ignores(entry.path.str())) return false;
+  return entry.info.type != os::FileType::directory ||
+         !ignore_.may_contain_exceptions(entry.path.str());
+}
+
+Result<std::optional<TreeEntry>> ContextTree::find(const os::RelPath& path) const {
+  auto entry = TRY(find_unfiltered(path));
+  if (entry && is_left_out(*entry)) return std::optional<TreeEntry>();
+  return entry;
+}
+
+Result<os::RelPath> ContextTree::resolve(std::string_view path) const {
+  return snapshot::resolve_links(
+      path, snapshot::Last::follow,
+      [this](const os::RelPath& at) -> Result<std::optional<std::string>> {
+        const auto entry = TRY(find(at));
+        if (!entry) return std::optional<std::string>();
+        return std::optional(entry->link_target);
+      });
+}
+
+Result<std::vector<std::string>> ContextTree::list(const os::RelPath& path) const {
+  const os::Dir dir = TRY(root_.open_dir_beneath(path));
+  const std::vector<os::DirEntry> entries = TRY(dir.list());
+  std::vector<std::string> out;
+  for (const auto& entry : entries) {
+    const auto visible = TRY(find(path / entry.name));
+    if (visible) out.push_back(entry.name);
+  }
+  return out;
+}
+
+Result<std::vector<TreeEntry>> ContextTree::walk(const TreeEntry& top) const {
+  std::vector<TreeEntry> out;
+  out.push_back(top);
+  if (top.info.type != os::FileType::directory) return out;
+  std::optional<Verdict> verdict;
+  os::RelPath at;
+  for (const std::string_view part : top.path.components()) {
+    at = at / part;
+    verdict = ignore_.judge(at.str(), verdict ? &*verdict : nullptr);
+  }
+  const os::Dir dir = TRY(root_.open_dir_beneath(top.path));
+  TRY(walk_into(dir, top.path, verdict ? &*verdict : nullptr, out));
+  return out;
+}
+
+/// Appends what is in `dir`; tells whether anything was.
+Result<bool> ContextTree::walk_into(const os::Dir& dir, const os::RelPath& path,
+                                    const Verdict* verdict, std::vector<TreeEntry>& out) const {
+  const std::vector<os::DirEntry> names = TRY(dir.list());
+  bool any = false;
+  for (const auto& name : names) {
+    const os::RelPath child = path / name.name;
+    Verdict own;
+    if (!ignore_.empty()) {
+      own = ignore_.judge(child.str(), verdict);
+      if (own.ignored && !ignore_.may_contain_exceptions(child.str())) continue;
+    }
+    const auto info = TRY(dir.find(name.name));
+    if (!info) continue;  // gone since it was listed
+    if (info->type == os::FileType::socket) continue;
+    if (own.ignored && info->type != os::FileType::directory) continue;
+    TreeEntry entry{child, *info, {}};
+    if (info->type == os::FileType::symlink) entry.link_target = TRY(dir.read_link(name.name));
+    out.push_back(std::move(entry));
+    bool filled = false;
+    if (info->type == os::FileType::directory) {
+      const os::Dir sub = TRY(dir.open_dir(name.name));
+      filled = TRY(walk_into(sub, child, ignore_.empty() ? nullptr : &own, out));
+    }
+    // An ignored directory is there only for what was taken back below it.
+    if (own.ignored && !filled) {
+      out.pop_back();
+      continue;
+    }
+    any = true;
+  }
+  return any;
+}
+
+Result<Located> ContextTree::locate(const TreeEntry& entry) const {
+  return Located{&root_, entry.path};
+}
+
+Result<os::Xattrs> ContextTree::xattrs(const TreeEntry& entry) const {
+  if (entry.path.is_root()) return root_.xattrs(".");
+  const os::Dir parent = TRY(root_.open_dir_beneath(entry.path.parent()));
+  const os::Xattrs on_disk = TRY(parent.xattrs(entry.path.name()));
+  return snapshot::image_xattrs(on_disk);
+}
+
+std::optional<store::FileFacts> ContextTree::known_facts(const TreeEntry& entry) {
+  const std::lock_guard lock(mutex_);
+  const store::FileFacts* facts = index_.find(entry.path.str(), entry.info);
+  if (facts == nullptr) return std::nullopt;
+  return *facts;
+}
+
+void ContextTree::remember(const TreeEntry& entry, const os::FileInfo& as_read,
+                           const store::FileFacts& facts, const TimePoint& before) {
+  const std::lock_guard lock(mutex_);
+  index_.put(entry.path.str(), as_read, facts, before);
+}
+
+std::string ContextTree::absence_hint(const os::RelPath& path) const {
+  const auto there = find_unfiltered(path);
+  if (there && *there) return "/" + path.str() + " is there, but an ignore pattern leaves it out";
+  return {};
+}
+
+Result<void> ContextTree::save_index() {
+  const std::lock_guard lock(mutex_);
+  return index_.save();
+}
+
+Result<os::RelPath> LayerTree::resolve(std::string_view path) const {
+  return view_.resolve(path, snapshot::Last::follow);
+}
+
+Result<std::optional<TreeEntry>> LayerTree::find(const os::RelPath& path) const {
+  const auto found = TRY(view_.find(path));
+  if (!found) return std::optional<TreeEntry>();
+  TreeEntry entry{path, found->info, {}};
+  if (found->info.type == os::FileType::symlink) entry.link_target = TRY(view_.read_link(*found));
+  return std::optional(std::move(entry));
+}
+
+Result<std::vector<std::string>> LayerTree::list(const os::RelPath& path) const {
+  return view_.list(path);
+}
+
+Result<void> LayerTree::walk_into(const TreeEntry& entry, std::vector<TreeEntry>& out) const {
+  const std::vector<std::string> names = TRY(view_.list(entry.path));
+  for (const auto& name : names) {
+    auto child = TRY(find(entry.path / name));
+    if (!child || child->info.type == os::FileType::socket) continue;
+    const bool is_directory = child->info.type == os::FileType::directory;
+    const TreeEntry copy = *child;
+    out.push_back(*std::move(child));
+    if (is_directory) TRY(walk_into(copy, out));
+  }
+  return {};
+}
+
+Result<std::vector<TreeEntry>> LayerTree::walk(const TreeEntry& top) const {
+  std::vector<TreeEntry> out = {top};
+  if (top.info.type == os::FileType::directory) TRY(walk_into(top, out));
+  return out;
+}
+
+Result<Located> LayerTree::locate(const TreeEntry& entry) const {
+  const auto found = TRY(view_.find(entry.path));
+  if (!found) return not_found("/" + entry.path.str());
+  return Located{&view_.layer(found->layer), entry.path};
+}
+
+Result<os::Xattrs> LayerTree::xattrs(const TreeEntry& entry) const {
+  const auto found = TRY(view_.find(entry.path));
+  if (!found) return os::Xattrs();
+  const os::Xattrs on_disk = TRY(view_.xattrs_on_disk(*found));
+  return snapshot::image_xattrs(on_disk);
+}
+
+}  // namespace kiln::solver

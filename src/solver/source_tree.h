@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "dockerfile/ignore.h"
+#include "os/dir.h"
+#include "snapshot/layer_view.h"
+#include "store/stat_index.h"
+
+namespace kiln::solver {
+
+/// One file of a tree that COPY and ADD read from.
+struct TreeEntry {
+  os::RelPath path;  ///< in the tree
+  os::FileInfo info;
+  std::string link_target;  ///< of a symlink
+};
+
+/// Where a file's bytes can be opened: no symlink is on the way.
+struct Located {
+  const os::Dir* root;
+  os::RelPath path;
+};
+
+/// The files that COPY and ADD choose from: a build context, or the root file system of a stage or
+/// image. Thread-safe.
+class SourceTree {
+ public:
+  virtual ~SourceTree() = default;
+  /// As in a chroot, whether or not it is there.
+  virtual Result<os::RelPath> resolve(std::string_view path) const = 0;
+  /// nullopt if it isn't there or is left out by ignore rules.
+  virtual Result<std::optional<TreeEntry>> find(const os::RelPath& path) const = 0;
+  /// The names in a directory, sorted; ignored ones are left out.
+  virtual Result<std::vector<std::string>> list(const os::RelPath& path) const = 0;
+  /// `top` and all below it, a directory before its content, names sorted; ignored ones left out.
+  virtual Result<std::vector<TreeEntry>> walk(const TreeEntry& top) const = 0;
+  virtual Result<Located> locate(const TreeEntry& entry) const = 0;
+  virtual Result<os::Xattrs> xattrs(const TreeEntry& entry) const = 0;
+  /// Whose files they are, when --chown says nothing: a context's are root's.
+  virtual bool keeps_owner() const = 0;
+  /// Facts from an earlier reading of the same file, if they still hold.
+  virtual std::optional<store::FileFacts> known_facts(const TreeEntry& entry) = 0;
+  virtual void remember(const TreeEntry& entry, const os::FileInfo& as_read,
+                        const store::FileFacts& facts, const TimePoint& before) = 0;
+  /// Why a path that the user named is not there, if that is known.
+  virtual std::string absence_hint(const os::RelPath& path) const = 0;
+};
+
+/// A directory of this machine, with its stat index.
+class ContextTree final : public SourceTree {
+ public:
+  static Result<std::unique_ptr<ContextTree>> open(const std::string& path,
+                                                   const std::vector<std::string>& ignore,
+                                                   store::StatIndex index);
+  Result<os::RelPath> resolve(std::string_view path) const override;
+  Result<std::optional<TreeEntry>> find(const os::RelPath& path) const override;
+  Result<std::vector<std::string>> list(const os::RelPath& path) const override;
+  Result<std::vector<TreeEntry>> walk(const TreeEntry& top) const override;
+  Result<Located> locate(const TreeEntry& entry) const override;
+  Result<os::Xattrs> xattrs(const TreeEntry& entry) const override;
+  bool keeps_owner() const override { return false; }
+  std::optional<store::FileFacts> known_facts(const TreeEntry& entry) override;
+  void remember(const TreeEntry& entry, const os::FileInfo& as_read, const store::FileFacts& facts,
+                const TimePoint& before) override;
+  std::string absence_hint(const os::RelPath& path) const override;
+  Result<void> save_index();
+
+ private:
+  using Verdict = dockerfile::IgnorePatterns::Verdict;
+  ContextTree(os::Dir root, dockerfile::IgnorePatterns ignore, store::StatIndex index)
+      : root_(std::move(root)), ignore_(std::move(ignore)), index_(std::move(index)) {}
+  Result<bool> walk_into(const os::Dir& dir, const os::RelPath& path, const Verdict* verdict,
+                         std::vector<TreeEntry>& out) const;
+  Result<std::optional<TreeEntry>> find_unfiltered(const os::RelPath& path) const;
+  bool is_left_out(const TreeEntry& entry) const;
+
+  os::Dir root_;
+  dockerfile::IgnorePatterns ignore_;
+  std::mutex mutex_;
+  store::StatIndex index_;  // guarded by mutex_
+};
+
+/// The merged file system of a stack of layers.
+class LayerTree final : public SourceTree {
+ public:
+  explicit LayerTree(snapshot::LayerView view) : view_(std::move(view)) {}
+  Result<os::RelPath> resolve(std::string_view path) const override;
+  Result<std::optional<TreeEntry>> find(const os::RelPath& path) const override;
+  Result<std::vector<std::string>> list(const os::RelPath& path) const override;
+  Result<std::vector<TreeEntry>> walk(const TreeEntry& top) const override;
+  Result<Located> locate(const TreeEntry& entry) const override;
+  Result<os::Xattrs> xattrs(const TreeEntry& entry) const override;
+  bool keeps_owner() const override { return true; }
+  std::optional<store::FileFacts> known_facts(const TreeEntry&) override { return std::nullopt; }
+  void remember(const TreeEntry&, const os::FileInfo&, const store::FileFacts&,
+                const TimePoint&) override {}
+  std::string absence_hint(const os::RelPath&) const override { return {}; }
+
+ private:
+  Result<void> walk_into(const TreeEntry& entry, std::vector<TreeEntry>& out) const;
+  snapshot::LayerView view_;
+};
+
+}  // namespace kiln::solver

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/cache_records.h"
+
+#include "base/sha256.h"
+
+namespace kiln::store {
+namespace {
+
+std::string encode_inputs(const std::vector<Input>& inputs) {
+  std::string out;
+  for (const auto& input : inputs) out.append(input.name).append("\t").append(input.value).append("\n");
+  return out;
+}
+
+std::vector<Input> decode_inputs(std::string_view text) {
+  std::vector<Input> out;
+  while (!text.empty()) {
+    const auto end = text.find('\n');
+    const auto [name, value] = split_once(text.substr(0, end), '\t');
+    out.push_back({std::string(name), std::string(value.value_or(""))});
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+  }
+  return out;
+}
+
+}  // namespace
+
+Result<std::optional<CacheRecord>> CacheRecords::find(std::string_view key) const {
+  auto query = TRY(database_->prepare(
+      "SELECT instruction, operation, layer, created, created_ns, milliseconds FROM records WHERE key = ?"));
+  const bool found = TRY(query.bind(0, key).step());
+  if (!found) return std::optional<CacheRecord>();
+  CacheRecord record;
+  record.key = key;
+  record.instruction = query.text(0);
+  record.operation = query.text(1);
+  const std::string layer = query.text(2);
+  if (!layer.empty()) record.layer = TRY(oci::DiffId::parse("sha256:" + layer));
+  record.created = {query.number(3), static_cast<std::uint32_t>(query.number(4))};
+  record.milliseconds = query.number(5);
+  return std::optional(std::move(record));
+}
+
+Result<std::vector<Input>> CacheRecords::inputs(std::string_view key) const {
+  auto query = TRY(database_->prepare(
+      "SELECT i.list FROM records r JOIN inputs i ON i.digest = r.inputs WHERE r.key = ?"));
+  const bool found = TRY(query.bind(0, key).step());
+  if (!found) return std::vector<Input>();
+  return decode_inputs(query.text(0));
+}
+
+Result<void> CacheRecords::put(const CacheRecord& record) {
+  const std::string list = encode_inputs(record.inputs);
+  const std::string digest = to_hex(sha256(list));
+  auto transaction = TRY(database_->begin());
+  auto insert = TRY(database_->prepare("INSERT INTO inputs (digest, list) VALUES (?, ?) ON CONFLICT DO NOTHING"));
+  TRY(insert.bind(0, digest).bind_blob(1, list).run());
+  auto statement = TRY(database_->prepare(
+      "INSERT OR REPLACE INTO records (key, instruction, operation, inputs, layer, created, created_ns, "
+      "used, milliseconds) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?6, ?8)"));
+  TRY(statement.bind(0, record.key)
+          .bind(1, record.instruction)
+          .bind(2, record.operation)
+          .bind(3, digest)
+          .bind(4, record.layer ? record.layer->hex() : "")
+          .bind(5, record.created.seconds)
+          .bind(6, record.created.nanoseconds)
+          .bind(7, record.milliseconds)
+          .run());
+  return transaction.commit();
+}
+
+Result<void> CacheRecords::touch(const std::vector<std::string>& keys, std::int64_t now) {
+  if (keys.empty()) return {};
+  // A day's grain: a rebuild with nothing to do shall not have to write.
+  constexpr std::int64_t kGrainSeconds = 24 * 3600;
+  std::vector<std::string> stale;
+  for (const auto& key : keys) {
+    auto query = TRY(database_->prepare("SELECT 1 FROM records WHERE key = ? AND used < ?"));
+    const bool old = TRY(query.bind(0, key).bind(1, now - kGrainSeconds).step());
+    if (old) stale.push_back(key);
+  }
+  if (stale.empty()) return {};
+  auto transaction = TRY(database_->begin());
+  for (const auto& key : stale) {
+    auto statement = TRY(database_->prepare("UPDATE records SET used = ?2 WHERE key = ?1"));
+    TRY(statement.bind(0, key).bind(1, now).run());
+  }
+  return transaction.commit();
+}
+
+Result<std::optional<std::string>> CacheRecords::find_tree_digest(std::string_view key) const {
+  auto query = TRY(database_->prepare("SELECT digest FROM tree_digests WHERE key = ?"));
+  const bool found = TRY(query.bind(0, key).step());
+  if (!found) return std::optional<std::string>();
+  return std::optional(query.text(0));
+}
+
+Result<void> CacheRecords::put_tree_digest(std::string_view key, std::string_view digest) {
+  auto statement =
+      TRY(database_->prepare("INSERT OR REPLACE INTO tree_digests (key, digest) VALUES (?, ?)"));
+  return statement.bind(0, key).bind(1, digest).run();
+}
+
+}  // namespace kiln::store

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "base/strings.h"
+#include "oci/digest.h"
+#include "store/database.h"
+
+namespace kiln::store {
+
+/// One thing that a step depends on: `file:app/main.c` with its type, mode, owner and digest,
+/// `env:PATH`, `layer:0`, `mount:/src` … Both parts are free of newlines and tabs.
+struct Input {
+  std::string name;
+  std::string value;
+  bool operator==(const Input&) const = default;
+};
+
+/// A step that was run: under which key, from what, with which result.
+struct CacheRecord {
+  std::string key;          ///< 64 hex digits
+  std::string instruction;  ///< as the Dockerfile has it, for explanations
+  std::string operation;    ///< the op's canonical encoding
+  std::vector<Input> inputs;
+  std::optional<oci::DiffId> layer;  ///< what it added; nullopt if nothing
+  TimePoint created;
+  std::int64_t milliseconds = 0;  ///< how long it took
+};
+
+/// Results of steps by their keys. Thread-safe.
+class CacheRecords {
+ public:
+  explicit CacheRecords(const Database& database) : database_(&database) {}
+
+  /// Without its inputs, which only explanations need.
+  Result<std::optional<CacheRecord>> find(std::string_view key) const;
+  Result<std::vector<Input>> inputs(std::string_view key) const;
+  /// Replaces a record of the same key.
+  Result<void> put(const CacheRecord& record);
+  /// Notes that records were used now: the least recently used go first when space is short.
+  Result<void> touch(const std::vector<std::string>& keys, std::int64_t now);
+
+  /// Remembered digests of file selections in stacks of layers, which never change.
+  Result<std::optional<std::string>> find_tree_digest(std::string_view key) const;
+  Result<void> put_tree_digest(std::string_view key, std::string_view digest);
+
+ private:
+  const Database* database_;
+};
+
+}  // namespace kiln::store

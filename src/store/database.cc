@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/database.h"
+
+#include <sqlite3.h>
+
+#include <utility>
+
+namespace kiln::store {
+namespace {
+
+constexpr int kSchemaVersion = 1;
+constexpr int kBusyTimeoutMilliseconds = 60'000;
+
+constexpr const char* kSchema = R"sql(
+CREATE TABLE images (
+  id TEXT PRIMARY KEY,              -- digest of the config
+  manifest TEXT NOT NULL,           -- digest of the manifest
+  size INTEGER NOT NULL,            -- bytes of its layers' tar streams
+  created INTEGER NOT NULL,         -- seconds; from the config
+  parent TEXT NOT NULL DEFAULT ''   -- image that it was built from, if that is known
+) WITHOUT ROWID;
+CREATE TABLE image_layers (
+  image TEXT NOT NULL, position INTEGER NOT NULL, diff_id TEXT NOT NULL,
+  PRIMARY KEY (image, position)
+) WITHOUT ROWID;
+CREATE INDEX image_layers_by_diff_id ON image_layers (diff_id);
+CREATE TABLE names (
+  reference TEXT PRIMARY KEY,       -- canonical, with its tag
+  image TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX names_by_image ON names (image);
+CREATE TABLE layers (
+  diff_id TEXT PRIMARY KEY,
+  tar_size INTEGER NOT NULL,        -- bytes of its uncompressed tar stream
+  disk_size INTEGER NOT NULL,       -- bytes that its files take
+  blob TEXT NOT NULL DEFAULT '',    -- digest of the blob it came as; '' if its tar stream can be made from it
+  blob_media_type TEXT NOT NULL DEFAULT '',
+  blob_size INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+CREATE TABLE records (
+  key TEXT PRIMARY KEY,
+  instruction TEXT NOT NULL,
+  operation TEXT NOT NULL,          -- the op's canonical encoding
+  inputs TEXT NOT NULL,             -- digest of its input list
+  layer TEXT NOT NULL,              -- diff ID of the result, '' if it is none
+  created INTEGER NOT NULL, created_ns INTEGER NOT NULL,
+  used INTEGER NOT NULL,
+  milliseconds INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX records_by_instruction ON records (instruction);
+CREATE INDEX records_by_layer ON records (layer);
+CREATE TABLE inputs (
+  digest TEXT PRIMARY KEY,
+  list BLOB NOT NULL
+);
+CREATE TABLE tree_digests (
+  key TEXT PRIMARY KEY,             -- of the layers and the selection
+  digest TEXT NOT NULL
+) WITHOUT ROWID;
+)sql";
+
+Error database_error(sqlite3* handle, std::string_view what) {
+  const int code = sqlite3_errcode(handle) & 0xff;
+  ErrorKind kind = ErrorKind::system;
+  if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB) kind = ErrorKind::corrupt;
+  if (code == SQLITE_FULL) kind = ErrorKind::no_space;
+  if (code == SQLITE_READONLY || code == SQLITE_PERM || code == SQLITE_CANTOPEN)
+    kind = ErrorKind::permission;
+  return {kind, "store index: " + std::string(what) + ": " + sqlite3_errmsg(handle)};
+}
+
+Result<std::int64_t> schema_version(const Database& database) {
+  auto query = TRY(database.prepare("PRAGMA user_version"));
+  TRY(query.step());
+  return query.number(0);
+}
+
+Result<void> ensure_schema(const Database& database) {
+  std::int64_t version = TRY(schema_version(database));
+  if (version == kSchemaVersion) return {};
+  if (version == 0) {
+    auto transaction = TRY(database.begin());
+    version = TRY(schema_version(database));  // another process may have been first
+    if (version == kSchemaVersion) return {};
+    TRY(database.execute(kSchema));
+    TRY(database.execute(("PRAGMA user_version = " + std::to_string(kSchemaVersion)).c_str()));
+    return transaction.commit();
+  }
+  return unsupported("this store was written by a newer kiln (schema " + std::to_string(version) +
+                     ", this one knows " + std::to_string(kSchemaVersion) + ")")
+      .with_hint("use that version, or another store with --root");
+}
+
+}  // namespace
+
+Statement::~Statement() { sqlite3_finalize(handle_); }
+
+Statement& Statement::bind(int index, std::string_view text) {
+  sqlite3_bind_text64(handle_, index + 1, text.data(), text.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
+  return *this;
+}
+
+Statement& Statement::bind(int index, std::int64_t number) {
+  sqlite3_bind_int64(handle_, index + 1, number);
+  return *this;
+}
+
+Statement& Statement::bind_blob(int index, std::string_view bytes) {
+  sqlite3_bind_blob64(handle_, index + 1, bytes.data(), bytes.size(), SQLITE_TRANSIENT);
+  return *this;
+}
+
+Result<bool> Statement::step() {
+  const int code = sqlite3_step(handle_);
+  if (code == SQLITE_ROW) return true;
+  if (code == SQLITE_DONE) return false;
+  return database_error(sqlite3_db_handle(handle_), "query");
+}
+
+Result<void> Statement::run() {
+  TRY(step());
+  return {};
+}
+
+std::string Statement::text(int column) const {
+  const void* bytes = sqlite3_column_blob(handle_, column);
+  const auto size = static_cast<std::size_t>(sqlite3_column_bytes(handle_, column));
+  return bytes == nullptr ? std::string() : std::string(static_cast<const char*>(bytes), size);
+}
+
+std::int64_t Statement::number(int column) const { return sqlite3_column_int64(handle_, column); }
+
+Result<Database> Database::open(const std::string& path) {
+  sqlite3* handle = nullptr;
+  const int code = sqlite3_open_v2(
+      path.c_str(), &handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX, nullptr);
+  Database database(handle);
+  if (code != SQLITE_OK) return database_error(handle, "open " + path);
+  sqlite3_busy_timeout(handle, kBusyTimeoutMilliseconds);
+  // NORMAL: a power cut can undo the last transactions, never tear one.
+  TRY(database.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL"));
+  TRY(ensure_schema(database));
+  return database;
+}
+
+Database::~Database() { sqlite3_close(handle_); }
+
+Result<Statement> Database::prepare(std::string_view sql) const {
+  sqlite3_stmt* statement = nullptr;
+  if (sqlite3_prepare_v2(handle_, sql.data(), static_cast<int>(sql.size()), &statement, nullptr) !=
+      SQLITE_OK)
+    return database_error(handle_, "prepare");
+  return Statement(statement);
+}
+
+Result<void> Database::execute(const char* sql) const {
+  if (sqlite3_exec(handle_, sql, nullptr, nullptr, nullptr) != SQLITE_OK)
+    return database_error(handle_, "execute");
+  return {};
+}
+
+Result<Database::Transaction> Database::begin() const {
+  std::unique_lock lock(*mutex_);
+  TRY(execute("BEGIN IMMEDIATE"));
+  return Transaction(*this, std::move(lock));
+}
+
+Database::Transaction::~Transaction() {
+  if (database_ != nullptr) sqlite3_exec(database_->handle_, "ROLLBACK", nullptr, nullptr, nullptr);
+}
+
+Result<void> Database::Transaction::commit() {
+  TRY(database_->execute("COMMIT"));
+  database_ = nullptr;
+  lock_.unlock();
+  return {};
+}
+
+}  // namespace kiln::store

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/image_store.h"
+
+#include "base/strings.h"
+#include "oci/manifest.h"
+
+namespace kiln::store {
+namespace {
+
+/// The manifest of an image as it is in the store: layers as they came, else as plain tar streams.
+oci::Manifest make_manifest(const oci::Digest& config, std::size_t config_size,
+                            const std::vector<LayerInfo>& layers) {
+  oci::Manifest manifest;
+  manifest.config = {std::string(oci::media_type::kOciConfig), config, config_size, {}, {}};
+  for (const auto& layer : layers) {
+    if (layer.blob) {
+      manifest.layers.push_back(*layer.blob);
+    } else {
+      oci::Descriptor descriptor;
+      descriptor.media_type = oci::media_type::kOciLayer;
+      descriptor.digest = oci::Digest::parse(layer.diff_id.str()).value();
+      descriptor.size = layer.tar_size;
+      manifest.layers.push_back(std::move(descriptor));
+    }
+  }
+  return manifest;
+}
+
+}  // namespace
+
+Result<Image> ImageStore::put(const std::string& config_json,
+                              const std::vector<oci::Reference>& names) {
+  const oci::ImageConfig config = TRY(oci::ImageConfig::parse(config_json));
+  std::vector<LayerInfo> layers;
+  std::uint64_t size = 0;
+  for (const auto& id : config.diff_ids) {
+    LayerInfo info = TRY(layers_->get(id));
+    size += info.tar_size;
+    layers.push_back(std::move(info));
+  }
+  const oci::Digest id = TRY(blobs_->put(config_json));
+  const std::string manifest = make_manifest(id, config_json.size(), layers).to_json();
+  const oci::Digest manifest_digest = TRY(blobs_->put(manifest));
+  const auto created = parse_rfc3339(config.created);
+
+  auto transaction = TRY(database_->begin());
+  auto insert = TRY(database_->prepare(
+      "INSERT INTO images (id, manifest, size, created) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"));
+  TRY(insert.bind(0, id.hex())
+          .bind(1, manifest_digest.hex())
+          .bind(2, static_cast<std::int64_t>(size))
+          .bind(3, created ? created->seconds : 0)
+          .run());
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    auto row = TRY(database_->prepare(
+        "INSERT INTO image_layers (image, position, diff_id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"));
+    TRY(row.bind(0, id.hex()).bind(1, static_cast<std::int64_t>(i)).bind(2, layers[i].diff_id.hex()).run());
+  }
+  for (const auto& name : names) {
+    auto row = TRY(database_->prepare("INSERT OR REPLACE INTO names (reference, image) VALUES (?, ?)"));
+    TRY(row.bind(0, name.without_digest().with_default_tag().canonical()).bind(1, id.hex()).run());
+  }
+  TRY(transaction.commit());
+  return load(id.hex());
+}
+
+Result<Image> ImageStore::load(const std::string& id) const {
+  auto query = TRY(database_->prepare("SELECT manifest, size, created FROM images WHERE id = ?"));
+  const bool found = TRY(query.bind(0, id).step());
+  if (!found) return not_found("No such image: sha256:" + id);
+  Image image;
+  image.id = TRY(oci::Digest::parse("sha256:" + id));
+  image.manifest = TRY(oci::Digest::parse("sha256:" + query.text(0)));
+  image.size = static_cast<std::uint64_t>(query.number(1));
+  image.created = query.number(2);
+  auto names = TRY(database_->prepare("SELECT reference FROM names WHERE image = ? ORDER BY reference"));
+  names.bind(0, id);
+  for (;;) {
+    const bool more = TRY(names.step());
+    if (!more) return image;
+    image.names.push_back(names.text(0));
+  }
+}
+
+Result<std::string> ImageStore::config_json(const Image& image) const {
+  return blobs_->read(image.id);
+}
+
+Result<oci::ImageConfig> ImageStore::config(const Image& image) const {
+  const std::string json = TRY(config_json(image));
+  return oci::ImageConfig::parse(json);
+}
+
+Result<std::optional<Image>> ImageStore::find_by_id(const oci::Digest& id) const {
+  auto image = load(id.hex());
+  if (image) return std::optional<Image>(*std::move(image));
+  if (image.error().kind() == ErrorKind::not_found) return std::optional<Image>();
+  return std::move(image).error();
+}
+
+Result<std::optional<Image>> ImageStore::find(const std::string& text) const {
+  std::string_view hex = text;
+  const bool digest_form = text.starts_with("sha256:");
+  if (digest_form) hex.remove_prefix(7);
+  if (!digest_form) {
+    auto reference = oci::Reference::parse(text);
+    if (reference) {
+      const auto& digest = reference->digest();
+      const std::string name = reference->without_digest().with_default_tag().canonical();
+      auto query = TRY(database_->prepare(
+          "SELECT n.image, i.manifest FROM names n JOIN images i ON i.id = n.image WHERE reference = ?"));
+      const bool found = TRY(query.bind(0, name).step());
+      if (found && (!digest || digest->hex() == query.text(1) || digest->hex() == query.text(0))) {
+        Image image = TRY(load(query.text(0)));
+        return std::optional(std::move(image));
+      }
+      if (digest) {
+        // name@digest: any image of that manifest or config.
+        auto by_digest = TRY(database_->prepare("SELECT id FROM images WHERE manifest = ?1 OR id = ?1"));
+        const bool there = TRY(by_digest.bind(0, digest->hex()).step());
+        if (!there) return std::optional<Image>();
+        Image image = TRY(load(by_digest.text(0)));
+        return std::optional(std::move(image));
+      }
+    }
+  }
+  if (hex.empty() || hex.size() > 64 ||
+      hex.find_first_not_of("0123456789abcdef") != std::string_view::npos)
+    return std::optional<Image>();
+  auto query = TRY(database_->prepare("SELECT id FROM images WHERE id >= ?1 AND id < ?1 || 'g' LIMIT 2"));
+  const bool found = TRY(query.bind(0, hex).step());
+  if (!found) return std::optional<Image>();
+  const std::string id = query.text(0);
+  const bool ambiguous = TRY(query.step());
+  if (ambiguous) return invalid_input("image ID prefix " + std::string(hex) + " is ambiguous");
+  Image image = TRY(load(id));
+  return std::optional(std::move(image));
+}
+
+Result<Image> ImageStore::get(const std::string& text) const {
+  auto image = TRY(find(text));
+  if (!image) {
+    const auto reference = oci::Reference::parse(text);
+    return not_found("No such image: " +
+                     (reference ? reference->with_default_tag().familiar() : text));
+  }
+  return *std::move(image);
+}
+
+Result<std::vector<Image>> ImageStore::list() const {
+  auto query = TRY(database_->prepare("SELECT id FROM images ORDER BY created DESC, id"));
+  std::vector<Image> out;
+  for (;;) {
+    const bool more = TRY(query.step());
+    if (!more) return out;
+    Image image = TRY(load(query.text(0)));
+    out.push_back(std::move(image));
+  }
+}
+
+Result<void> ImageStore::tag(const oci::Digest& id, const oci::Reference& name) {
+  auto statement =
+      TRY(database_->prepare("INSERT OR REPLACE INTO names (reference, image) VALUES (?, ?)"));
+  return statement.bind(0, name.without_digest().with_default_tag().canonical())
+      .bind(1, id.hex())
+      .run();
+}
+
+Result<bool> ImageStore::untag(const oci::Reference& name) {
+  auto statement = TRY(database_->prepare("DELETE FROM names WHERE reference = ? RETURNING image"));
+  return statement.bind(0, name.without_digest().with_default_tag().canonical()).step();
+}
+
+Result<std::vector<oci::DiffId>> ImageStore::remove(const Image& image) {
+  const oci::ImageConfig config = TRY(this->config(image));
+  auto transaction = TRY(database_->begin());
+  for (const char* sql : {"DELETE FROM names WHERE image = ?", "DELETE FROM image_layers WHERE image = ?",
+                          "DELETE FROM images WHERE id = ?"}) {
+    auto statement = TRY(database_->prepare(sql));
+    TRY(statement.bind(0, image.id.hex()).run());
+  }
+  TRY(transaction.commit());
+  TRY(blobs_->remove(image.manifest));
+  TRY(blobs_->remove(image.id));
+  return config.diff_ids;
+}
+
+}  // namespace kiln::store

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "oci/digest.h"
+#include "oci/image_config.h"
+#include "oci/reference.h"
+#include "store/content_store.h"
+#include "store/database.h"
+#include "store/layer_store.h"
+
+namespace kiln::store {
+
+/// An image of the store. Its ID is the digest of its config, as docker has it.
+struct Image {
+  oci::Digest id;
+  oci::Digest manifest;
+  std::uint64_t size = 0;  ///< bytes of its layers' tar streams
+  std::int64_t created = 0;
+  std::vector<std::string> names;  ///< canonical, sorted
+};
+
+/// Images and their names. Thread-safe.
+class ImageStore {
+ public:
+  ImageStore(const Database& database, ContentStore& blobs, LayerStore& layers)
+      : database_(&database), blobs_(&blobs), layers_(&layers) {}
+
+  /// Stores config and manifest of an image whose layers are all in the store; one that is there
+  /// already stays as it is. `config_json`'s bytes are kept, so an image from elsewhere keeps its ID.
+  /// Names in `names` (tag included, no digest) are moved to it.
+  Result<Image> put(const std::string& config_json, const std::vector<oci::Reference>& names);
+  Result<oci::ImageConfig> config(const Image& image) const;
+  Result<std::string> config_json(const Image& image) const;
+
+  /// By name (tag latest if it has none), by ID or by the unambiguous beginning of an ID.
+  Result<std::optional<Image>> find(const std::string& text) const;
+  /// As find; kind not_found in docker's words.
+  Result<Image> get(const std::string& text) const;
+  Result<std::optional<Image>> find_by_id(const oci::Digest& id) const;
+  /// The latest first.
+  Result<std::vector<Image>> list() const;
+
+  Result<void> tag(const oci::Digest& id, const oci::Reference& name);
+  /// Returns whether the name was there.
+  Result<bool> untag(const oci::Reference& name);
+  /// Forgets an image, its names and its blobs. Returns the layers that it
+  /// had, for Store::delete_unused_layers.
+  Result<std::vector<oci::DiffId>> remove(const Image& image);
+
+ private:
+  Result<Image> load(const std::string& id) const;
+  const Database* database_;
+  ContentStore* blobs_;
+  LayerStore* layers_;
+};
+
+}  // namespace kiln::store

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/layer_store.h"
+
+#include "os/file_io.h"
+
+namespace kiln::store {
+
+Result<std::optional<LayerInfo>> LayerStore::find(const oci::DiffId& id) const {
+  auto query = TRY(database_->prepare(
+      "SELECT tar_size, disk_size, blob, blob_media_type, blob_size FROM layers WHERE diff_id = ?"));
+  query.bind(0, id.hex());
+  const bool found = TRY(query.step());
+  if (!found) return std::optional<LayerInfo>();
+  LayerInfo info;
+  info.diff_id = id;
+  info.tar_size = static_cast<std::uint64_t>(query.number(0));
+  info.disk_size = static_cast<std::uint64_t>(query.number(1));
+  const std::string blob = query.text(2);
+  if (!blob.empty()) {
+    oci::Descriptor descriptor;
+    descriptor.digest = TRY(oci::Digest::parse("sha256:" + blob));
+    descriptor.media_type = query.text(3);
+    descriptor.size = static_cast<std::uint64_t>(query.number(4));
+    info.blob = std::move(descriptor);
+  }
+  return std::optional(std::move(info));
+}
+
+Result<LayerInfo> LayerStore::get(const oci::DiffId& id) const {
+  auto info = TRY(find(id));
+  if (!info) return not_found("layer " + id.str() + " is not in the store");
+  return *std::move(info);
+}
+
+Result<os::Dir> LayerStore::open_fs(const oci::DiffId& id) const {
+  return os::Dir::open(paths_.layer_fs(id)).context("layer " + id.str());
+}
+
+Result<std::vector<os::Dir>> LayerStore::open_all(const std::vector<oci::DiffId>& ids) const {
+  std::vector<os::Dir> out;
+  out.reserve(ids.size());
+  for (const auto& id : ids) {
+    os::Dir dir = TRY(open_fs(id));
+    out.push_back(std::move(dir));
+  }
+  return out;
+}
+
+Result<LayerIngest> LayerStore::create() {
+  ScratchDir scratch = TRY(workspace_->create_scratch());
+  TRY(scratch.dir().create_dir("layer", 0700));
+  const os::Dir layer = TRY(scratch.dir().open_dir("layer"));
+  TRY(layer.create_dir("fs", 0755));
+  TRY(scratch.dir().create_dir("work", 0700));
+  TRY(scratch.dir().create_dir("mount", 0700));
+  os::Dir fs = TRY(layer.open_dir("fs"));
+  // The process's umask must not reach into an image.
+  TRY(fs.set_mode(".", 0755));
+  return LayerIngest(std::move(scratch), std::move(fs));
+}
+
+Result<void> LayerStore::commit(LayerIngest ingest, const LayerInfo& info) {
+  auto renamed = os::rename_file(ingest.scratch_path() + "/layer", paths_.layer(info.diff_id));
+  // A directory is renamed onto an existing one only if that is empty: a layer's never is.
+  if (!renamed && renamed.error().kind() != ErrorKind::already_exists) return renamed;
+  auto transaction = TRY(database_->begin());
+  auto insert = TRY(
+      database_->prepare("INSERT INTO layers (diff_id, tar_size, disk_size, blob, blob_media_type, "
+                         "blob_size) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"));
+  insert.bind(0, info.diff_id.hex())
+      .bind(1, static_cast<std::int64_t>(info.tar_size))
+      .bind(2, static_cast<std::int64_t>(info.disk_size))
+      .bind(3, info.blob ? info.blob->digest.hex() : "")
+      .bind(4, info.blob ? info.blob->media_type : "")
+      .bind(5, info.blob ? static_cast<std::int64_t>(info.blob->size) : 0);
+  TRY(insert.run());
+  return transaction.commit();
+}
+
+Result<bool> LayerStore::is_used(const oci::DiffId& id) const {
+  auto query = TRY(database_->prepare(
+      "SELECT 1 FROM image_layers WHERE diff_id = ?1 UNION ALL SELECT 1 FROM records WHERE layer = ?1"));
+  return query.bind(0, id.hex()).step();
+}
+
+Result<void> LayerStore::remove(const oci::DiffId& id) {
+  auto statement = TRY(database_->prepare("DELETE FROM layers WHERE diff_id = ?"));
+  TRY(statement.bind(0, id.hex()).run());
+  // Out of the way first: a half-deleted layer must not keep its name.
+  const std::string trash = workspace_->new_path();
+  auto renamed = os::rename_file(paths_.layer(id), trash);
+  if (!renamed) {
+    if (renamed.error().kind() == ErrorKind::not_found) return {};
+    return renamed;
+  }
+  const os::Dir workspace = TRY(os::Dir::open(workspace_->path()));
+  return workspace.remove_tree(trash.substr(trash.find_last_of('/') + 1));
+}
+
+}  // namespace kiln::store

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "oci/digest.h"
+#include "oci/manifest.h"
+#include "os/dir.h"
+#include "store/database.h"
+#include "store/store_paths.h"
+#include "store/workspace.h"
+
+namespace kiln::store {
+
+/// What is known of a layer besides its files.
+struct LayerInfo {
+  oci::DiffId diff_id;
+  std::uint64_t tar_size = 0;   ///< bytes of its uncompressed tar stream
+  std::uint64_t disk_size = 0;  ///< bytes that its files take
+  /// The blob it came as, where its tar stream can't be made from its directory.
+  std::optional<oci::Descriptor> blob;
+};
+
+/// A layer being made, in a directory of its own under tmp/ until it is committed:
+/// `fs` becomes the layer; `work` and `mount` serve an overlay mount that has `fs` as its upper directory.
+class LayerIngest {
+ public:
+  const os::Dir& fs() const { return fs_; }
+  std::string fs_path() const { return scratch_.path() + "/layer/fs"; }
+  std::string work_path() const { return scratch_.path() + "/work"; }
+  std::string mount_path() const { return scratch_.path() + "/mount"; }
+  std::string scratch_path() const { return scratch_.path(); }
+
+ private:
+  friend class LayerStore;
+  LayerIngest(ScratchDir scratch, os::Dir fs) : scratch_(std::move(scratch)), fs_(std::move(fs)) {}
+  ScratchDir scratch_;
+  os::Dir fs_;
+};
+
+/// Layers: one directory each, named by the diff ID alone whatever lies below it in an image.
+/// A layer directory is never written to once it has its name. Thread-safe.
+class LayerStore {
+ public:
+  LayerStore(StorePaths paths, const Database& database, Workspace& workspace)
+      : paths_(std::move(paths)), database_(&database), workspace_(&workspace) {}
+
+  Result<std::optional<LayerInfo>> find(const oci::DiffId& id) const;
+  Result<LayerInfo> get(const oci::DiffId& id) const;
+  Result<os::Dir> open_fs(const oci::DiffId& id) const;
+  Result<std::vector<os::Dir>> open_all(const std::vector<oci::DiffId>& ids) const;
+
+  Result<LayerIngest> create();
+  /// Publishes a layer. If it is there already, the new one is discarded: both are the same.
+  Result<void> commit(LayerIngest ingest, const LayerInfo& info);
+  /// Whether an image or a cache record refers to it.
+  Result<bool> is_used(const oci::DiffId& id) const;
+  /// The caller holds Store's use lock exclusively and knows that nothing refers to the layer.
+  Result<void> remove(const oci::DiffId& id);
+
+ private:
+  StorePaths paths_;
+  const Database* database_;
+  Workspace* workspace_;
+};
+
+}  // namespace kiln::store

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "os/file_lock.h"
+#include "store/cache_records.h"
+#include "store/content_store.h"
+#include "store/database.h"
+#include "store/image_store.h"
+#include "store/layer_store.h"
+#include "store/stat_index.h"
+#include "store/store_paths.h"
+#include "store/workspace.h"
+
+namespace kiln::store {
+
+/// Everything kiln keeps, below one directory. Many processes may have it open at once; all of them
+/// hold use.lock shared, so that what one of them reads is not deleted by another.
+class Store {
+ public:
+  /// Creates the directory (0700) and its parts where they are missing.
+  static Result<Store> open(const std::string& root);
+
+  const StorePaths& paths() const { return parts_->paths; }
+  ContentStore& blobs() { return parts_->blobs; }
+  LayerStore& layers() { return parts_->layers; }
+  ImageStore& images() { return parts_->images; }
+  CacheRecords& records() { return parts_->records; }
+  Workspace& workspace() { return parts_->workspace; }
+  StatIndex load_stat_index(const std::string& context_path) const;
+
+  /// Deletes those of `layers` that nothing refers to; leaves them if another process uses the store.
+  Result<void> delete_unused_layers(const std::vector<oci::DiffId>& layers);
+
+ private:
+  struct Parts {
+    Parts(StorePaths store_paths, os::FileLock lock, Database index, Workspace work)
+        : paths(std::move(store_paths)),
+          use(std::move(lock)),
+          database(std::move(index)),
+          workspace(std::move(work)),
+          blobs(paths, workspace),
+          layers(paths, database, workspace),
+          images(database, blobs, layers),
+          records(database) {}
+    StorePaths paths;
+    std::optional<os::FileLock> use;
+    Database database;
+    Workspace workspace;
+    ContentStore blobs;
+    LayerStore layers;
+    ImageStore images;
+    CacheRecords records;
+  };
+  explicit Store(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+  std::unique_ptr<Parts> parts_;  ///< at one address: the parts refer to each other
+};
+
+}  // namespace kiln::store

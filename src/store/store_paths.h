@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+#include "oci/digest.h"
+
+namespace kiln::store {
+
+/// Where everything in a store is. docs/store-layout.md explains the parts.
+///
+///     db/kiln.sqlite             the index: images, names, layers, cache records
+///     blobs/sha256/HEX           manifests, configs, and layer blobs that came from elsewhere
+///     layers/HEX/fs/             one directory per layer, by diff ID, in overlay form
+///     context/HEX                stat index of a build context, by the digest of its path
+///     containers/ID/             upper, work and mount point of a container
+///     tmp/ID/                    work in progress of one process; tmp/ID.lock is held while it lives
+///     use.lock                   shared by who uses layers, exclusive for who deletes them
+class StorePaths {
+ public:
+  explicit StorePaths(std::string root) : root_(std::move(root)) {}
+
+  const std::string& root() const { return root_; }
+  std::string database() const { return root_ + "/db/kiln.sqlite"; }
+  std::string blobs() const { return root_ + "/blobs/sha256"; }
+  std::string blob(const oci::Digest& digest) const { return blobs() + "/" + digest.hex(); }
+  std::string layers() const { return root_ + "/layers"; }
+  std::string layer(const oci::DiffId& id) const { return layers() + "/" + id.hex(); }
+  std::string layer_fs(const oci::DiffId& id) const { return layer(id) + "/fs"; }
+  std::string contexts() const { return root_ + "/context"; }
+  std::string containers() const { return root_ + "/containers"; }
+  std::string temporary() const { return root_ + "/tmp"; }
+  std::string use_lock() const { return root_ + "/use.lock"; }
+
+ private:
+  std::string root_;
+};
+
+}  // namespace kiln::store
