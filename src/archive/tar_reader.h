@@ -35,6 +35,9 @@ class TarReader {
   Result<std::optional<TarEntry>> next();
   /// Reads content of the current entry; 0 at its end.
   Result<std::size_t> read(MutableBytes into);
+  /// Right after next(): where in the stream the entry's content begins. It stands there as it is
+  /// unless the file is sparse.
+  std::uint64_t content_offset() const { return offset_; }
 
  private:
   /// What headers before an entry's own say about it.

@@ -23,6 +23,9 @@ constexpr std::array<std::string_view, 10> kProxyArgs = {
     "HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "FTP_PROXY",
     "ftp_proxy",  "NO_PROXY",   "no_proxy",    "ALL_PROXY",   "all_proxy"};
 
+/// Other tools tell this form of created_by from the classic builder's by it.
+const std::string kHistoryMark = " # buildkit";
+
 /// Where an instruction stands: a trigger of the base image is quoted by its own text.
 struct Place {
   df::Range range;
@@ -166,7 +169,7 @@ class StageLowering {
       args.push_back(name + "=" + state_.variables.find(name).value_or(""));
     std::string created_by = run_text(exec.argv, args);
     llb::Origin from = origin(instruction, shown);
-    add_layer({std::move(exec), {state_.root}, std::move(from)}, std::move(created_by));
+    add_layer({std::move(exec), {state_.root}, std::move(from)}, created_by + kHistoryMark);
     return {};
   }
 
@@ -231,7 +234,7 @@ class StageLowering {
     }
     created_by += " " + destination;
     llb::Origin from = origin(instruction, instruction.original);
-    add_layer({std::move(op), std::move(inputs), std::move(from)}, std::move(created_by));
+    add_layer({std::move(op), std::move(inputs), std::move(from)}, created_by + kHistoryMark);
     return {};
   }
 

@@ -2,6 +2,7 @@
 #include "os/file_io.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -48,6 +49,11 @@ Result<void> resize_file(const Fd& fd, std::uint64_t size, std::string_view name
   return {};
 }
 
+Result<void> rewind_file(const Fd& fd, std::string_view name) {
+  if (::lseek(fd.get(), 0, SEEK_SET) < 0) return system_error(errno, "seek in", name);
+  return {};
+}
+
 Result<void> rename_file(const std::string& from, const std::string& to) {
   if (::rename(from.c_str(), to.c_str()) != 0) return system_error(errno, "rename " + from + " to", to);
   return {};
@@ -60,10 +66,39 @@ Result<void> sync_file(const Fd& fd, const std::string& name) {
   return {};
 }
 
-Result<Fd> standard_input() {
-  Fd copy(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3));
-  if (!copy) return system_error(errno, "open", "standard input");
+Result<void> write_output_file(const std::string& path,
+                               const std::function<Result<void>(const Fd&)>& write) {
+  struct stat info{};
+  if (::stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode)) {
+    const Fd fd = TRY(open_file(path, O_WRONLY));
+    return write(fd);
+  }
+  const std::string temporary = path + ".new." + std::to_string(::getpid());
+  {
+    const Fd fd = TRY(create_or_truncate_file(temporary));
+    auto written = write(fd);
+    if (!written) {
+      remove_file(temporary);
+      return written;
+    }
+  }
+  auto renamed = rename_file(temporary, path);
+  if (!renamed) remove_file(temporary);
+  return renamed;
+}
+
+namespace {
+
+Result<Fd> standard_stream(int fd, const char* name) {
+  Fd copy(::fcntl(fd, F_DUPFD_CLOEXEC, 3));
+  if (!copy) return system_error(errno, "open", name);
   return copy;
 }
+
+}  // namespace
+
+Result<Fd> standard_input() { return standard_stream(STDIN_FILENO, "standard input"); }
+Result<Fd> standard_output() { return standard_stream(STDOUT_FILENO, "standard output"); }
+Result<Fd> standard_error() { return standard_stream(STDERR_FILENO, "standard error"); }
 
 }  // namespace kiln::os

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 
@@ -23,11 +24,19 @@ Result<void> write_at(const Fd& fd, std::span<const std::byte> data, std::uint64
                       std::string_view name);
 /// Sets a file's length; what is added is a hole.
 Result<void> resize_file(const Fd& fd, std::uint64_t size, std::string_view name);
+/// Sets the file's position to its beginning.
+Result<void> rewind_file(const Fd& fd, std::string_view name);
 Result<void> rename_file(const std::string& from, const std::string& to);
 /// Gone or never there: both fine.
 void remove_file(const std::string& path);
 Result<void> sync_file(const Fd& fd, const std::string& name);
-/// Standard input, as a descriptor of its own.
+/// The standard streams, as descriptors of their own.
 Result<Fd> standard_input();
+Result<Fd> standard_output();
+Result<Fd> standard_error();
+/// Writes a file through `write` under a temporary name and renames it into place; nothing is left of a
+/// failure. What exists and is no plain file (/dev/null, a fifo) is written to as it is.
+Result<void> write_output_file(const std::string& path,
+                               const std::function<Result<void>(const Fd&)>& write);
 
 }  // namespace kiln::os

@@ -9,6 +9,7 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -46,6 +47,7 @@ struct ChildPlan {
   bool own_mounts = false;
   bool mount_proc = false;
   const std::vector<ChildMount>* mounts = nullptr;
+  sigset_t no_signals{};
 
   int error_number = 0;
   const char* failed_step = nullptr;
@@ -86,7 +88,8 @@ bool make_mounts(ChildPlan& plan) {
   for (const ChildMount& mount : *plan.mounts) {
     const char* data = mount.data.empty() ? nullptr : mount.data.c_str();
     if (::mount(mount.source.c_str(), mount.target.c_str(), mount.type.c_str(), mount.flags,
-                data) != 0)
+                data) != 0 &&
+        mount.required)
       return fail(plan, "mount on", mount.target.c_str());
   }
   return true;
@@ -119,13 +122,11 @@ bool set_up_child(ChildPlan& plan) {
 int run_child(void* argument) {
   ChildPlan& plan = *static_cast<ChildPlan*>(argument);
   if (set_up_child(plan)) {
-    sigset_t none;
-    ::sigemptyset(&none);
-    ::sigprocmask(SIG_SETMASK, &none, nullptr);
+    ::sigprocmask(SIG_SETMASK, &plan.no_signals, nullptr);
     ::execve(plan.program, plan.argv, plan.envp);
     fail(plan, "run", plan.program);
   }
-  ::_exit(127);
+  return 127;
 }
 
 std::vector<char*> as_c_array(const std::vector<std::string>& strings) {
@@ -232,6 +233,31 @@ ChildMount empty_read_only_tmpfs(std::string target) {
           .data = "mode=755"};
 }
 
+std::vector<ChildMount> read_only_file(const std::string& path) {
+  // In a user namespace, flags that the mount has already may not be dropped.
+  struct statvfs info{};
+  if (::statvfs(path.c_str(), &info) != 0) return {};
+  unsigned long flags = MS_RDONLY;
+  for (const auto& [here, there] : std::array<std::pair<unsigned long, unsigned long>, 6>{{
+           {ST_NOSUID, MS_NOSUID},
+           {ST_NODEV, MS_NODEV},
+           {ST_NOEXEC, MS_NOEXEC},
+           {ST_NOATIME, MS_NOATIME},
+           {ST_NODIRATIME, MS_NODIRATIME},
+           {ST_RELATIME, MS_RELATIME},
+       }})
+    if ((info.f_flag & here) != 0) flags |= there;
+  const auto mount = [&](unsigned long with) {
+    return ChildMount{.source = path,
+                      .target = path,
+                      .type = "",
+                      .flags = MS_BIND | with,
+                      .data = {},
+                      .required = false};
+  };
+  return {mount(0), mount(MS_REMOUNT | flags)};
+}
+
 Result<Process> Process::spawn(SpawnOptions options) {
   const std::string program = TRY(require_program(options.argv));
   std::vector<char*> argv = as_c_array(options.argv);
@@ -246,6 +272,7 @@ Result<Process> Process::spawn(SpawnOptions options) {
   plan.new_session = options.new_session;
   plan.controlling_terminal = options.controlling_terminal;
   plan.mounts = &options.mounts;
+  ::sigemptyset(&plan.no_signals);
 
   Fd null;
   const std::array<const Stdio*, 3> streams{&options.in, &options.out, &options.err};

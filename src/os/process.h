@@ -54,11 +54,14 @@ struct ChildMount {
   std::string target;
   std::string type;
   unsigned long flags = 0;
-  std::string data;
+  std::string data = {};
+  bool required = true;  ///< otherwise it is gone without if the kernel refuses it
 };
 
 /// Hides what is at `target` under an empty folder.
 ChildMount empty_read_only_tmpfs(std::string target);
+/// Makes the file at `path` unchangeable through that path, as far as the kernel lets us.
+std::vector<ChildMount> read_only_file(const std::string& path);
 
 /// `own`: the child is pid 1 of a namespace of its own with a /proc that shows it, so that the
 /// kernel ends everything below when the child ends. Where the machine refuses it, the child shares

@@ -121,9 +121,11 @@ Result<bool> Relay::run_until_end(const Process& process,
       if (source.fd && (ended || readable)) TRY(read_source(source, ended));
     }
     if (ended) return true;
-    for (Watch& watch : watches_)
+    const std::size_t polled_inputs = inputs_.size();  // an action may add more
+    for (const Watch& watch : watches_)
       if ((next++)->revents != 0) watch.action();
-    for (Input& input : inputs_) {
+    for (std::size_t i = 0; i < polled_inputs; ++i) {
+      Input& input = inputs_[i];
       if ((next++)->revents == 0) continue;
       TRY(input.pending.empty() ? read_input(input) : write_input(input));
     }

@@ -35,7 +35,8 @@ class Relay {
   /// Copies what comes from `from` to `to`, which is made non-blocking; `from` is read only when
   /// `to` has room. Both are borrowed.
   Result<void> add_input(const Fd& from, const Fd& to);
-  /// Calls `action` whenever `fd`, which is borrowed, is readable; `action` has to read it.
+  /// Calls `action` whenever `fd`, which is borrowed, is readable; `action` has to read it, and may
+  /// add sources and inputs.
   void add_watch(const Fd& fd, std::function<void()> action);
 
   /// True once the process has ended and its output is delivered; false when `deadline` passes.

@@ -6,32 +6,28 @@
 #include "archive/compression.h"
 #include "archive/fd_stream.h"
 #include "archive/tar_reader.h"
-#include "snapshot/hash_sink.h"
+#include "snapshot/async_hash_sink.h"
 #include "snapshot/tar_unpack.h"
 #include "snapshot/tree_tar.h"
 
 namespace kiln::snapshot {
 namespace {
 
-/// Gives on what a source gives and feeds it to a digest and, if there is one, an ingest.
-class TeeSource final : public archive::ByteSource {
+/// Gives on what a source gives and feeds it to a digest.
+class HashingSource final : public archive::ByteSource {
  public:
-  TeeSource(archive::ByteSource& source, archive::ByteSink* copy) : source_(&source), copy_(copy) {}
+  explicit HashingSource(archive::ByteSource& source) : source_(&source) {}
   Result<std::size_t> read(archive::MutableBytes into) override {
     const std::size_t n = TRY(source_->read(into));
-    hash_.update(archive::Bytes(into).first(n));
-    size_ += n;
-    if (copy_ != nullptr && n > 0) TRY(copy_->write(archive::Bytes(into).first(n)));
+    TRY(hash_.write(archive::Bytes(into).first(n)));
     return n;
   }
   Sha256Bytes finish() { return hash_.finish(); }
-  std::uint64_t size() const { return size_; }
+  std::uint64_t size() const { return hash_.size(); }
 
  private:
   archive::ByteSource* source_;
-  archive::ByteSink* copy_;
-  Sha256 hash_;
-  std::uint64_t size_ = 0;
+  AsyncHashSink hash_;
 };
 
 /// Unpacks into an ingest and reads the stream to its end, so that all of it is in the digest.
@@ -47,29 +43,36 @@ Result<void> unpack_all(archive::ByteSource& source, const os::Dir& fs, TarForm 
 
 }  // namespace
 
-Result<store::LayerInfo> apply_layer(store::Store& store, archive::ByteSource& source,
+Result<store::LayerInfo> apply_layer(store::Store& store, const OpenSource& open,
                                      const oci::DiffId& expected) {
   auto existing = TRY(store.layers().find(expected));
   if (existing) return *std::move(existing);
   store::LayerIngest ingest = TRY(store.layers().create());
-  const auto plain = TRY(archive::decompress(source));
-  store::Ingest copy = TRY(store.blobs().create());
-  TeeSource tee(*plain, &copy);
-  TRY(unpack_all(tee, ingest.fs(), TarForm::layer));
-  const oci::DiffId found(tee.finish());
-  if (found != expected)
-    return corrupt("layer " + expected.str() + ": its content has the digest " + found.str());
-
-  const TreeDigest tree = TRY(digest_tree(ingest.fs()));
   store::LayerInfo info;
   info.diff_id = expected;
-  info.tar_size = tee.size();
+  {
+    const auto source = TRY(open());
+    const auto plain = TRY(archive::decompress(*source));
+    HashingSource hashed(*plain);
+    TRY(unpack_all(hashed, ingest.fs(), TarForm::layer));
+    const oci::DiffId found(hashed.finish());
+    if (found != expected)
+      return corrupt("layer " + expected.str() + ": its content has the digest " + found.str());
+    info.tar_size = hashed.size();
+  }
+  const TreeDigest tree = TRY(digest_tree(ingest.fs()));
+  info.content_size = tree.stats.content_size;
   info.disk_size = tree.stats.disk_size;
   if (tree.diff_id != expected) {
+    const auto source = TRY(open());
+    const auto plain = TRY(archive::decompress(*source));
+    store::Ingest copy = TRY(store.blobs().create());
+    TRY(archive::copy_all(*plain, copy));
     oci::Descriptor blob;
     blob.media_type = oci::media_type::kOciLayer;
-    blob.digest = TRY(copy.commit());
-    blob.size = tee.size();
+    blob.digest = TRY(oci::Digest::parse(expected.str()));
+    blob.size = copy.size();
+    TRY(copy.commit_as(blob.digest));
     info.blob = std::move(blob);
   }
   TRY(store.layers().commit(std::move(ingest), info));
@@ -84,6 +87,7 @@ Result<store::LayerInfo> import_layer(store::Store& store, archive::ByteSource& 
   store::LayerInfo info;
   info.diff_id = tree.diff_id;
   info.tar_size = tree.stats.tar_size;
+  info.content_size = tree.stats.content_size;
   info.disk_size = tree.stats.disk_size;
   TRY(store.layers().commit(std::move(ingest), info));
   return info;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <optional>
+#include <functional>
+#include <memory>
 
 #include "archive/byte_stream.h"
 #include "base/result.h"
@@ -11,11 +12,14 @@
 
 namespace kiln::snapshot {
 
+/// Opens a stream from its beginning.
+using OpenSource = std::function<Result<std::unique_ptr<archive::ByteSource>>()>;
+
 /// Puts a layer into the store from its tar stream, compressed or not: verified against `expected`
 /// before it gets its name (kind corrupt otherwise). A layer that is there already is not read.
-/// If the stream is not the one that kiln would make from the directory, the bytes as they came are kept as
-/// a blob of `media_type`, so that the layer can leave the store as it came.
-Result<store::LayerInfo> apply_layer(store::Store& store, archive::ByteSource& source,
+/// A stream that is not the one that kiln would make from the directory is read a second time and kept,
+/// uncompressed, as a blob, so that the layer can leave the store as it came.
+Result<store::LayerInfo> apply_layer(store::Store& store, const OpenSource& open,
                                      const oci::DiffId& expected);
 
 /// Makes a layer of any tar stream, compressed or not, with the diff ID of its canonical form.

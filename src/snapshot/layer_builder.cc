@@ -87,6 +87,7 @@ struct LayerBuilder::Writer {
   const ContentSeen& seen;
   std::optional<std::int64_t> max_mtime;
   std::uint64_t disk_size = 0;
+  std::uint64_t content_size = 0;
   struct Linked {
     std::string path;
     os::Dir dir;
@@ -186,6 +187,7 @@ struct LayerBuilder::Writer {
     } else {
       TRY(copy_file(node, entry, dir, name, path));
     }
+    content_size += entry.size;
     return apply_metadata(dir, name, false, metadata);
   }
 
@@ -400,7 +402,7 @@ Result<store::LayerInfo> LayerBuilder::write(const store::LayerIngest& ingest,
                                              const ContentSeen& seen) {
   const Metadata& root_metadata = root_->metadata;
   AsyncHashSink hash;
-  Writer writer{archive::TarWriter(hash), seen, options_.max_mtime, 0, {}};
+  Writer writer{archive::TarWriter(hash), seen, options_.max_mtime, 0, 0, {}};
   if (root_metadata.mode != 0755 || root_metadata.uid != 0 || root_metadata.gid != 0 ||
       !root_metadata.xattrs.empty()) {
     Metadata in_tar = root_metadata;
@@ -413,6 +415,7 @@ Result<store::LayerInfo> LayerBuilder::write(const store::LayerIngest& ingest,
   store::LayerInfo info;
   info.diff_id = oci::DiffId(hash.finish());
   info.tar_size = hash.size();
+  info.content_size = writer.content_size;
   info.disk_size = writer.disk_size;
   return info;
 }

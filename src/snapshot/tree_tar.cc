@@ -106,6 +106,7 @@ class TreeWriter {
       return tar_.begin(entry);
     }
     entry.size = info.size;
+    stats_.content_size += info.size;
     TRY(tar_.begin(entry));
     if (info.size == 0) return {};
     ContentSink content(tar_);

@@ -86,7 +86,8 @@ Result<StepOutcomeResult> run_exec_op(SolveContext& context, const StepInputs& i
   }
   if (op.max_mtime) TRY(snapshot::clamp_mtimes(ingest.fs(), *op.max_mtime));
   const snapshot::TreeDigest tree = TRY(snapshot::digest_tree(ingest.fs()));
-  const store::LayerInfo info{tree.diff_id, tree.stats.tar_size, tree.stats.disk_size, {}};
+  const store::LayerInfo info{tree.diff_id, tree.stats.tar_size, tree.stats.content_size,
+                              tree.stats.disk_size, {}};
   TRY(context.store.layers().commit(std::move(ingest), info));
 
   StepOutcomeResult out;

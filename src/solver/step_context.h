@@ -26,15 +26,15 @@ struct SolveContext {
   Progress& progress;
   UseCache cache = UseCache::use;
   /// By the name of a LocalSource. Opened when first needed; outlives the build.
-  std::map<std::string, std::unique_ptr<ContextTree>> contexts;
+  std::map<std::string, std::unique_ptr<ContextTree>> contexts = {};
 
   /// Keys that this build hit: their records stay when others go. Any thread.
   void note_used(const std::string& key) {
     const std::lock_guard lock(used_mutex);
     used_keys.push_back(key);
   }
-  std::mutex used_mutex;
-  std::vector<std::string> used_keys;  // guarded by used_mutex
+  std::mutex used_mutex = {};
+  std::vector<std::string> used_keys = {};  // guarded by used_mutex
 };
 
 /// A finished vertex: the layers of its root file system, lowest first.

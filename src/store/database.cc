@@ -15,7 +15,7 @@ constexpr const char* kSchema = R"sql(
 CREATE TABLE images (
   id TEXT PRIMARY KEY,              -- digest of the config
   manifest TEXT NOT NULL,           -- digest of the manifest
-  size INTEGER NOT NULL,            -- bytes of its layers' tar streams
+  size INTEGER NOT NULL,            -- bytes in its layers' files
   created INTEGER NOT NULL,         -- seconds; from the config
   parent TEXT NOT NULL DEFAULT ''   -- image that it was built from, if that is known
 ) WITHOUT ROWID;
@@ -32,6 +32,7 @@ CREATE INDEX names_by_image ON names (image);
 CREATE TABLE layers (
   diff_id TEXT PRIMARY KEY,
   tar_size INTEGER NOT NULL,        -- bytes of its uncompressed tar stream
+  content_size INTEGER NOT NULL,    -- bytes in its files
   disk_size INTEGER NOT NULL,       -- bytes that its files take
   blob TEXT NOT NULL DEFAULT '',    -- digest of the blob it came as; '' if its tar stream can be made from it
   blob_media_type TEXT NOT NULL DEFAULT '',

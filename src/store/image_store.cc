@@ -35,7 +35,7 @@ Result<Image> ImageStore::put(const std::string& config_json,
   std::uint64_t size = 0;
   for (const auto& id : config.diff_ids) {
     LayerInfo info = TRY(layers_->get(id));
-    size += info.tar_size;
+    size += info.content_size;
     layers.push_back(std::move(info));
   }
   const oci::Digest id = TRY(blobs_->put(config_json));

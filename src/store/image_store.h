@@ -20,7 +20,7 @@ namespace kiln::store {
 struct Image {
   oci::Digest id;
   oci::Digest manifest;
-  std::uint64_t size = 0;  ///< bytes of its layers' tar streams
+  std::uint64_t size = 0;  ///< bytes in its layers' files
   std::int64_t created = 0;
   std::vector<std::string> names;  ///< canonical, sorted
 };

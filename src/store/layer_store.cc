@@ -7,7 +7,8 @@ namespace kiln::store {
 
 Result<std::optional<LayerInfo>> LayerStore::find(const oci::DiffId& id) const {
   auto query = TRY(database_->prepare(
-      "SELECT tar_size, disk_size, blob, blob_media_type, blob_size FROM layers WHERE diff_id = ?"));
+      "SELECT tar_size, disk_size, blob, blob_media_type, blob_size, content_size FROM layers WHERE "
+      "diff_id = ?"));
   query.bind(0, id.hex());
   const bool found = TRY(query.step());
   if (!found) return std::optional<LayerInfo>();
@@ -15,6 +16,7 @@ Result<std::optional<LayerInfo>> LayerStore::find(const oci::DiffId& id) const {
   info.diff_id = id;
   info.tar_size = static_cast<std::uint64_t>(query.number(0));
   info.disk_size = static_cast<std::uint64_t>(query.number(1));
+  info.content_size = static_cast<std::uint64_t>(query.number(5));
   const std::string blob = query.text(2);
   if (!blob.empty()) {
     oci::Descriptor descriptor;
@@ -66,13 +68,14 @@ Result<void> LayerStore::commit(LayerIngest ingest, const LayerInfo& info) {
   auto transaction = TRY(database_->begin());
   auto insert = TRY(
       database_->prepare("INSERT INTO layers (diff_id, tar_size, disk_size, blob, blob_media_type, "
-                         "blob_size) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"));
+                         "blob_size, content_size) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"));
   insert.bind(0, info.diff_id.hex())
       .bind(1, static_cast<std::int64_t>(info.tar_size))
       .bind(2, static_cast<std::int64_t>(info.disk_size))
       .bind(3, info.blob ? info.blob->digest.hex() : "")
       .bind(4, info.blob ? info.blob->media_type : "")
-      .bind(5, info.blob ? static_cast<std::int64_t>(info.blob->size) : 0);
+      .bind(5, info.blob ? static_cast<std::int64_t>(info.blob->size) : 0)
+      .bind(6, static_cast<std::int64_t>(info.content_size));
   TRY(insert.run());
   return transaction.commit();
 }

@@ -19,8 +19,9 @@ namespace kiln::store {
 /// What is known of a layer besides its files.
 struct LayerInfo {
   oci::DiffId diff_id;
-  std::uint64_t tar_size = 0;   ///< bytes of its uncompressed tar stream
-  std::uint64_t disk_size = 0;  ///< bytes that its files take
+  std::uint64_t tar_size = 0;      ///< bytes of its uncompressed tar stream
+  std::uint64_t content_size = 0;  ///< bytes in its files: what docker shows as its size
+  std::uint64_t disk_size = 0;     ///< bytes that its files take
   /// The blob it came as, where its tar stream can't be made from its directory.
   std::optional<oci::Descriptor> blob;
 };

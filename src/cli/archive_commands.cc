@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include "archive/fd_stream.h"
+#include "base/strings.h"
+#include "cli/commands.h"
+#include "cli/flags.h"
+#include "exporter/archive_loader.h"
+#include "exporter/archive_writer.h"
+#include "frontend/config_changes.h"
+#include "os/file_io.h"
+#include "os/system.h"
+#include "os/terminal.h"
+#include "snapshot/layer_apply.h"
+
+namespace kiln::cli {
+namespace {
+
+Result<os::Fd> open_input(const std::string& path) {
+  if (path.empty() || path == "-") return os::standard_input();
+  return os::open_for_reading(path);
+}
+
+std::string input_name(const std::string& path) {
+  return path.empty() || path == "-" ? "standard input" : path;
+}
+
+TimePoint creation_time() {
+  if (const auto epoch = os::environment("SOURCE_DATE_EPOCH")) {
+    if (const auto seconds = parse_uint(*epoch)) return {static_cast<std::int64_t>(*seconds), 0};
+  }
+  return os::wall_clock();
+}
+
+}  // namespace
+
+Result<int> import_command(const Session& session, std::vector<std::string> words) {
+  std::vector<std::string> changes;
+  std::string message, platform;
+  FlagSet set(session.command, "[OPTIONS] FILE|- [REPOSITORY[:TAG]]",
+              "Make an image of the contents of a tar archive");
+  set.list("-c,--change", changes, "an instruction for the image's config, such as CMD [\"sh\"]")
+      .option("-m,--message", message, "a comment for the image")
+      .option("--platform", platform, "os/architecture of the contents")
+      .arguments(1, 2);
+  const FlagSet::Parsed parsed = TRY(set.parse(std::move(words)));
+  if (parsed.help) {
+    TRY(print(set.help()));
+    return 0;
+  }
+  std::vector<oci::Reference> names;
+  if (parsed.arguments.size() == 2) {
+    oci::Reference name = TRY(oci::Reference::parse(parsed.arguments[1]));
+    names.push_back(name.with_default_tag());
+  }
+  oci::ImageConfig config;
+  config.platform = {"linux", os::go_architecture(), {}};
+  if (!platform.empty()) config.platform = TRY(oci::Platform::parse(platform, config.platform));
+  config.config = TRY(frontend::apply_changes(config, changes));
+  const std::string& path = parsed.arguments[0];
+  if (path.find("://") != std::string::npos)
+    return unsupported("import from an address is not supported by this version of kiln: " + path);
+  const os::Fd input = TRY(open_input(path));
+  store::Store store = TRY(session.open_store(Access::layers));
+  archive::FdSource source(input, input_name(path));
+  const store::LayerInfo layer =
+      TRY(snapshot::import_layer(store, source).context("import " + input_name(path)));
+  const TimePoint created = creation_time();
+  config.created = format_rfc3339(created.seconds, created.nanoseconds);
+  config.diff_ids = {layer.diff_id};
+  oci::History entry;
+  entry.created = config.created;
+  entry.comment = message.empty() ? "Imported from " + (path == "-" ? path : std::string("-")) : message;
+  config.history = {entry};
+  const store::Image image = TRY(store.images().put(config.to_json(), names));
+  TRY(print(image.id.str() + "\n"));
+  return 0;
+}
+
+Result<int> save_command(const Session& session, std::vector<std::string> words) {
+  std::string output, format = "docker", platform;
+  FlagSet set(session.command, "[OPTIONS] IMAGE [IMAGE...]", "Save images to an archive");
+  set.option("-o,--output", output, "the file to write (default standard output)")
+      .option("--format", format, "docker (read by everything) or oci (an image layout alone)")
+      .arguments(1, FlagSet::kAnyNumber);
+  const FlagSet::Parsed parsed = TRY(set.parse(std::move(words)));
+  if (parsed.help) {
+    TRY(print(set.help()));
+    return 0;
+  }
+  if (format == "docker-archive") format = "docker";
+  if (format == "oci-archive") format = "oci";
+  if (format != "docker" && format != "oci")
+    return invalid_input("unknown archive format \"" + format + "\": use docker or oci");
+  if (output.empty()) {
+    const os::Fd out = TRY(os::standard_output());
+    if (os::is_terminal(out))
+      return invalid_input("cowardly refusing to save to a terminal. Use the -o flag or redirect");
+  }
+  store::Store store = TRY(session.open_store(Access::layers));
+  std::vector<exporter::ArchiveImage> images;
+  for (const auto& text : parsed.arguments) {
+    const store::Image image = TRY(store.images().get(text));
+    const auto reference = oci::Reference::parse(text);
+    std::vector<std::string> names;
+    if (reference) {
+      const std::string name = reference->without_digest().with_default_tag().canonical();
+      if (std::ranges::find(image.names, name) != image.names.end()) names.push_back(name);
+    }
+    const auto known = std::ranges::find_if(
+        images, [&](const auto& other) { return other.image.id == image.id; });
+    if (known == images.end()) {
+      images.push_back({image, std::move(names)});
+    } else {
+      known->names.insert(known->names.end(), names.begin(), names.end());
+    }
+  }
+  const auto archive_format =
+      format == "oci" ? exporter::ArchiveFormat::oci : exporter::ArchiveFormat::docker;
+  if (output.empty()) {
+    const os::Fd out = TRY(os::standard_output());
+    archive::FdSink sink(out, "standard output");
+    TRY(exporter::write_image_archive(store, images, archive_format, sink));
+    return 0;
+  }
+  TRY(os::write_output_file(output, [&](const os::Fd& fd) -> Result<void> {
+    archive::FdSink sink(fd, output);
+    return exporter::write_image_archive(store, images, archive_format, sink);
+  }));
+  return 0;
+}
+
+Result<int> load_command(const Session& session, std::vector<std::string> words) {
+  std::string input;
+  bool quiet = false;
+  FlagSet set(session.command, "[OPTIONS]", "Load images from an archive");
+  set.option("-i,--input", input, "the archive (default standard input)")
+      .flag("-q,--quiet", quiet, "accepted: there is no progress to hide")
+      .arguments(0, 0);
+  const FlagSet::Parsed parsed = TRY(set.parse(std::move(words)));
+  if (parsed.help) {
+    TRY(print(set.help()));
+    return 0;
+  }
+  const os::Fd fd = TRY(open_input(input));
+  if (input.empty() && os::is_terminal(fd))
+    return invalid_input("requested load from stdin, but stdin is empty");
+  store::Store store = TRY(session.open_store(Access::layers));
+  const auto images = TRY(exporter::load_image_archive(store, fd, input_name(input)));
+  std::string out;
+  for (const auto& loaded : images) {
+    for (const auto& text : loaded.names) {
+      const oci::Reference name = TRY(oci::Reference::parse(text));
+      out += "Loaded image: " + name.familiar() + "\n";
+    }
+    if (loaded.names.empty()) out += "Loaded image ID: " + loaded.image.id.str() + "\n";
+  }
+  TRY(print(out));
+  return 0;
+}
+
+}  // namespace kiln::cli

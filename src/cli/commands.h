@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "cli/session.h"
+
+/// The commands, one function each; main.cc has the table of their names.
+namespace kiln::cli {
+
+Result<int> build_command(const Session& session, std::vector<std::string> words);
+Result<int> run_command(const Session& session, std::vector<std::string> words);
+Result<int> images_command(const Session& session, std::vector<std::string> words);
+Result<int> history_command(const Session& session, std::vector<std::string> words);
+Result<int> inspect_command(const Session& session, std::vector<std::string> words);
+Result<int> tag_command(const Session& session, std::vector<std::string> words);
+Result<int> rmi_command(const Session& session, std::vector<std::string> words);
+Result<int> import_command(const Session& session, std::vector<std::string> words);
+Result<int> save_command(const Session& session, std::vector<std::string> words);
+Result<int> load_command(const Session& session, std::vector<std::string> words);
+
+}  // namespace kiln::cli

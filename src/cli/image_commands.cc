@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "base/strings.h"
+#include "cli/commands.h"
+#include "cli/flags.h"
+#include "cli/image_json.h"
+#include "dockerfile/glob.h"
+#include "format/table.h"
+#include "format/units.h"
+#include "os/system.h"
+
+namespace kiln::cli {
+namespace {
+
+using nlohmann::json;
+
+std::string go_time(std::int64_t seconds) {
+  // Go's default form, in UTC.
+  std::string text = format_rfc3339(seconds);
+  return text.substr(0, 10) + " " + text.substr(11, 8) + " +0000 UTC";
+}
+
+std::string since(std::int64_t seconds) {
+  // docker's for a time that isn't known.
+  if (seconds <= 0) return "N/A";
+  const std::int64_t now = os::wall_clock().seconds;
+  return format::human_duration(std::chrono::seconds(std::max<std::int64_t>(0, now - seconds))) + " ago";
+}
+
+const format::TableStyle kImagesStyle = {
+    "table {{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}",
+    "{{.ID}}",
+    {{"Repository", "REPOSITORY"},
+     {"Tag", "TAG"},
+     {"Digest", "DIGEST"},
+     {"ID", "IMAGE ID"},
+     {"CreatedSince", "CREATED"},
+     {"CreatedAt", "CREATED AT"},
+     {"Size", "SIZE"},
+     {"Containers", "CONTAINERS"},
+     {"SharedSize", "SHARED SIZE"},
+     {"UniqueSize", "UNIQUE SIZE"},
+     {"VirtualSize", "SIZE"}}};
+constexpr std::string_view kImagesWithDigests =
+    "table {{.Repository}}\t{{.Tag}}\t{{.Digest}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}";
+
+const format::TableStyle kHistoryStyle = {
+    "table {{.ID}}\t{{.CreatedSince}}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}",
+    "{{.ID}}",
+    {{"ID", "IMAGE"},
+     {"CreatedSince", "CREATED"},
+     {"CreatedAt", "CREATED AT"},
+     {"CreatedBy", "CREATED BY"},
+     {"Size", "SIZE"},
+     {"Comment", "COMMENT"}}};
+
+/// The filters of `images`: docker's, as far as one store without a registry gives them a meaning.
+struct ImageFilter {
+  std::optional<bool> dangling;
+  std::vector<std::pair<std::string, std::optional<std::string>>> labels;
+  std::vector<std::string> references;
+  std::optional<std::int64_t> before, since;
+};
+
+Result<ImageFilter> parse_filters(store::Store& store, const std::vector<std::string>& filters) {
+  ImageFilter out;
+  for (const auto& text : filters) {
+    const auto [name, value] = split_once(text, '=');
+    if (!value) return invalid_input("invalid filter \"" + text + "\": it must be NAME=VALUE");
+    if (name == "dangling") {
+      if (*value != "true" && *value != "false" && *value != "1" && *value != "0")
+        return invalid_input("invalid filter 'dangling=[" + std::string(*value) + "]'");
+      out.dangling = *value == "true" || *value == "1";
+    } else if (name == "label") {
+      const auto [key, wanted] = split_once(*value, '=');
+      out.labels.emplace_back(key, wanted ? std::optional(std::string(*wanted)) : std::nullopt);
+    } else if (name == "reference") {
+      out.references.emplace_back(*value);
+    } else if (name == "before" || name == "since") {
+      const store::Image image = TRY(store.images().get(std::string(*value)));
+      (name == "before" ? out.before : out.since) = image.created;
+    } else {
+      return invalid_input("invalid filter '" + std::string(name) + "'");
+    }
+  }
+  return out;
+}
+
+Result<bool> passes(store::Store& store, const store::Image& image, const ImageFilter& filter) {
+  if (filter.dangling && *filter.dangling != image.names.empty()) return false;
+  if (filter.before && image.created >= *filter.before) return false;
+  if (filter.since && image.created <= *filter.since) return false;
+  if (filter.labels.empty()) return true;
+  const oci::ImageConfig config = TRY(store.images().config(image));
+  return std::ranges::all_of(filter.labels, [&](const auto& wanted) {
+    const auto label = config.config.labels.find(wanted.first);
+    return label != config.config.labels.end() && (!wanted.second || label->second == *wanted.second);
+  });
+}
+
+/// `images NAME`: a repository, with or without a tag, or a pattern of one.
+Result<bool> name_matches(const oci::Reference& name, const std::string& wanted) {
+  if (wanted == name.familiar() || wanted == name.familiar_name()) return true;
+  if (const auto parsed = oci::Reference::parse(wanted)) {
+    const bool same = parsed->domain() == name.domain() && parsed->path() == name.path();
+    return same && (!parsed->tag() || parsed->tag() == name.tag());
+  }
+  const bool whole = TRY(dockerfile::glob_match(wanted, name.familiar()));
+  if (whole) return true;
+  return dockerfile::glob_match(wanted, name.familiar_name());
+}
+
+json image_row(const store::Image& image, const std::string& repository, const std::string& tag,
+               bool truncate) {
+  return {{"Repository", repository},
+          {"Tag", tag},
+          {"Digest", "<none>"},
+          {"ID", truncate ? image.id.short_hex() : image.id.str()},
+          {"CreatedSince", since(image.created)},
+          {"CreatedAt", go_time(image.created)},
+          {"Size", format::human_size(static_cast<double>(image.size))},
+          {"VirtualSize", format::human_size(static_cast<double>(image.size))},
+          {"Containers", "N/A"},
+          {"SharedSize", "N/A"},
+          {"UniqueSize", "N/A"}};
+}
+
+std::uint64_t layer_size(store::Store& store, const oci::DiffId& id) {
+  const auto info = store.layers().get(id);
+  // What a layer's files hold, as docker counts it; the stream around them is not of interest.
+  return info ? info->content_size : 0;
+}
+
+}  // namespace
+
+Result<int> images_command(const Session& session, std::vector<std::string> words) {
+  bool all = false, digests = false, no_trunc = false, quiet = false;
+  std::string format;
+  std::vector<std::string> filters;
+  FlagSet set(session.command, "[OPTIONS] [REPOSITORY[:TAG]]", "List images");
+  set.flag("-a,--all", all, "accepted: there are no intermediate images")
+      .flag("--digests", digests, "show digests")
+      .list("-f,--filter", filters, "dangling=, label=, reference=, before=, since=")
+      .option("--format", format, "table, json, or a Go template")
+      .flag("--no-trunc", no_trunc, "show whole IDs")
+      .flag("-q,--quiet", quiet, "show IDs alone")
+      .arguments(0, 1);
+  const FlagSet::Parsed parsed = TRY(set.parse(std::move(words)));
+  if (parsed.help) {
+    TRY(print(set.help()));
+    return 0;
+  }
+  store::Store store = TRY(session.open_store(Access::index));
+  ImageFilter filter = TRY(parse_filters(store, filters));
+  if (!parsed.arguments.empty()) filter.references.push_back(parsed.arguments.front());
+  std::vector<json> rows;
+  const std::vector<store::Image> images = TRY(store.images().list());
+  for (const auto& image : images) {
+    const bool wanted = TRY(passes(store, image, filter));
+    if (!wanted) continue;
+    if (image.names.empty() && filter.references.empty())
+      rows.push_back(image_row(image, "<none>", "<none>", !no_trunc));
+    for (const auto& text : image.names) {
+      const oci::Reference name = TRY(oci::Reference::parse(text));
+      bool shown = filter.references.empty();
+      for (const auto& reference : filter.references) {
+        const bool matches = TRY(name_matches(name, reference));
+        shown = shown || matches;
+      }
+      if (shown)
+        rows.push_back(image_row(image, name.familiar_name(), name.tag().value_or("<none>"), !no_trunc));
+    }
+  }
+  if (digests && format.empty() && !quiet) format = kImagesWithDigests;
+  const std::string out = TRY(format::render_rows(format, kImagesStyle, rows,
+                                                  quiet ? format::Quiet::yes : format::Quiet::no));
+  TRY(print(out));
+  return 0;
+}
+
+Result<int> history_command(const Session& session, std::vector<std::string> words) {
+  bool human = true, no_trunc = false, quiet = false;
+  std::string format;
+  FlagSet set(session.command, "[OPTIONS] IMAGE", "Show the history of an image");
+  set.option("--format", format, "table, json, or a Go template")
+      .flag("-H,--human", human, "sizes and times for people (default true)")
+      .flag("--no-trunc", no_trunc, "cut nothing short")
+      .flag("-q,--quiet", quiet, "show IDs alone")
+      .arguments(1, 1);
+  const FlagSet::Parsed parsed = TRY(set.parse(std::move(words)));
+  if (parsed.help) {
+    TRY(print(set.help()));
+    return 0;
+  }
+  store::Store store = TRY(session.open_store(Access::index));
+  const store::Image image = TRY(store.images().get(parsed.arguments.front()));
+  const oci::ImageConfig config = TRY(store.images().config(image));
+  std::vector<json> rows;
+  std::size_t layer = 0;
+  for (const auto& entry : config.history) {
+    std::uint64_t size = 0;
+    if (!entry.empty_layer && layer < config.diff_ids.size())
+      size = layer_size(store, config.diff_ids[layer++]);
+    const auto created = parse_rfc3339(entry.created);
+    const std::int64_t seconds = created ? created->seconds : 0;
+    std::string by = entry.created_by;
+    std::ranges::replace(by, '\t', ' ');
+    rows.push_back({{"ID", "<missing>"},
+                    {"CreatedSince", human ? since(seconds) : format_rfc3339(seconds)},
+                    {"CreatedAt", format_rfc3339(seconds)},
+                    {"CreatedBy", no_trunc ? by : format::ellipsis(by, 45)},
+                    {"Size", human ? format::human_size(static_cast<double>(size)) : std::to_string(size)},
+                    {"Comment", entry.comment}});
+  }
+  std::ranges::reverse(rows);
+  if (!rows.empty()) rows.front()["ID"] = no_trunc ? image.id.str() : image.id.short_hex();
+  const std::string out = TRY(format::render_rows(format, kHistoryStyle, rows,
+                                                  quiet ? format::Quiet::yes : format::Quiet::no));
+  TRY(print(out));
+  return 0;
+}
+
+Result<int> inspect_command(const Session& session, std::vector<std::string> words) {
+  std::string format, type;
+  FlagSet set(session.command, "[OPTIONS] IMAGE [IMAGE...]", "Show all that is known of images");
+  set.option("-f,--format", format, "json, or a Go template")
+      .option("--type", type, "image")
+      .arguments(1, FlagSet::kAnyNumber);
+  const FlagSet::Parsed parsed = TRY(set.parse(std::move(words)));
+  if (parsed.help) {
+    TRY(print(set.help()));
+    return 0;
+  }
+  store::Store store = TRY(session.open_store(Access::index));
+  std::vector<nlohmann::ordered_json> found;
+  std::vector<std::string> missing;
+  for (const auto& name : parsed.arguments) {
+    const auto image = TRY(store.images().find(name));
+    if (!image) {
+      const auto reference = oci::Reference::parse(name);
+      missing.push_back(session.command.starts_with("kiln image")
+                            ? "No such image: " + (reference ? reference->with_default_tag().familiar() : name)
+                            : "No such object: " + name);
+      continue;
+    }
+    auto object = TRY(describe_image(store, *image));
+    found.push_back(std::move(object));
+  }
+  const std::string out = TRY(format::render_inspection(format, found));
+  TRY(print(out));
+  for (const auto& text : missing) print_error("Error: " + text);
+  return missing.empty() ? 0 : 1;
+}
+
+Result<int> tag_command(const Session& session, std::vector<std::string> words) {
+  FlagSet set(session.command, "SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]", "Give an image a further name");
+  set.arguments(2, 2);
+  const FlagSet::Parsed parsed = TRY(set.parse(std::move(words)));
+  if (parsed.help) {
+    TRY(print(set.help()));
+    return 0;
+  }
+  const std::string& target = parsed.arguments[1];
+  auto name = oci::Reference::parse(target);
+  if (!name) {
+    std::string why = name.error().message();
+    // docker's words name the repository as it would be stored.
+    if (why.find("must be lowercase") != std::string::npos && target.find('/') == std::string::npos)
+      why = "invalid reference format: repository name (library/" + target.substr(0, target.find(':')) +
+            ") must be lowercase";
+    return invalid_input("Error parsing reference: \"" + target +
+                         "\" is not a valid repository/tag: " + why);
+  }
+  if (name->digest()) return invalid_input("refusing to create a tag with a digest reference");
+  store::Store store = TRY(session.open_store(Access::index));
+  const store::Image image = TRY(store.images().get(parsed.arguments[0]));
+  TRY(store.images().tag(image.id, *name));
+  return 0;
+}
+
+namespace {
+
+/// Takes an image away, or a name of it; what was done is printed as docker prints it.
+Result<void> remove_one(store::Store& store, const std::string& text, bool force) {
+  const store::Image image = TRY(store.images().get(text));
+  std::vector<std::string> untagged = image.names;
+  const auto reference = oci::Reference::parse(text);
+  const std::string canonical =
+      reference ? reference->without_digest().with_default_tag().canonical() : std::string();
+  const bool by_name = std::ranges::find(image.names, canonical) != image.names.end();
+  if (by_name && image.names.size() > 1) {
+    TRY(store.images().untag(*reference));
+    return print("Untagged: " + reference->with_default_tag().familiar() + "\n");
+  }
+  if (!by_name && !force) {
+    std::set<std::string> repositories;
+    for (const auto& name : image.names) {
+      const oci::Reference parsed = TRY(oci::Reference::parse(name));
+      repositories.insert(parsed.familiar_name());
+    }
+    if (repositories.size() > 1)
+      return Error(ErrorKind::already_exists,
+                   "conflict: unable to delete " + image.id.short_hex() +
+                       " (must be forced) - image is referenced in multiple repositories");
+  }
+  const oci::ImageConfig config = TRY(store.images().config(image));
+  const std::vector<oci::DiffId> layers = TRY(store.images().remove(image));
+  std::string out;
+  for (const auto& name : untagged) {
+    const oci::Reference parsed = TRY(oci::Reference::parse(name));
+    out += "Untagged: " + parsed.familiar() + "\n";
+  }
+  out += "Deleted: " + image.id.str() + "\n";
+  TRY(print(out));
+  return store.delete_unused_layers(layers);
+}
+
+}  // namespace
+
+Result<int> rmi_command(const Session& session, std::vector<std::string> words) {
+  bool force = false, no_prune = false;
+  FlagSet set(session.command, "[OPTIONS] IMAGE [IMAGE...]", "Remove images");
+  set.flag("-f,--force", force, "also with several names")
+      .flag("--no-prune", no_prune, "accepted: there are no parents to remove")
+      .arguments(1, FlagSet::kAnyNumber);
+  const FlagSet::Parsed parsed = TRY(set.parse(std::move(words)));
+  if (parsed.help) {
+    TRY(print(set.help()));
+    return 0;
+  }
+  store::Store store = TRY(session.open_store(Access::layers));
+  int code = 0;
+  for (const auto& name : parsed.arguments) {
+    auto removed = remove_one(store, name, force);
+    if (removed) continue;
+    if (force && removed.error().kind() == ErrorKind::not_found) continue;
+    print_error("Error: " + removed.error().message());
+    code = 1;
+  }
+  return code;
+}
+
+}  // namespace kiln::cli

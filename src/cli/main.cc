@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <span>
+#include <string_view>
+
+#include "base/strings.h"
+#include "cli/commands.h"
+#include "cli/session.h"
+#include "os/process_setup.h"
+
+namespace kiln::cli {
+namespace {
+
+constexpr std::string_view kVersion = "0.1.0";
+
+struct Command {
+  std::string_view name;  ///< one or two words
+  CommandFunction run;
+  std::string_view help;
+};
+
+constexpr Command kCommands[] = {
+    {"build", build_command, "Build an image from a Dockerfile"},
+    {"history", history_command, "Show the history of an image"},
+    {"images", images_command, "List images"},
+    {"import", import_command, "Make an image of the contents of a tar archive"},
+    {"inspect", inspect_command, "Show all that is known of images"},
+    {"load", load_command, "Load images from an archive"},
+    {"rmi", rmi_command, "Remove images"},
+    {"run", run_command, "Run a command in a new container"},
+    {"save", save_command, "Save images to an archive"},
+    {"tag", tag_command, "Give an image a further name"},
+    {"image build", build_command, ""},
+    {"image history", history_command, ""},
+    {"image import", import_command, ""},
+    {"image inspect", inspect_command, ""},
+    {"image list", images_command, ""},
+    {"image load", load_command, ""},
+    {"image ls", images_command, ""},
+    {"image remove", rmi_command, ""},
+    {"image rm", rmi_command, ""},
+    {"image save", save_command, ""},
+    {"image tag", tag_command, ""},
+    {"builder build", build_command, ""},
+    {"buildx build", build_command, ""},
+    {"container run", run_command, ""},
+};
+
+std::string overview() {
+  std::string out =
+      "Usage:  kiln [--root DIR] COMMAND\n\nBuilds container images from Dockerfiles, without a daemon and "
+      "without root.\n\nCommands:\n";
+  for (const auto& command : kCommands) {
+    if (!command.help.empty()) out += fmt::format("  {:<10}{}\n", command.name, command.help);
+  }
+  return out +
+         "\n`kiln image COMMAND` takes the image commands too, with ls and rm.\n\nOptions:\n"
+         "      --root DIR   where images, layers and the cache are kept\n"
+         "      --version    print the version\n      --help       print this\n"
+         "\nRun 'kiln COMMAND --help' for more on a command.\n";
+}
+
+const Command* find_command(std::string_view name) {
+  for (const auto& command : kCommands) {
+    if (command.name == name) return &command;
+  }
+  return nullptr;
+}
+
+Error unknown_command(const std::string& name) {
+  Error error = invalid_input(fmt::format("unknown command: kiln {}\n\nRun 'kiln --help' for more information", name));
+  std::vector<std::string> names;
+  for (const auto& command : kCommands) names.emplace_back(command.name);
+  const auto near = nearest_word(name, names);
+  return near ? std::move(error).with_hint("did you mean " + *near + "?") : error;
+}
+
+Result<int> run(std::vector<std::string> words) {
+  Session session;
+  std::size_t at = 0;
+  for (; at < words.size() && words[at].starts_with('-'); ++at) {
+    const auto [name, value] = split_once(words[at], '=');
+    if (name == "--root") {
+      if (value) {
+        session.root = *value;
+      } else if (at + 1 < words.size()) {
+        session.root = words[++at];
+      }
+      if (session.root.empty())
+        return invalid_input("flag needs an argument: --root").with_exit_code(125);
+    } else if (name == "--version" || name == "-v") {
+      TRY(print(fmt::format("kiln {}\n", kVersion)));
+      return 0;
+    } else if (name == "--help" || name == "-h") {
+      TRY(print(overview()));
+      return 0;
+    } else {
+      return invalid_input(fmt::format("unknown flag: {}\n\nRun 'kiln --help' for more information", name))
+          .with_exit_code(125);
+    }
+  }
+  if (at == words.size() || words[at] == "help" || words[at] == "version") {
+    TRY(print(at < words.size() && words[at] == "version" ? fmt::format("kiln {}\n", kVersion) : overview()));
+    return 0;
+  }
+  const Command* command = find_command(words[at]);
+  std::size_t used = 1;
+  if (command == nullptr && at + 1 < words.size()) {
+    command = find_command(words[at] + " " + words[at + 1]);
+    used = 2;
+  }
+  if (command == nullptr) return unknown_command(words[at]);
+  session.command = "kiln " + std::string(command->name);
+  words.erase(words.begin(), words.begin() + static_cast<std::ptrdiff_t>(at + used));
+  return command->run(session, std::move(words));
+}
+
+}  // namespace
+}  // namespace kiln::cli
+
+int main(int argc, char** argv) {
+  const std::span<char*> all(argv, static_cast<std::size_t>(argc));
+  kiln::os::set_up_process();
+  const auto code = kiln::cli::run(std::vector<std::string>(all.begin() + 1, all.end()));
+  if (code) return *code;
+  kiln::cli::print_error("kiln: " + code.error().message());
+  if (!code.error().hint().empty()) kiln::cli::print_error("hint: " + code.error().hint());
+  return code.error().exit_code();
+}

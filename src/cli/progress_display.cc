@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/progress_display.h"
+
+#include "cli/progress_plain.h"
+#include "cli/progress_tty.h"
+#include "os/fd.h"
+#include "os/terminal.h"
+
+namespace kiln::cli {
+namespace {
+
+class QuietProgress : public solver::Progress {
+ public:
+  void report(const solver::ProgressEvent& /*event*/) override {}
+};
+
+/// Some terminals (serial lines, a few CI runners) do not know their size and say 0.
+ViewSize size_of(const os::Fd& terminal) {
+  const auto size = os::terminal_size(terminal);
+  if (!size.ok() || size.value().columns == 0 || size.value().rows == 0) return {};
+  return {.columns = static_cast<int>(size.value().columns),
+          .rows = static_cast<int>(size.value().rows)};
+}
+
+Result<os::Fd> duplicate(int fd) {
+  os::Fd borrowed(fd);
+  auto copy = borrowed.duplicate();
+  borrowed.release();
+  return copy;
+}
+
+TextSink sink_to(std::shared_ptr<os::Fd> fd) {
+  return [fd = std::move(fd)](std::string_view text) {
+    if (*fd && !os::write_all(*fd, text, "progress").ok()) fd->reset();
+  };
+}
+
+}  // namespace
+
+std::optional<ProgressMode> parse_progress_mode(std::string_view word) {
+  if (word.empty() || word == "auto") return ProgressMode::automatic;
+  if (word == "plain") return ProgressMode::plain;
+  if (word == "tty") return ProgressMode::tty;
+  if (word == "quiet" || word == "none") return ProgressMode::quiet;
+  return std::nullopt;
+}
+
+Result<std::unique_ptr<solver::Progress>> create_progress(int fd, const ProgressOptions& options) {
+  if (options.mode == ProgressMode::quiet)
+    return std::unique_ptr<solver::Progress>(new QuietProgress);
+  const auto copy = std::make_shared<os::Fd>(TRY(duplicate(fd)));
+  const bool terminal = os::is_terminal(*copy);
+  ProgressMode mode = options.mode;
+  if (mode == ProgressMode::automatic) mode = terminal ? ProgressMode::tty : ProgressMode::plain;
+  if (mode == ProgressMode::tty && !terminal)
+    return invalid_input("progress mode tty needs a terminal to write to")
+        .with_hint("--progress=plain works everywhere");
+  if (mode == ProgressMode::plain)
+    return std::unique_ptr<solver::Progress>(new PlainProgress(
+        {.sink = sink_to(copy), .output = terminal ? PlainOutput::terminal : PlainOutput::file}));
+  return std::unique_ptr<solver::Progress>(
+      new TtyProgress({.sink = sink_to(copy),
+                       .size = [copy] { return size_of(*copy); },
+                       .colours = options.colours}));
+}
+
+}  // namespace kiln::cli

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "os/user_namespace.h"
+#include "store/store.h"
+
+namespace kiln::cli {
+
+/// What a command needs of the store: `index` reads and writes names and configs; `layers` files too,
+/// for which an ordinary user becomes root of a user namespace first.
+enum class Access { index, layers };
+
+/// One invocation of the program: the options before the command, and what they lead to.
+struct Session {
+  std::string root;     ///< --root; empty: the default place
+  std::string command;  ///< as typed, for messages: `kiln image ls`
+
+  /// Call at most once, before any thread is started.
+  Result<store::Store> open_store(Access access) const;
+};
+
+/// A command: its words without its name. What it returns is the exit code.
+using CommandFunction = Result<int> (*)(const Session& session, std::vector<std::string> words);
+
+/// Where the store is: $KILN_ROOT, /var/lib/kiln for root, $XDG_DATA_HOME/kiln for others.
+Result<std::string> default_store_root();
+
+/// Writes to standard output, all of it.
+Result<void> print(std::string_view text);
+/// A line on standard error.
+void print_error(std::string_view text);
+
+}  // namespace kiln::cli

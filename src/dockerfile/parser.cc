@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dockerfile/parser.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/strings.h"
+#include "dockerfile/heredoc.h"
+#include "dockerfile/lexer.h"
+#include "dockerfile/statement_parser.h"
+#include "dockerfile/unicode.h"
+
+namespace kiln::dockerfile {
+namespace {
+
+Range at_byte(const Source& source, std::size_t offset) {
+  const std::string_view before = std::string_view(source.text()).substr(0, offset);
+  const auto line = static_cast<unsigned>(std::count(before.begin(), before.end(), '\n')) + 1;
+  const auto column = static_cast<unsigned>(offset - (before.rfind('\n') + 1)) + 1;
+  return {{line, column}, {line, column + 1}};
+}
+
+std::optional<Diagnostic> find_foreign_bytes(const Source& source) {
+  const std::string& text = source.text();
+  if (const auto offset = find_invalid_utf8(text)) {
+    const bool utf16 = text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF");
+    return Diagnostic{
+        at_byte(source, *offset), "invalid UTF-8",
+        utf16 ? "this looks like UTF-16: save the file as UTF-8" : "save the file as UTF-8"};
+  }
+  if (const auto offset = text.find('\0'); offset != std::string::npos) {
+    return Diagnostic{at_byte(source, offset), "NUL byte", "a Dockerfile is a text file"};
+  }
+  return std::nullopt;
+}
+
+class FileParser {
+ public:
+  explicit FileParser(Source source) { file_.source = std::move(source); }
+
+  Result<Dockerfile> run();
+  /// For text that is a single instruction.
+  Result<Instruction> run_single(char escape);
+
+ private:
+  void parse_line(LineReader& reader, const LogicalLine& line);
+  void add_instruction(Instruction instruction);
+  std::vector<Heredoc> read_heredocs(LineReader& reader, const LogicalLine& line,
+                                     const Statement& statement);
+  void fail(Range range, std::string message, std::string hint = {}) {
+    findings_.errors.push_back({range, std::move(message), std::move(hint)});
+  }
+
+  Dockerfile file_;
+  Findings findings_;
+  bool seen_from_ = false;
+  bool missing_from_reported_ = false;
+};
+
+std::vector<Heredoc> FileParser::read_heredocs(LineReader& reader, const LogicalLine& line,
+                                               const Statement& statement) {
+  const bool known = find_keyword(statement.keyword).has_value();
+  std::vector<Diagnostic> ignored;
+  auto heredocs =
+      find_heredocs(line, statement, file_.directives.escape, known ? findings_.errors : ignored);
+  for (Heredoc& heredoc : heredocs) {
+    if (reader.read_heredoc(heredoc)) continue;
+    // The rest of the file may well be the content: errors in it would only distract.
+    if (!known) break;
+    fail(heredoc.range, "unterminated heredoc",
+         fmt::format("end it with a line that is just {}", heredoc.name));
+    reader.go_to(file_.source.line_count() + 1);
+    break;
+  }
+  return heredocs;
+}
+
+void FileParser::add_instruction(Instruction instruction) {
+  if (!file_.stages.empty()) {
+    file_.stages.back().instructions.push_back(std::move(instruction));
+  } else if (std::holds_alternative<Arg>(instruction.value)) {
+    file_.global_args.push_back(std::move(instruction));
+  }
+}
+
+void FileParser::parse_line(LineReader& reader, const LogicalLine& line) {
+  const Statement statement = split_statement(line, line.text(), file_.directives.escape);
+  const auto heredocs = read_heredocs(reader, line, statement);
+  if (line.empty_continuation) {
+    const Position at{*line.empty_continuation, 1};
+    findings_.warnings.push_back({{at, at},
+                                  "Empty continuation line",
+                                  "empty continuation lines will become errors in a future "
+                                  "release of the language: remove the line"});
+  }
+  const auto keyword = find_keyword(statement.keyword);
+  if (!keyword) {
+    fail(line.range_of(statement.keyword),
+         fmt::format("unknown instruction: {}{}", statement.keyword,
+                     did_you_mean(statement.keyword, keyword_names())));
+    return;
+  }
+  const Request request{line, statement, *keyword, heredocs, file_.directives.escape, findings_};
+  Range range = line.range();
+  if (reader.line_number() > range.end.line + 1) {
+    const unsigned last = reader.line_number() - 1;
+    range.end = {last, static_cast<unsigned>(file_.source.line(last).size()) + 1};
+  }
+  std::string original(statement.all);
+  if (*keyword == Keyword::from) {
+    seen_from_ = true;
+    auto from = parse_from(request);
+    if (!from) return;
+    Stage& stage = file_.stages.emplace_back();
+    stage.from = std::move(*from);
+    stage.range = range;
+    stage.original = std::move(original);
+    stage.comments = line.comments;
+    if (stage.from.name) stage.name = stage.from.name->text;
+    return;
+  }
+  if (!seen_from_ && *keyword != Keyword::arg && !missing_from_reported_) {
+    missing_from_reported_ = true;
+    fail(line.range_of(statement.keyword), "no build stage in current context",
+         "only ARG may stand before the first FROM");
+  }
+  if (auto value = parse_value(request)) {
+    Instruction instruction;
+    instruction.value = std::move(*value);
+    instruction.range = range;
+    instruction.keyword = keyword_name(*keyword);
+    instruction.original = std::move(original);
+    instruction.comments = line.comments;
+    add_instruction(std::move(instruction));
+  }
+}
+
+Result<Dockerfile> FileParser::run() {
+  const Source& source = file_.source;
+  if (source.text().empty()) {
+    return invalid_input(source.name() + ": the Dockerfile cannot be empty");
+  }
+  if (auto foreign = find_foreign_bytes(source)) return to_error(source, {std::move(*foreign)});
+  file_.directives = parse_directives(source, findings_.errors);
+
+  LineReader reader(source, file_.directives.escape, findings_.errors);
+  reader.go_to(file_.directives.line_count + 1);
+  bool any = false;
+  for (;;) {
+    LogicalLine line;
+    if (!reader.next(line)) break;
+    any = true;
+    parse_line(reader, line);
+  }
+  if (!any) fail({{1, 1}, {1, 1}}, "file with no instructions");
+  if (any && !seen_from_ && findings_.errors.empty()) {
+    fail({{1, 1}, {1, 1}}, "dockerfile contains no stages to build", "add a FROM instruction");
+  }
+  if (!findings_.errors.empty()) return to_error(source, std::move(findings_.errors));
+  file_.warnings = std::move(findings_.warnings);
+  return std::move(file_);
+}
+
+Result<Instruction> FileParser::run_single(char escape) {
+  const Source& source = file_.source;
+  if (auto foreign = find_foreign_bytes(source)) return to_error(source, {std::move(*foreign)});
+  file_.directives.escape = escape;
+  seen_from_ = true;
+  file_.stages.emplace_back();
+  LineReader reader(source, escape, findings_.errors);
+  LogicalLine line;
+  if (!reader.next(line)) return invalid_input(source.name() + ": no instruction");
+  const auto keyword = find_keyword(split_statement(line, line.text(), escape).keyword);
+  if (keyword == Keyword::from || keyword == Keyword::maintainer || keyword == Keyword::onbuild) {
+    fail(line.range(),
+         fmt::format("{} isn't allowed as an ONBUILD trigger", keyword_name(*keyword)));
+    return to_error(source, std::move(findings_.errors));
+  }
+  parse_line(reader, line);
+  LogicalLine more;
+  if (reader.next(more)) fail(more.range(), "onbuild trigger should be a single expression");
+  if (!findings_.errors.empty()) return to_error(source, std::move(findings_.errors));
+  return std::move(file_.stages.back().instructions.front());
+}
+
+}  // namespace
+
+Result<Dockerfile> parse(std::string name, std::string text) {
+  return FileParser(Source(std::move(name), std::move(text))).run();
+}
+
+Result<Instruction> parse_instruction(std::string_view text, char escape) {
+  return FileParser(Source("ONBUILD trigger", std::string(text))).run_single(escape);
+}
+
+}  // namespace kiln::dockerfile

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "base/result.h"
+#include "os/fd.h"
+#include "os/process.h"
+
+namespace kiln::executor {
+
+/// A file or folder of the host, seen at `target`.
+struct BindMount {
+  std::string source;  ///< absolute, on the host
+  std::string target;  ///< absolute, in the container
+  bool read_only = false;
+  bool recursive = true;  ///< with the mounts below `source`
+};
+
+/// An empty file system in memory.
+struct TmpfsMount {
+  std::string target;
+  std::uint64_t size = 0;  ///< bytes; 0: the kernel's default, half of the memory
+  unsigned mode = 01777;
+};
+
+using Mount = std::variant<BindMount, TmpfsMount>;
+
+/// `host`: the network of this process. `none`: a new one in which there is only loopback.
+enum class Network { host, none };
+
+/// Which way /etc/hosts, /etc/resolv.conf and /etc/hostname come into the container: `build` is
+/// what a step of a build sees (no /etc/hostname, everything read-only), `container` what `run`
+/// gives.
+enum class NetworkFiles { build, container };
+
+struct ExtraHost {
+  std::string name;
+  std::string address;
+};
+
+/// One process in one container. See docs/sandbox.md for all that is not said here.
+struct ExecSpec {
+  std::string rootfs;  ///< a mounted directory that belongs to this run alone
+  bool read_only_rootfs = false;
+  std::vector<std::string> argv;
+  std::vector<std::string> env;  ///< `NAME=VALUE`; argv[0] is looked up in the PATH in here
+  std::string cwd = "/";
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+  std::vector<std::uint32_t> additional_gids;
+  std::string hostname = "kiln";
+  Network network = Network::host;
+  NetworkFiles network_files = NetworkFiles::build;
+  std::vector<ExtraHost> extra_hosts;
+  std::vector<Mount> mounts;
+  bool terminal = false;  ///< run it on a terminal of its own
+};
+
+enum class OutputStream { out, err };
+
+struct ExecIo {
+  /// What the process reads; owning nothing, it is /dev/null. With ExecSpec::terminal it is what is
+  /// typed there, nothing without it; if it is the user's own terminal, that is in raw mode while
+  /// the process runs, and as before afterwards.
+  os::Fd input;
+  /// Takes what the process writes, as it comes; called in the thread that called run. A terminal
+  /// has only one stream, `out`.
+  std::function<void(OutputStream, std::string_view bytes)> output;
+  /// With ExecSpec::terminal: the user's terminal, whose size the process's follows. May be none.
+  os::Fd terminal;
+};
+
+/// Runs the processes of build steps and containers.
+class Executor {
+ public:
+  virtual ~Executor() = default;
+  /// Runs `spec` to its end, however it ends: an exit status that isn't 0 is no Error. A process
+  /// that a signal ended has the code 128 + signal, as with docker. It is an Error if the process
+  /// can't be started, with docker's message and exit code (127 for a program that isn't there, 126
+  /// for one that can't be executed, 125 for the rest), and, of kind cancelled, if `stop` is asked
+  /// for: SIGTERM, then SIGKILL within a second. Nothing of the container is running when this
+  /// returns. May be called from many threads at once.
+  virtual Result<os::ExitStatus> run(const ExecSpec& spec, ExecIo& io, std::stop_token stop) = 0;
+};
+
+}  // namespace kiln::executor

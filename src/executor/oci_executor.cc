@@ -1,0 +1,403 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "executor/oci_executor.h"
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <utility>
+
+#include "executor/runtime_error.h"
+#include "executor/seccomp.h"
+#include "executor/seccomp_filter.h"
+#include "os/dir.h"
+#include "os/fd_receiver.h"
+#include "os/kernel.h"
+#include "os/mount_points.h"
+#include "os/relay.h"
+#include "os/system.h"
+#include "os/terminal.h"
+
+namespace kiln::executor {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+/// From SIGTERM to SIGKILL.
+constexpr milliseconds kGrace{500};
+constexpr milliseconds kStartCheck{2};
+constexpr int kTerminate = 15;
+constexpr int kKill = 9;
+constexpr std::uint32_t kTtyGroup = 5;
+constexpr const char* kSystemSeccompProfile = "/usr/share/containers/seccomp.json";
+constexpr const char* kCgroups = "/sys/fs/cgroup";
+constexpr const char* kConsoleSocket = "console.sock";
+constexpr std::size_t kMostLog = std::size_t{1} << 20;
+
+bool is_below(const std::string& path, const std::string& folder) {
+  return path.size() > folder.size() && path.starts_with(folder) && path[folder.size()] == '/';
+}
+
+/// Makes the missing mount points in the root file system. One below another mount is not looked
+/// for: it appears in, or belongs to, what is mounted there.
+Result<void> ensure_mount_points(os::MountPoints& points, const std::string& rootfs,
+                                 const std::vector<RuntimeMount>& mounts) {
+  const os::Dir root = TRY(os::Dir::open(rootfs));
+  for (const RuntimeMount& mount : mounts) {
+    const bool covered = std::any_of(mounts.begin(), mounts.end(), [&](const RuntimeMount& other) {
+      return is_below(mount.destination, other.destination);
+    });
+    if (covered) continue;
+    TRY(points.ensure(
+        root, mount.destination,
+        mount.point == RuntimeMount::Point::file ? os::MountPoints::Kind::file
+                                                 : os::MountPoints::Kind::directory,
+        mount.leaves_mount_point ? os::MountPoints::Keep::yes : os::MountPoints::Keep::no));
+  }
+  return {};
+}
+
+/// Passes output on, but holds back what may be crun's own message on a program that it can't run:
+/// crun writes that to the container's stderr too, and it is told as an Error instead.
+class OutputGate {
+ public:
+  /// `status_file` is where crun writes the container's status, at about the time when the program
+  /// begins. Empty: nothing is held.
+  OutputGate(const ExecIo& io, std::string status_file)
+      : io_(io), status_file_(std::move(status_file)), started_(status_file_.empty()) {}
+
+  void write(OutputStream stream, std::string_view bytes) {
+    release();
+    if (stream == OutputStream::err && (is_late_message(bytes) || !has_started())) {
+      held_ = bytes;
+    } else if (io_.output) {
+      io_.output(stream, bytes);
+    }
+  }
+  /// Whether something is held that has to be looked at again soon.
+  bool waits_for_start() const { return !started_ && !held_.empty(); }
+  void check_start() {
+    if (waits_for_start() && has_started() && !is_late_message(held_)) release();
+  }
+  void release() {
+    if (!held_.empty() && io_.output) io_.output(OutputStream::err, held_);
+    held_.clear();
+  }
+  const std::string& held() const { return held_; }
+  void drop() { held_.clear(); }
+
+ private:
+  /// On the exec itself, when crun's log is out of its reach already.
+  bool is_late_message(std::string_view bytes) const {
+    return !status_file_.empty() && bytes.starts_with("{\"msg\":\"exec container process");
+  }
+  bool has_started() {
+    if (!started_) started_ = os::path_exists(status_file_);
+    return started_;
+  }
+
+  const ExecIo& io_;
+  std::string status_file_;
+  bool started_;
+  std::string held_;
+};
+
+/// Relays until the runtime has ended. When `stop` says so, asks it to end, and then makes it; true
+/// if it did.
+Result<bool> relay_until_end(os::Relay& relay, const os::Process& process, OutputGate& gate,
+                             std::stop_token stop) {
+  std::unique_ptr<os::StopEvent> event;
+  if (stop.stop_possible()) {
+    event = TRY(os::StopEvent::create(stop));
+    relay.add_watch(event->fd(), [&] {
+      event->clear();
+      relay.interrupt();
+    });
+  }
+  bool asked = false;
+  std::optional<steady_clock::time_point> kill_at;
+  for (;;) {
+    auto wake = kill_at;
+    if (gate.waits_for_start()) {
+      const auto soon = steady_clock::now() + kStartCheck;
+      wake = wake ? std::min(*wake, soon) : soon;
+    }
+    const bool ended = TRY(relay.run_until_end(process, wake));
+    if (ended) return asked;
+    gate.check_start();
+    if (!asked && stop.stop_requested()) {
+      TRY(process.kill(kTerminate));
+      asked = true;
+      kill_at = steady_clock::now() + kGrace;
+    }
+    if (kill_at && steady_clock::now() >= *kill_at) {
+      TRY(process.kill(kKill));
+      kill_at.reset();
+    }
+  }
+}
+
+Error cancelled() { return {ErrorKind::cancelled, "cancelled"}; }
+
+}  // namespace
+
+/// One run: its bundle folder, and the runtime's process in it.
+class OciExecutor::Container {
+ public:
+  Container(const OciExecutorOptions& options, const Machine& machine, const ExecSpec& spec)
+      : machine_(machine),
+        spec_(spec),
+        id_("kiln-" + os::random_id()),
+        state_(options.work_dir + "/state"),
+        bundle_(options.work_dir + "/" + id_) {}
+  Container(const Container&) = delete;
+  Container& operator=(const Container&) = delete;
+  ~Container() {
+    std::error_code ignored;
+    std::filesystem::remove_all(bundle_, ignored);
+    std::filesystem::remove_all(state_ + "/" + id_, ignored);  // of a killed runtime
+  }
+
+  Result<os::ExitStatus> run(ExecIo& io, std::stop_token stop) {
+    os::MountPoints mount_points;
+    const auto mounts = TRY(write_bundle(io.terminal));
+    TRY(ensure_mount_points(mount_points, spec_.rootfs, mounts));
+    auto status = run_runtime(io, std::move(stop));
+    auto removed = mount_points.remove();
+    if (!status) return status;
+    TRY(std::move(removed));
+    return status;
+  }
+
+ private:
+  Result<std::vector<RuntimeMount>> write_bundle(const os::Fd& terminal) {
+    TRY(os::ensure_directory(bundle_, 0700));
+    NetworkFilePaths files{
+        .hosts = bundle_ + "/hosts", .resolv_conf = machine_.resolv_conf, .hostname = {}};
+    TRY(os::write_file_atomically(files.hosts, hosts_file(spec_)));
+    if (spec_.network_files == NetworkFiles::container) {
+      files.hostname = bundle_ + "/hostname";
+      TRY(os::write_file_atomically(files.hostname, spec_.hostname + "\n"));
+    }
+    if (files.resolv_conf.empty() || spec_.network_files == NetworkFiles::container) {
+      // A copy: a container may write to it.
+      std::string text;
+      if (!files.resolv_conf.empty()) text = TRY(os::read_file(files.resolv_conf));
+      files.resolv_conf = bundle_ + "/resolv.conf";
+      TRY(os::write_file_atomically(files.resolv_conf, text));
+    }
+    RuntimeConfig config{.host = machine_.host,
+                         .mounts = {},
+                         .seccomp = machine_.seccomp,
+                         .seccomp_filter = machine_.seccomp_filter,
+                         .terminal_size = {}};
+    config.mounts = TRY(runtime_mounts(spec_, machine_.host, files));
+    if (spec_.terminal && terminal) config.terminal_size = TRY(os::terminal_size(terminal));
+    TRY(os::write_file_atomically(bundle_ + "/config.json", to_config_json(spec_, config)));
+    return config.mounts;
+  }
+
+  std::vector<std::string> runtime_arguments() const {
+    std::vector<std::string> arguments = {machine_.runtime, "--root",       state_, "--log",
+                                          log_file(),       "--log-format", "json"};
+    if (machine_.is_crun) arguments.emplace_back("--cgroup-manager=disabled");
+    return arguments;
+  }
+
+  Result<os::ExitStatus> run_runtime(ExecIo& io, std::stop_token stop) {
+    os::SpawnOptions options;
+    options.argv = runtime_arguments();
+    options.argv.insert(options.argv.end(), {"run", "--bundle", bundle_});
+    if (spec_.terminal)
+      options.argv.insert(options.argv.end(), {"--console-socket", kConsoleSocket});
+    options.argv.push_back(id_);
+    // Nothing else: NOTIFY_SOCKET, LISTEN_FDS and others would change what the runtime does.
+    options.env = {"PATH=" + os::environment("PATH").value_or("/usr/sbin:/usr/bin:/sbin:/bin")};
+    options.die_with_parent = true;
+    options.pid_namespace = os::PidNamespace::own;
+    // Otherwise crun, so that no container can overwrite it through /proc, makes a read-only mount
+    // of itself and starts once more from there: a sixth of its time.
+    if (machine_.is_crun) options.mounts = os::read_only_file(machine_.runtime);
+    if (machine_.hide_cgroups) options.mounts.push_back(os::empty_read_only_tmpfs(kCgroups));
+
+    if (spec_.terminal) return run_on_terminal(std::move(options), io, std::move(stop));
+
+    os::Pipe out = TRY(os::create_pipe());
+    os::Pipe err = TRY(os::create_pipe());
+    options.in = io.input ? os::Stdio::of(std::move(io.input)) : os::Stdio::null();
+    options.out = os::Stdio::of(std::move(out.write_end));
+    options.err = os::Stdio::of(std::move(err.write_end));
+    os::Process process = TRY(os::Process::spawn(std::move(options)));
+
+    OutputGate gate(io, machine_.is_crun ? state_ + "/" + id_ + "/status" : std::string());
+    os::Relay relay;
+    TRY(relay.add_source(std::move(out.read_end),
+                         [&](std::string_view bytes) { gate.write(OutputStream::out, bytes); }));
+    TRY(relay.add_source(std::move(err.read_end), [&](std::string_view bytes) {
+      gate.write(OutputStream::err, bytes);
+      if (gate.waits_for_start()) relay.interrupt();
+    }));
+    const bool stopped = TRY(relay_until_end(relay, process, gate, std::move(stop)));
+    auto status = conclude(process, stopped, gate.held());
+    if (!status) gate.drop();
+    gate.release();
+    return status;
+  }
+
+  /// The runtime makes the terminal inside the container and passes us its master side; its own
+  /// way of serving a terminal doesn't follow changes of size.
+  Result<os::ExitStatus> run_on_terminal(os::SpawnOptions options, ExecIo& io,
+                                         std::stop_token stop) {
+    const os::FdReceiver receiver = TRY(os::FdReceiver::create(bundle_, kConsoleSocket));
+    std::optional<os::SavedTerminal> saved;
+    if (os::is_terminal(io.input)) {
+      saved.emplace(TRY(os::SavedTerminal::save(io.input)));
+      TRY(saved->make_raw());
+    }
+    std::unique_ptr<os::WindowChanges> window;
+    if (io.terminal) window = TRY(os::WindowChanges::watch());
+
+    os::Pipe messages = TRY(os::create_pipe());  // the runtime's own, which its log has too
+    options.cwd = bundle_;                       // the socket's path has to be short
+    options.in = os::Stdio::null();
+    options.out = os::Stdio::null();
+    options.err = os::Stdio::of(std::move(messages.write_end));
+    os::Process process = TRY(os::Process::spawn(std::move(options)));
+
+    os::Relay relay;
+    os::Fd master;
+    Result<void> connected;
+    const auto follow_size = [&] {
+      const auto size = os::terminal_size(io.terminal);
+      if (master && size) (void)os::set_terminal_size(master, *size);
+    };
+    TRY(relay.add_source(std::move(messages.read_end), [](std::string_view) {}));
+    relay.add_watch(receiver.fd(), [&] {
+      connected = serve_terminal(relay, receiver, io, master);
+      // A runtime that hung up is failing by itself and says why; any other would wait for us.
+      const bool hung_up = !connected && connected.error().kind() == ErrorKind::corrupt;
+      if (!connected && !hung_up) (void)process.kill(kKill);
+      if (io.terminal) follow_size();
+    });
+    if (window) {
+      relay.add_watch(window->fd(), [&] {
+        window->clear();
+        follow_size();
+      });
+    }
+    OutputGate gate(io, std::string());
+    const bool stopped = TRY(relay_until_end(relay, process, gate, std::move(stop)));
+    auto status = conclude(process, stopped, {});
+    if (status && !connected) return std::move(connected).error();
+    return status;
+  }
+
+  static Result<void> serve_terminal(os::Relay& relay, const os::FdReceiver& receiver,
+                                     const ExecIo& io, os::Fd& master) {
+    master = TRY(receiver.receive());
+    os::Fd output = TRY(master.duplicate());
+    TRY(relay.add_source(std::move(output), [&io](std::string_view bytes) {
+      if (io.output) io.output(OutputStream::out, bytes);
+    }));
+    if (io.input) TRY(relay.add_input(io.input, master));
+    return {};
+  }
+
+  Result<os::ExitStatus> conclude(os::Process& process, bool stopped,
+                                  std::string_view late_message) {
+    const os::ExitStatus status = TRY(process.wait());
+    // Without a pid namespace around it, a killed runtime leaves its container behind.
+    if (status.signal != 0 && !process.has_own_pid_namespace()) delete_container();
+    if (stopped) return cancelled();
+    if (status.success()) return status;
+    if (status.signal != 0) {
+      return Error(ErrorKind::system,
+                   machine_.runtime + " was killed by signal " + std::to_string(status.signal));
+    }
+    const auto log = os::read_file(log_file(), kMostLog);
+    auto message = last_error_in_log(log ? *log : std::string());
+    if (!message) message = last_error_in_log(late_message);
+    if (message) return runtime_failure(machine_.runtime, *message, spec_.argv.front());
+    return status;  // the process's own, 128 + signal for one that a signal ended
+  }
+
+  void delete_container() const {
+    std::vector<std::string> arguments = runtime_arguments();
+    arguments.insert(arguments.end(), {"delete", "--force", id_});
+    (void)os::run_capture(std::move(arguments), std::chrono::seconds(5));
+  }
+
+  std::string log_file() const { return bundle_ + "/log"; }
+
+  const Machine& machine_;
+  const ExecSpec& spec_;
+  std::string id_;
+  std::string state_;
+  std::string bundle_;
+};
+
+Result<os::ExitStatus> OciExecutor::run(const ExecSpec& spec, ExecIo& io, std::stop_token stop) {
+  if (stop.stop_requested()) return cancelled();
+  if (spec.argv.empty()) return invalid_input("no command specified");
+  if (spec.argv.front().empty()) {
+    return runtime_failure(options_.runtime, "executable file `` not found in $PATH",
+                           spec.argv.front());
+  }
+  const Machine* found = TRY(machine());
+  Container container(options_, *found, spec);
+  return container.run(io, std::move(stop));
+}
+
+Result<const OciExecutor::Machine*> OciExecutor::machine() {
+  const std::lock_guard lock(mutex_);
+  if (!machine_) {
+    TRY(os::ensure_directory(options_.work_dir + "/state", 0700));
+    machine_ = TRY(inspect_machine());
+  }
+  return &*machine_;
+}
+
+Result<OciExecutor::Machine> OciExecutor::inspect_machine() const {
+  Machine machine;
+  auto runtime = os::find_program(options_.runtime);
+  if (!runtime) {
+    return Error(ErrorKind::unsupported,
+                 "OCI runtime \"" + options_.runtime + "\" is not installed")
+        .with_hint("install the package crun, or name another runtime with --runtime");
+  }
+  machine.runtime = *std::move(runtime);
+  machine.is_crun = std::filesystem::path(machine.runtime).filename().string().starts_with("crun");
+  machine.host.in_user_namespace = os::in_user_namespace();
+  machine.host.pure_cgroup_v2 = os::has_pure_cgroup_v2();
+  machine.host.maps_tty_group = os::is_gid_mapped(kTtyGroup);
+  machine.host.processors = os::processor_count();
+  // crun refuses a machine with controllers in both cgroup versions, though it isn't to use any.
+  machine.hide_cgroups =
+      machine.is_crun && !machine.host.pure_cgroup_v2 && os::path_exists(kCgroups);
+
+  std::string profile = options_.seccomp_profile;
+  if (profile.empty() && os::path_exists(kSystemSeccompProfile)) profile = kSystemSeccompProfile;
+  std::string profile_text;
+  if (profile.empty()) {
+    profile_text = builtin_seccomp_profile();
+  } else {
+    profile_text = TRY(os::read_file(profile));
+  }
+  const os::KernelVersion kernel = os::kernel_version();
+  machine.seccomp = TRY(resolve_seccomp(profile_text, {.architecture = os::go_architecture(),
+                                                       .capabilities = default_capabilities(),
+                                                       .kernel_major = kernel.major,
+                                                       .kernel_minor = kernel.minor})
+                            .context(profile.empty() ? "built-in profile" : profile));
+  if (machine.is_crun) {
+    const std::string& folder = options_.cache_dir.empty() ? options_.work_dir : options_.cache_dir;
+    machine.seccomp_filter = TRY(cached_seccomp_filter(machine.seccomp, folder));
+  }
+  if (os::path_exists("/etc/resolv.conf")) {
+    auto path = os::canonical_path("/etc/resolv.conf");
+    if (path) machine.resolv_conf = *std::move(path);
+  }
+  return machine;
+}
+
+}  // namespace kiln::executor

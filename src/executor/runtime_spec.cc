@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "executor/runtime_spec.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "base/json.h"
+#include "base/strings.h"
+#include "os/dir.h"
+#include "os/fd.h"
+
+namespace kiln::executor {
+namespace {
+
+using nlohmann::json;
+using Point = RuntimeMount::Point;
+
+/// moby's daemon/pkg/oci defaults as of Docker 28.
+const std::vector<std::string> kMaskedPaths = {
+    "/proc/acpi",       "/proc/asound",        "/proc/interrupts",  "/proc/kcore",
+    "/proc/keys",       "/proc/latency_stats", "/proc/sched_debug", "/proc/scsi",
+    "/proc/timer_list", "/proc/timer_stats",   "/sys/firmware",     "/sys/devices/virtual/powercap",
+};
+const std::vector<std::string> kReadOnlyPaths = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys",
+                                                 "/proc/sysrq-trigger"};
+
+std::vector<RuntimeMount> standard_mounts(const ExecSpec& spec, const RuntimeHost& host) {
+  std::vector<RuntimeMount> mounts;
+  const auto add = [&](const char* destination, const char* type, const char* source,
+                       std::vector<std::string> options, bool leaves_mount_point = false) {
+    mounts.push_back(
+        {destination, type, source, std::move(options), Point::directory, leaves_mount_point});
+  };
+  add("/proc", "proc", "proc", {"nosuid", "noexec", "nodev"}, true);
+  add("/dev", "tmpfs", "tmpfs", {"nosuid", "strictatime", "mode=755", "size=65536k"}, true);
+  std::vector<std::string> pts = {"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"};
+  if (host.maps_tty_group) pts.emplace_back("gid=5");
+  add("/dev/pts", "devpts", "devpts", std::move(pts));
+  if (host.in_user_namespace && spec.network == Network::host) {
+    // The kernel mounts sysfs only for the owner of the network namespace that it shows.
+    add("/sys", "bind", "/sys", {"rbind", "rprivate", "nosuid", "noexec", "nodev", "ro"}, true);
+  } else {
+    add("/sys", "sysfs", "sysfs", {"nosuid", "noexec", "nodev", "ro"}, true);
+  }
+  if (host.pure_cgroup_v2) {
+    add("/sys/fs/cgroup", "cgroup", "cgroup", {"nosuid", "noexec", "nodev", "relatime", "ro"});
+  }
+  add("/dev/mqueue", "mqueue", "mqueue", {"nosuid", "noexec", "nodev"});
+  add("/dev/shm", "tmpfs", "shm", {"nosuid", "noexec", "nodev", "mode=1777", "size=65536k"});
+  return mounts;
+}
+
+std::vector<RuntimeMount> network_file_mounts(const ExecSpec& spec, const NetworkFilePaths& files) {
+  std::vector<RuntimeMount> mounts;
+  const auto add = [&](const char* destination, const std::string& source) {
+    if (source.empty()) return;
+    std::vector<std::string> options = {"bind", "rprivate"};
+    if (spec.network_files == NetworkFiles::build)
+      options.insert(options.end(), {"ro", "nosuid", "noexec", "nodev"});
+    mounts.push_back({destination, "bind", source, std::move(options), Point::file, false});
+  };
+  add("/etc/resolv.conf", files.resolv_conf);
+  add("/etc/hosts", files.hosts);
+  add("/etc/hostname", files.hostname);
+  return mounts;
+}
+
+Result<std::string> clean_target(const std::string& target) {
+  if (!target.starts_with('/'))
+    return invalid_input("mount target \"" + target + "\" is not an absolute path");
+  const os::RelPath clean = os::RelPath::clean(target);
+  if (clean.is_root()) return invalid_input("mount target can't be the root folder");
+  return "/" + clean.str();
+}
+
+Result<RuntimeMount> to_runtime_mount(const BindMount& mount) {
+  std::error_code error;
+  const auto source = std::filesystem::status(mount.source, error);
+  if (!std::filesystem::exists(source))
+    return not_found("bind source path does not exist: " + mount.source);
+  RuntimeMount out;
+  out.destination = TRY(clean_target(mount.target));
+  out.type = "bind";
+  out.source = mount.source;
+  out.options = {mount.recursive ? "rbind" : "bind", "rprivate"};
+  if (mount.read_only) out.options.emplace_back("ro");
+  out.point = std::filesystem::is_directory(source) ? Point::directory : Point::file;
+  return out;
+}
+
+Result<RuntimeMount> to_runtime_mount(const TmpfsMount& mount) {
+  RuntimeMount out;
+  out.destination = TRY(clean_target(mount.target));
+  out.type = "tmpfs";
+  out.source = "tmpfs";
+  out.options = {"nosuid", "nodev", fmt::format("mode={:o}", mount.mode)};
+  if (mount.size != 0) out.options.push_back(fmt::format("size={}", mount.size));
+  return out;
+}
+
+auto depth(const RuntimeMount& mount) {
+  return std::count(mount.destination.begin(), mount.destination.end(), '/');
+}
+
+json capabilities_of(const ExecSpec& spec) {
+  const std::vector<std::string> none;
+  const auto& all = default_capabilities();
+  // Only root starts with them; for others the bounding set says what a setuid program may gain.
+  const auto& held = spec.uid == 0 ? all : none;
+  return {{"bounding", all},
+          {"effective", held},
+          {"permitted", held},
+          {"inheritable", none},
+          {"ambient", none}};
+}
+
+json process_of(const ExecSpec& spec, const std::optional<os::TerminalSize>& terminal_size) {
+  json user = {{"uid", spec.uid}, {"gid", spec.gid}};
+  if (!spec.additional_gids.empty()) user["additionalGids"] = spec.additional_gids;
+  json process = {{"terminal", spec.terminal},
+                  {"user", std::move(user)},
+                  {"args", spec.argv},
+                  {"env", spec.env},
+                  {"cwd", spec.cwd.empty() ? "/" : spec.cwd},
+                  {"capabilities", capabilities_of(spec)},
+                  {"noNewPrivileges", false}};
+  if (spec.terminal && terminal_size) {
+    process["consoleSize"] = {{"height", terminal_size->rows}, {"width", terminal_size->columns}};
+  }
+  return process;
+}
+
+std::vector<std::string> masked_paths(const RuntimeHost& host) {
+  std::vector<std::string> paths = kMaskedPaths;
+  // Counters of each processor's heat tell neighbours what it computes.
+  for (unsigned i = 0; i < host.processors; ++i) {
+    std::string path = fmt::format("/sys/devices/system/cpu/cpu{}/thermal_throttle", i);
+    if (!os::path_exists(path)) break;
+    paths.push_back(std::move(path));
+  }
+  return paths;
+}
+
+json linux_of(const ExecSpec& spec, const RuntimeHost& host) {
+  json namespaces = json::array();
+  for (const char* type : {"pid", "ipc", "uts", "mount"}) namespaces.push_back({{"type", type}});
+  if (host.pure_cgroup_v2) namespaces.push_back({{"type", "cgroup"}});
+  if (spec.network == Network::none) namespaces.push_back({{"type", "network"}});
+  return {{"namespaces", std::move(namespaces)},
+          {"maskedPaths", masked_paths(host)},
+          {"readonlyPaths", kReadOnlyPaths}};
+}
+
+json to_json(const RuntimeMount& mount) {
+  return {{"destination", mount.destination},
+          {"type", mount.type},
+          {"source", mount.source},
+          {"options", mount.options}};
+}
+
+std::string to_base64(std::string_view bytes) {
+  constexpr std::string_view kDigits =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string text;
+  text.reserve((bytes.size() + 2) / 3 * 4);
+  for (std::size_t i = 0; i < bytes.size(); i += 3) {
+    const std::string_view group = bytes.substr(i, 3);
+    std::uint32_t bits = 0;
+    for (std::size_t k = 0; k < 3; ++k)
+      bits = bits << 8 | (k < group.size() ? static_cast<std::uint8_t>(group[k]) : 0U);
+    for (std::size_t k = 0; k < 4; ++k)
+      text += k <= group.size() ? kDigits[bits >> (18 - 6 * k) & 63U] : '=';
+  }
+  return text;
+}
+
+/// `object` with one more member, whose value is JSON text already.
+std::string with_member(std::string object, std::string_view name, std::string_view value) {
+  CHECK(object.size() > 2 && object.ends_with('}'));
+  object.pop_back();
+  object.append(",\"").append(name).append("\":").append(value).append("}");
+  return object;
+}
+
+}  // namespace
+
+const std::vector<std::string>& default_capabilities() {
+  static const std::vector<std::string> capabilities = {
+      "CAP_AUDIT_WRITE", "CAP_CHOWN",   "CAP_DAC_OVERRIDE",     "CAP_FOWNER",     "CAP_FSETID",
+      "CAP_KILL",        "CAP_MKNOD",   "CAP_NET_BIND_SERVICE", "CAP_NET_RAW",    "CAP_SETFCAP",
+      "CAP_SETGID",      "CAP_SETPCAP", "CAP_SETUID",           "CAP_SYS_CHROOT",
+  };
+  return capabilities;
+}
+
+Result<std::vector<RuntimeMount>> runtime_mounts(const ExecSpec& spec, const RuntimeHost& host,
+                                                 const NetworkFilePaths& files) {
+  std::vector<RuntimeMount> wanted;
+  for (const Mount& mount : spec.mounts) {
+    RuntimeMount one = TRY(std::visit([](const auto& m) { return to_runtime_mount(m); }, mount));
+    wanted.push_back(std::move(one));
+  }
+  std::stable_sort(wanted.begin(), wanted.end(),
+                   [](const auto& a, const auto& b) { return depth(a) < depth(b); });
+
+  std::vector<RuntimeMount> all = standard_mounts(spec, host);
+  std::vector<RuntimeMount> network = network_file_mounts(spec, files);
+  all.insert(all.end(), network.begin(), network.end());
+  std::erase_if(all, [&](const RuntimeMount& standard) {
+    return std::any_of(wanted.begin(), wanted.end(), [&](const RuntimeMount& mount) {
+      return mount.destination == standard.destination;
+    });
+  });
+  all.insert(all.end(), wanted.begin(), wanted.end());
+  return all;
+}
+
+std::string to_config_json(const ExecSpec& spec, const RuntimeConfig& config) {
+  json mounts = json::array();
+  for (const RuntimeMount& mount : config.mounts) mounts.push_back(to_json(mount));
+  json root = {{"ociVersion", "1.0.0"},
+               {"process", process_of(spec, config.terminal_size)},
+               {"root", {{"path", spec.rootfs}, {"readonly", spec.read_only_rootfs}}},
+               {"hostname", spec.hostname},
+               {"mounts", std::move(mounts)}};
+  if (!config.seccomp_filter.empty())
+    root["annotations"]["run.oci.seccomp_bpf_data"] = to_base64(config.seccomp_filter);
+  std::string linux_part = dump_json(linux_of(spec, config.host));
+  if (!config.seccomp.empty())
+    linux_part = with_member(std::move(linux_part), "seccomp", config.seccomp);
+  return with_member(dump_json(root), "linux", linux_part);
+}
+
+std::string hosts_file(const ExecSpec& spec) {
+  std::string text;
+  if (spec.network_files == NetworkFiles::build) {
+    text = fmt::format("127.0.0.1\tlocalhost {}\n::1\tlocalhost ip6-localhost ip6-loopback\n",
+                       spec.hostname);
+  } else {
+    text =
+        "127.0.0.1\tlocalhost\n"
+        "::1\tlocalhost ip6-localhost ip6-loopback\n"
+        "fe00::\tip6-localnet\n"
+        "ff00::\tip6-mcastprefix\n"
+        "ff02::1\tip6-allnodes\n"
+        "ff02::2\tip6-allrouters\n";
+  }
+  for (const ExtraHost& host : spec.extra_hosts)
+    text.append(host.address).append("\t").append(host.name).append("\n");
+  return text;
+}
+
+}  // namespace kiln::executor

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "executor/runtime_spec.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/json.h"
+
+namespace kiln::executor {
+namespace {
+
+using nlohmann::json;
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::Not;
+
+ExecSpec spec() {
+  ExecSpec spec;
+  spec.rootfs = "/rootfs";
+  spec.argv = {"/bin/sh", "-c", "make"};
+  spec.env = {"PATH=/bin", "A=1"};
+  spec.cwd = "/src";
+  return spec;
+}
+
+NetworkFilePaths files() {
+  return {.hosts = "/b/hosts", .resolv_conf = "/etc/resolv.conf", .hostname = ""};
+}
+
+std::vector<RuntimeMount> mounts(const ExecSpec& wanted, const RuntimeHost& host = {}) {
+  auto result = runtime_mounts(wanted, host, files());
+  EXPECT_TRUE(result.ok()) << result.error().message();
+  return result ? *std::move(result) : std::vector<RuntimeMount>();
+}
+
+json config(const ExecSpec& wanted, const RuntimeHost& host = {}, std::string seccomp = {}) {
+  RuntimeConfig all;
+  all.host = host;
+  all.mounts = mounts(wanted, host);
+  all.seccomp = std::move(seccomp);
+  return json::parse(to_config_json(wanted, all));
+}
+
+std::vector<std::string> destinations(const std::vector<RuntimeMount>& list) {
+  std::vector<std::string> out;
+  for (const RuntimeMount& mount : list) out.push_back(mount.destination);
+  return out;
+}
+
+const RuntimeMount& mount_at(const std::vector<RuntimeMount>& list, const std::string& where) {
+  for (const RuntimeMount& mount : list)
+    if (mount.destination == where) return mount;
+  ADD_FAILURE() << "no mount at " << where;
+  return list.front();
+}
+
+TEST(RuntimeSpec, ProcessIsAsAskedWithDockersCapabilities) {
+  const json process = config(spec())["process"];
+  EXPECT_EQ(process["args"], json({"/bin/sh", "-c", "make"}));
+  EXPECT_EQ(process["env"], json({"PATH=/bin", "A=1"}));
+  EXPECT_EQ(process["cwd"], "/src");
+  EXPECT_EQ(process["user"], json::parse(R"({"uid":0,"gid":0})"));
+  EXPECT_EQ(process["noNewPrivileges"], false);
+  EXPECT_EQ(process["terminal"], false);
+  EXPECT_FALSE(process.contains("rlimits"));
+  EXPECT_FALSE(process.contains("oomScoreAdj"));
+  const json docker = {
+      "CAP_AUDIT_WRITE", "CAP_CHOWN",   "CAP_DAC_OVERRIDE",     "CAP_FOWNER",    "CAP_FSETID",
+      "CAP_KILL",        "CAP_MKNOD",   "CAP_NET_BIND_SERVICE", "CAP_NET_RAW",   "CAP_SETFCAP",
+      "CAP_SETGID",      "CAP_SETPCAP", "CAP_SETUID",           "CAP_SYS_CHROOT"};
+  for (const char* set : {"bounding", "effective", "permitted"})
+    EXPECT_EQ(process["capabilities"][set], docker) << set;
+  for (const char* set : {"inheritable", "ambient"})
+    EXPECT_EQ(process["capabilities"][set], json::array()) << set;
+}
+
+TEST(RuntimeSpec, OrdinaryUsersKeepTheBoundingSetOnly) {
+  ExecSpec wanted = spec();
+  wanted.uid = 1000;
+  wanted.gid = 100;
+  wanted.additional_gids = {4, 24};
+  const json process = config(wanted)["process"];
+  EXPECT_EQ(process["user"], json::parse(R"({"uid":1000,"gid":100,"additionalGids":[4,24]})"));
+  EXPECT_EQ(process["capabilities"]["bounding"].size(), 14U);
+  EXPECT_TRUE(process["capabilities"]["effective"].empty());
+  EXPECT_TRUE(process["capabilities"]["permitted"].empty());
+}
+
+TEST(RuntimeSpec, NamespacesFollowNetworkAndCgroups) {
+  const auto types = [](const json& from) {
+    std::vector<std::string> out;
+    for (const json& one : from["linux"]["namespaces"]) out.push_back(one["type"]);
+    return out;
+  };
+  EXPECT_THAT(types(config(spec())), ElementsAre("pid", "ipc", "uts", "mount"));
+  ExecSpec alone = spec();
+  alone.network = Network::none;
+  EXPECT_THAT(types(config(alone, {.pure_cgroup_v2 = true})),
+              ElementsAre("pid", "ipc", "uts", "mount", "cgroup", "network"));
+}
+
+TEST(RuntimeSpec, KernelInterfacesAreMaskedOrReadOnly) {
+  const json part = config(spec())["linux"];
+  for (const char* path : {"/proc/kcore", "/proc/keys", "/proc/timer_list", "/sys/firmware",
+                           "/proc/interrupts", "/sys/devices/virtual/powercap"})
+    EXPECT_THAT(part["maskedPaths"], Contains(path));
+  EXPECT_EQ(part["readonlyPaths"],
+            json({"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"}));
+  EXPECT_FALSE(part.contains("seccomp"));
+  EXPECT_EQ(config(spec(), {}, R"({"defaultAction":"SCMP_ACT_ALLOW"})")["linux"]["seccomp"],
+            json::parse(R"({"defaultAction":"SCMP_ACT_ALLOW"})"));
+}
+
+TEST(RuntimeSpec, CompiledFilterIsAnAnnotationInBase64) {
+  const ExecSpec wanted = spec();
+  for (const auto& [filter, expected] : {std::pair<std::string, std::string>{"a", "YQ=="},
+                                         {"ab", "YWI="},
+                                         {"abc", "YWJj"},
+                                         {"\xff\xfe\xfd\xfc", "//79/A=="}}) {
+    RuntimeConfig all;
+    all.seccomp_filter = filter;
+    EXPECT_EQ(json::parse(to_config_json(wanted, all))["annotations"],
+              json({{"run.oci.seccomp_bpf_data", expected}}));
+  }
+}
+
+TEST(RuntimeSpec, StandardMountsComeInOrder) {
+  EXPECT_THAT(destinations(mounts(spec())),
+              ElementsAre("/proc", "/dev", "/dev/pts", "/sys", "/dev/mqueue", "/dev/shm",
+                          "/etc/resolv.conf", "/etc/hosts"));
+  EXPECT_THAT(destinations(mounts(spec(), {.pure_cgroup_v2 = true})), Contains("/sys/fs/cgroup"));
+  EXPECT_THAT(mount_at(mounts(spec()), "/dev").options,
+              ElementsAre("nosuid", "strictatime", "mode=755", "size=65536k"));
+}
+
+TEST(RuntimeSpec, UserNamespacesGetWhatTheirKernelAllows) {
+  RuntimeHost host{.in_user_namespace = true, .maps_tty_group = false};
+  EXPECT_THAT(mount_at(mounts(spec(), host), "/dev/pts").options, Not(Contains("gid=5")));
+  const auto list = mounts(spec(), host);
+  EXPECT_EQ(mount_at(list, "/sys").type, "bind");
+  EXPECT_THAT(mount_at(list, "/sys").options, Contains("rbind"));
+  EXPECT_THAT(mount_at(list, "/sys").options, Contains("ro"));
+  ExecSpec alone = spec();
+  alone.network = Network::none;
+  EXPECT_EQ(mount_at(mounts(alone, host), "/sys").type, "sysfs");
+}
+
+TEST(RuntimeSpec, MountsOfTheSpecComeLastAndParentsFirst) {
+  ExecSpec wanted = spec();
+  wanted.mounts = {
+      BindMount{.source = "/usr", .target = "/a//b/../b/c/"},
+      TmpfsMount{.target = "/a", .size = 4096, .mode = 0750},
+      BindMount{
+          .source = "/etc/passwd", .target = "/etc/hosts", .read_only = true, .recursive = false}};
+  const auto list = mounts(wanted);
+  const auto all = destinations(list);
+  EXPECT_THAT(std::vector(all.end() - 3, all.end()), ElementsAre("/a", "/etc/hosts", "/a/b/c"));
+  EXPECT_EQ(std::count(all.begin(), all.end(), "/etc/hosts"), 1);
+  EXPECT_THAT(mount_at(list, "/a").options,
+              ElementsAre("nosuid", "nodev", "mode=750", "size=4096"));
+  EXPECT_THAT(mount_at(list, "/etc/hosts").options, ElementsAre("bind", "rprivate", "ro"));
+  EXPECT_EQ(mount_at(list, "/etc/hosts").point, RuntimeMount::Point::file);
+  EXPECT_THAT(mount_at(list, "/a/b/c").options, ElementsAre("rbind", "rprivate"));
+  EXPECT_EQ(mount_at(list, "/a/b/c").point, RuntimeMount::Point::directory);
+}
+
+TEST(RuntimeSpec, ImpossibleMountsAreRefused) {
+  const auto error = [](Mount mount) {
+    ExecSpec wanted = spec();
+    wanted.mounts = {std::move(mount)};
+    return runtime_mounts(wanted, {}, files()).error().message();
+  };
+  EXPECT_EQ(error(TmpfsMount{.target = "relative"}),
+            "mount target \"relative\" is not an absolute path");
+  EXPECT_EQ(error(TmpfsMount{.target = "/../"}), "mount target can't be the root folder");
+  EXPECT_EQ(error(BindMount{.source = "/no/such", .target = "/x"}),
+            "bind source path does not exist: /no/such");
+}
+
+TEST(RuntimeSpec, HostsFileOfABuildAndOfAContainer) {
+  ExecSpec wanted = spec();
+  wanted.hostname = "box";
+  wanted.extra_hosts = {{"db", "10.0.0.7"}, {"six", "fd00::1"}};
+  EXPECT_EQ(hosts_file(wanted),
+            "127.0.0.1\tlocalhost box\n::1\tlocalhost ip6-localhost ip6-loopback\n"
+            "10.0.0.7\tdb\nfd00::1\tsix\n");
+  wanted.network_files = NetworkFiles::container;
+  EXPECT_THAT(hosts_file(wanted), ::testing::StartsWith("127.0.0.1\tlocalhost\n::1\t"));
+  EXPECT_THAT(mount_at(mounts(wanted), "/etc/hosts").options, ElementsAre("bind", "rprivate"));
+}
+
+TEST(RuntimeSpec, BytesThatAreNotUtf8AreReplaced) {
+  ExecSpec wanted = spec();
+  wanted.env = {"A=\xff"};
+  EXPECT_EQ(config(wanted)["process"]["env"][0], "A=\xEF\xBF\xBD");
+}
+
+}  // namespace
+}  // namespace kiln::executor

@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exporter/archive_loader.h"
+
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "archive/compression.h"
+#include "archive/fd_stream.h"
+#include "archive/tar_reader.h"
+#include "base/json.h"
+#include "oci/manifest.h"
+#include "oci/reference.h"
+#include "os/dir.h"
+#include "os/file_io.h"
+#include "snapshot/layer_apply.h"
+
+namespace kiln::exporter {
+namespace {
+
+using nlohmann::json;
+
+/// A stretch of a file.
+class RangeSource final : public archive::ByteSource {
+ public:
+  RangeSource(const os::Fd& fd, std::uint64_t offset, std::uint64_t size, std::string name)
+      : fd_(&fd), at_(offset), left_(size), name_(std::move(name)) {}
+  Result<std::size_t> read(archive::MutableBytes into) override {
+    if (left_ == 0) return std::size_t{0};
+    const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(into.size(), left_));
+    const std::size_t n = TRY(os::read_at(*fd_, into.first(want), at_, name_));
+    if (n == 0) return corrupt(name_ + " is truncated");
+    at_ += n;
+    left_ -= n;
+    return n;
+  }
+
+ private:
+  const os::Fd* fd_;
+  std::uint64_t at_, left_;
+  std::string name_;
+};
+
+/// The members of a tar file, found by name, read in place.
+class ArchiveFile {
+ public:
+  static Result<ArchiveFile> open(store::Store& store, const os::Fd& input, const std::string& name) {
+    ArchiveFile out;
+    out.name_ = name;
+    out.fd_ = TRY(seekable(store, input, name));
+    archive::FdSource source(out.fd_, name);
+    archive::TarReader tar(source);
+    for (;;) {
+      const auto entry = TRY(tar.next().context(name));
+      if (!entry) break;
+      const os::RelPath path = os::RelPath::clean(entry->path);
+      if (entry->type == archive::EntryType::file) {
+        out.members_[path] = {tar.content_offset(), entry->size};
+      } else if (entry->type == archive::EntryType::symlink) {
+        // docker's old form says so that two images share a layer.
+        out.links_[path] = os::RelPath::clean(path.parent().str() + "/" + entry->link_target);
+      } else if (entry->type == archive::EntryType::hardlink) {
+        out.links_[path] = os::RelPath::clean(entry->link_target);
+      }
+    }
+    return out;
+  }
+
+  bool has(const std::string& path) const { return find(path).has_value(); }
+
+  Result<std::unique_ptr<archive::ByteSource>> open_member(const std::string& path) const {
+    const auto member = find(path);
+    if (!member) return corrupt(name_ + ": " + path + " is missing");
+    return std::unique_ptr<archive::ByteSource>(
+        std::make_unique<RangeSource>(fd_, member->offset, member->size, name_));
+  }
+
+  Result<std::string> read(const std::string& path, std::size_t limit) const {
+    const auto source = TRY(open_member(path));
+    return archive::read_all(*source, limit).context(name_ + ": " + path);
+  }
+
+  const std::string& name() const { return name_; }
+
+ private:
+  struct Member {
+    std::uint64_t offset, size;
+  };
+
+  std::optional<Member> find(const std::string& path) const {
+    os::RelPath at = os::RelPath::clean(path);
+    for (int links = 0; links < 8; ++links) {
+      if (const auto member = members_.find(at); member != members_.end()) return member->second;
+      const auto link = links_.find(at);
+      if (link == links_.end()) return std::nullopt;
+      at = link->second;
+    }
+    return std::nullopt;
+  }
+
+  /// A plain tar file to read at any offset: the input itself, or a copy under tmp/.
+  static Result<os::Fd> seekable(store::Store& store, const os::Fd& input, const std::string& name) {
+    const os::FileInfo info = TRY(os::file_info(input, name));
+    if (info.type == os::FileType::file) {
+      std::byte head[8];
+      const std::size_t n = TRY(os::read_at(input, head, 0, name));
+      if (archive::detect_compression(archive::Bytes(head).first(n)) == archive::Compression::none)
+        return input.duplicate();
+    }
+    archive::FdSource source(input, name);
+    const auto plain = TRY(archive::decompress(source).context(name));
+    const std::string path = store.workspace().new_path();
+    os::Fd copy = TRY(os::create_file(path));
+    os::remove_file(path);
+    archive::FdSink sink(copy, name);
+    TRY(archive::copy_all(*plain, sink).context(name));
+    TRY(os::rewind_file(copy, name));
+    return copy;
+  }
+
+  os::Fd fd_;
+  std::string name_;
+  std::map<os::RelPath, Member> members_;
+  std::map<os::RelPath, os::RelPath> links_;
+};
+
+std::string blob_path(const oci::Digest& digest) { return "blobs/sha256/" + digest.hex(); }
+
+class Loader {
+ public:
+  Loader(store::Store& store, const ArchiveFile& file) : store_(&store), file_(&file) {}
+
+  Result<std::vector<LoadedImage>> load() {
+    // docker's own list first: it names the images as docker does.
+    if (file_->has("manifest.json")) {
+      TRY(load_docker());
+    } else if (file_->has("index.json")) {
+      TRY(load_layout());
+    } else {
+      return corrupt(file_->name() +
+                     " is not an image archive: it has neither manifest.json nor index.json")
+          .with_hint("a root file system becomes an image with: kiln import");
+    }
+    return std::move(loaded_);
+  }
+
+ private:
+  Result<void> load_docker() {
+    const std::string text = TRY(file_->read("manifest.json", oci::kMaxManifestSize));
+    const json list = TRY(parse_json(text, file_->name() + ": manifest.json"));
+    if (!list.is_array()) return corrupt(file_->name() + ": manifest.json is not a list");
+    for (const auto& item : list) {
+      const std::string config_path = TRY(json_string(item, "Config"));
+      const auto layers = TRY(json_strings(item, "Layers"));
+      const auto tags = TRY(json_strings(item, "RepoTags"));
+      const std::string config = TRY(file_->read(config_path, oci::kMaxConfigSize));
+      std::vector<oci::Reference> names;
+      for (const auto& tag : tags.value_or(std::vector<std::string>())) {
+        oci::Reference name = TRY(oci::Reference::parse(tag));
+        names.push_back(std::move(name));
+      }
+      TRY(load_image(config, layers.value_or(std::vector<std::string>()), names));
+    }
+    return {};
+  }
+
+  Result<void> load_layout() {
+    const std::string text = TRY(file_->read("index.json", oci::kMaxManifestSize));
+    const oci::Index index = TRY(oci::Index::parse(text));
+    for (const auto& descriptor : index.manifests) TRY(load_descriptor(descriptor, 0));
+    if (loaded_.empty()) return corrupt(file_->name() + " holds no image");
+    return {};
+  }
+
+  Result<std::string> read_verified(const oci::Digest& digest, std::size_t limit) {
+    std::string content = TRY(file_->read(blob_path(digest), limit));
+    if (oci::Digest::of(content) != digest)
+      return corrupt(file_->name() + ": blob " + digest.str() + " is damaged");
+    return content;
+  }
+
+  Result<void> load_descriptor(const oci::Descriptor& descriptor, int depth) {
+    constexpr int kMaxDepth = 4;
+    if (depth > kMaxDepth) return corrupt(file_->name() + ": indexes nest too deeply");
+    if (!file_->has(blob_path(descriptor.digest))) {
+      // Of an index, an archive may hold some platforms only.
+      if (depth > 0) return {};
+      return corrupt(file_->name() + ": blob " + descriptor.digest.str() + " is missing");
+    }
+    const auto kind = descriptor.annotations.find("vnd.docker.reference.type");
+    if (kind != descriptor.annotations.end() && kind->second == "attestation-manifest") return {};
+    const std::string text = TRY(read_verified(descriptor.digest, oci::kMaxManifestSize));
+    if (oci::media_type::is_index(descriptor.media_type)) {
+      const oci::Index index = TRY(oci::Index::parse(text));
+      for (auto child : index.manifests) {
+        if (child.annotations.empty()) child.annotations = descriptor.annotations;
+        TRY(load_descriptor(child, depth + 1));
+      }
+      return {};
+    }
+    const oci::Manifest manifest = TRY(oci::Manifest::parse(text));
+    const std::string config = TRY(read_verified(manifest.config.digest, oci::kMaxConfigSize));
+    std::vector<std::string> layers;
+    for (const auto& layer : manifest.layers) layers.push_back(blob_path(layer.digest));
+    const auto names = TRY(names_of(descriptor));
+    return load_image(config, layers, names);
+  }
+
+  /// A layout's index names an image by annotations: containerd's full name, or the spec's, which may
+  /// be a whole name (skopeo's, with a colon or slash in it) or just a tag, which names nothing.
+  static Result<std::vector<oci::Reference>> names_of(const oci::Descriptor& descriptor) {
+    std::vector<oci::Reference> out;
+    const auto full = descriptor.annotations.find("io.containerd.image.name");
+    const auto ref = descriptor.annotations.find("org.opencontainers.image.ref.name");
+    std::string text;
+    if (full != descriptor.annotations.end()) {
+      text = full->second;
+    } else if (ref != descriptor.annotations.end() &&
+               ref->second.find_first_of("/:") != std::string::npos) {
+      text = ref->second;
+    }
+    if (text.empty()) return out;
+    oci::Reference name = TRY(oci::Reference::parse(text));
+    out.push_back(std::move(name));
+    return out;
+  }
+
+  Result<void> load_image(const std::string& config_json, const std::vector<std::string>& layers,
+                          const std::vector<oci::Reference>& names) {
+    const oci::ImageConfig config =
+        TRY(oci::ImageConfig::parse(config_json).context(file_->name()));
+    if (config.diff_ids.size() != layers.size())
+      return corrupt(file_->name() + ": " + std::to_string(layers.size()) + " layers, but the config lists " +
+                     std::to_string(config.diff_ids.size()));
+    for (std::size_t i = 0; i < layers.size(); ++i) {
+      const auto open = [&] { return file_->open_member(layers[i]); };
+      TRY(snapshot::apply_layer(*store_, open, config.diff_ids[i]).context(file_->name()));
+    }
+    LoadedImage loaded;
+    loaded.image = TRY(store_->images().put(config_json, names));
+    for (const auto& name : names)
+      loaded.names.push_back(name.without_digest().with_default_tag().canonical());
+    // An index names an image once for each of its names.
+    for (auto& known : loaded_) {
+      if (known.image.id == loaded.image.id) {
+        known.names.insert(known.names.end(), loaded.names.begin(), loaded.names.end());
+        known.image = loaded.image;
+        return {};
+      }
+    }
+    loaded_.push_back(std::move(loaded));
+    return {};
+  }
+
+  store::Store* store_;
+  const ArchiveFile* file_;
+  std::vector<LoadedImage> loaded_;
+};
+
+}  // namespace
+
+Result<std::vector<LoadedImage>> load_image_archive(store::Store& store, const os::Fd& input,
+                                                    const std::string& name) {
+  const ArchiveFile file = TRY(ArchiveFile::open(store, input, name));
+  return Loader(store, file).load();
+}
+
+}  // namespace kiln::exporter

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "archive/byte_stream.h"
+#include "base/result.h"
+#include "store/store.h"
+
+namespace kiln::exporter {
+
+/// An image to write and the names that it shall have in the archive.
+struct ArchiveImage {
+  store::Image image;
+  std::vector<std::string> names;  ///< canonical
+};
+
+enum class ArchiveFormat {
+  docker,  ///< both at once, as docker 25 and later write it: readers of either form take it
+  oci,     ///< an OCI image layout alone
+};
+
+/// Writes images as one tar archive: an OCI image layout (image spec, image-layout.md) that is, with
+/// ArchiveFormat::docker, a `docker save` archive too (manifest.json). Streams; what is needed to read
+/// the rest comes first. The same images give the same bytes.
+Result<void> write_image_archive(store::Store& store, const std::vector<ArchiveImage>& images,
+                                 ArchiveFormat format, archive::ByteSink& sink);
+
+}  // namespace kiln::exporter

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "frontend/config_changes.h"
+
+#include <algorithm>
+#include <array>
+
+#include "base/strings.h"
+#include "dockerfile/parser.h"
+#include "frontend/build_plan.h"
+
+namespace kiln::frontend {
+namespace {
+
+constexpr std::array<std::string_view, 11> kAllowed = {
+    "CMD",     "ENTRYPOINT", "ENV",  "EXPOSE", "HEALTHCHECK", "LABEL",
+    "ONBUILD", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR"};
+
+class OneImage final : public BaseImages {
+ public:
+  explicit OneImage(const oci::ImageConfig& config) : config_(&config) {}
+  Result<BaseImage> resolve(const std::string&, const oci::Platform&) override {
+    return BaseImage{*config_};
+  }
+
+ private:
+  const oci::ImageConfig* config_;
+};
+
+}  // namespace
+
+Result<oci::RunConfig> apply_changes(const oci::ImageConfig& config,
+                                     const std::vector<std::string>& changes) {
+  std::string text = "FROM base\n";
+  for (const auto& change : changes) text += change + "\n";
+  const dockerfile::Dockerfile file = TRY(dockerfile::parse("--change", text));
+  for (const auto& instruction : file.stages.back().instructions) {
+    if (std::ranges::find(kAllowed, instruction.keyword) == kAllowed.end())
+      return invalid_input(instruction.keyword + " is not a valid change command");
+  }
+  // Triggers of the image itself are for builds.
+  oci::ImageConfig base = config;
+  std::vector<std::string> triggers = std::exchange(base.config.on_build, {});
+  BuildOptions options;
+  options.platform = config.platform;
+  OneImage images(base);
+  BuildPlan plan = TRY(plan_build(file, options, images));
+  oci::RunConfig out = std::move(plan.config.config);
+  out.on_build.insert(out.on_build.begin(), triggers.begin(), triggers.end());
+  return out;
+}
+
+}  // namespace kiln::frontend
