@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # kiln_library(NAME [EDGES folder...] [LIBRARIES target...])
 # The folder's sources become the static library kiln_NAME, its *_test.cc the test program NAME_test.
 # EDGES are the folders it may use: the same edges as in ARCHITECTURE.md.

@@ -211,7 +211,8 @@ Result<int> build_command(const Session& session, std::vector<std::string> words
 
   const auto display = TRY(open_progress(flags));
   StepOutputKeeper progress(*display);
-  executor::OciExecutor executor({store.workspace().path() + "/executor", flags.runtime, {}});
+  executor::OciExecutor executor({store.workspace().path() + "/executor", flags.runtime, {},
+                                 store.paths().executor_cache()});
   solver::SolveContext context{store, executor, progress};
   context.cache = flags.no_cache ? solver::UseCache::ignore : solver::UseCache::use;
   context.contexts["context"] = TRY(solver::ContextTree::open(

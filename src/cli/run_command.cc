@@ -159,11 +159,11 @@ Result<int> run_container(const Session& session, const RunFlags& flags,
                                                      ingest.scratch_path() + "/empty"));
   spec.rootfs = ingest.mount_path();
   executor::ExecIo io;
+  if (flags.interactive) io.input = TRY(os::standard_input());
   if (flags.terminal) {
     io.terminal = TRY(os::standard_input());
-    if (!os::is_terminal(io.terminal)) return invalid_input("the input device is not a TTY");
-  } else if (flags.interactive) {
-    io.input = TRY(os::standard_input());
+    if (flags.interactive && !os::is_terminal(io.terminal))
+      return invalid_input("the input device is not a TTY");
   }
   const os::Fd out = TRY(os::standard_output());
   const os::Fd err = TRY(os::standard_error());
@@ -171,7 +171,8 @@ Result<int> run_container(const Session& session, const RunFlags& flags,
     // Whoever reads may go before the container does; that is the container's business, not ours.
     (void)os::write_all(stream == executor::OutputStream::out ? out : err, bytes, "output").ok();
   };
-  executor::OciExecutor executor({store.workspace().path() + "/executor", flags.runtime, {}});
+  executor::OciExecutor executor({store.workspace().path() + "/executor", flags.runtime, {},
+                                 store.paths().executor_cache()});
   const os::ExitStatus status = TRY(executor.run(spec, io, interrupts.token()));
   return status.code;
 }

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <map>
+
 #include <nlohmann/json.hpp>
 
 #include "base/strings.h"
@@ -77,7 +79,7 @@ Directives parse_directives(const Source& source, std::vector<Diagnostic>& error
   Directives directives;
   const bool shebang = has_shebang(source);
   directives.line_count = shebang ? 1 : 0;
-  bool escape_seen = false;
+  std::map<std::string, Position> seen_at;
   for (unsigned number = shebang ? 2 : 1; number <= source.line_count(); ++number) {
     const std::string_view raw = source.line(number);
     const std::string_view line = trim_left_space(raw);
@@ -88,12 +90,11 @@ Directives parse_directives(const Source& source, std::vector<Diagnostic>& error
     directive->value.range.begin.column += indent;
     directive->value.range.end.column += indent;
 
-    const bool seen = directive->name == "escape"   ? escape_seen
-                      : directive->name == "syntax" ? directives.syntax.has_value()
-                                                    : directives.check.has_value();
+    const auto [first, is_first] = seen_at.try_emplace(directive->name, directive->value.range.begin);
+    const bool seen = !is_first;
     if (seen && shebang) continue;
     if (seen) {
-      errors.push_back({directive->value.range,
+      errors.push_back({{first->second, directive->value.range.end},
                         fmt::format("only one {} parser directive can be used", directive->name),
                         {}});
       continue;
@@ -103,7 +104,6 @@ Directives parse_directives(const Source& source, std::vector<Diagnostic>& error
     } else if (directive->name == "check") {
       directives.check = std::move(directive->value);
     } else {
-      escape_seen = true;
       if (!shebang) take_escape(directive->value, directives, errors);
     }
   }

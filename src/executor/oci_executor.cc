@@ -105,7 +105,7 @@ class OutputGate {
 /// Relays until the runtime has ended. When `stop` says so, asks it to end, and then makes it; true
 /// if it did.
 Result<bool> relay_until_end(os::Relay& relay, const os::Process& process, OutputGate& gate,
-                             std::stop_token stop) {
+                             const std::stop_token& stop) {
   std::unique_ptr<os::StopEvent> event;
   if (stop.stop_possible()) {
     event = TRY(os::StopEvent::create(stop));
@@ -158,11 +158,11 @@ class OciExecutor::Container {
     std::filesystem::remove_all(state_ + "/" + id_, ignored);  // of a killed runtime
   }
 
-  Result<os::ExitStatus> run(ExecIo& io, std::stop_token stop) {
+  Result<os::ExitStatus> run(ExecIo& io, const std::stop_token& stop) {
     os::MountPoints mount_points;
     const auto mounts = TRY(write_bundle(io.terminal));
     TRY(ensure_mount_points(mount_points, spec_.rootfs, mounts));
-    auto status = run_runtime(io, std::move(stop));
+    auto status = run_runtime(io, stop);
     auto removed = mount_points.remove();
     if (!status) return status;
     TRY(std::move(removed));
@@ -204,7 +204,7 @@ class OciExecutor::Container {
     return arguments;
   }
 
-  Result<os::ExitStatus> run_runtime(ExecIo& io, std::stop_token stop) {
+  Result<os::ExitStatus> run_runtime(ExecIo& io, const std::stop_token& stop) {
     os::SpawnOptions options;
     options.argv = runtime_arguments();
     options.argv.insert(options.argv.end(), {"run", "--bundle", bundle_});
@@ -220,7 +220,7 @@ class OciExecutor::Container {
     if (machine_.is_crun) options.mounts = os::read_only_file(machine_.runtime);
     if (machine_.hide_cgroups) options.mounts.push_back(os::empty_read_only_tmpfs(kCgroups));
 
-    if (spec_.terminal) return run_on_terminal(std::move(options), io, std::move(stop));
+    if (spec_.terminal) return run_on_terminal(std::move(options), io, stop);
 
     os::Pipe out = TRY(os::create_pipe());
     os::Pipe err = TRY(os::create_pipe());
@@ -237,7 +237,7 @@ class OciExecutor::Container {
       gate.write(OutputStream::err, bytes);
       if (gate.waits_for_start()) relay.interrupt();
     }));
-    const bool stopped = TRY(relay_until_end(relay, process, gate, std::move(stop)));
+    const bool stopped = TRY(relay_until_end(relay, process, gate, stop));
     auto status = conclude(process, stopped, gate.held());
     if (!status) gate.drop();
     gate.release();
@@ -247,7 +247,7 @@ class OciExecutor::Container {
   /// The runtime makes the terminal inside the container and passes us its master side; its own
   /// way of serving a terminal doesn't follow changes of size.
   Result<os::ExitStatus> run_on_terminal(os::SpawnOptions options, ExecIo& io,
-                                         std::stop_token stop) {
+                                         const std::stop_token& stop) {
     const os::FdReceiver receiver = TRY(os::FdReceiver::create(bundle_, kConsoleSocket));
     std::optional<os::SavedTerminal> saved;
     if (os::is_terminal(io.input)) {
@@ -286,7 +286,7 @@ class OciExecutor::Container {
       });
     }
     OutputGate gate(io, std::string());
-    const bool stopped = TRY(relay_until_end(relay, process, gate, std::move(stop)));
+    const bool stopped = TRY(relay_until_end(relay, process, gate, stop));
     auto status = conclude(process, stopped, {});
     if (status && !connected) return std::move(connected).error();
     return status;
@@ -345,7 +345,7 @@ Result<os::ExitStatus> OciExecutor::run(const ExecSpec& spec, ExecIo& io, std::s
   }
   const Machine* found = TRY(machine());
   Container container(options_, *found, spec);
-  return container.run(io, std::move(stop));
+  return container.run(io, stop);
 }
 
 Result<const OciExecutor::Machine*> OciExecutor::machine() {

@@ -188,12 +188,12 @@ std::string with_member(std::string object, std::string_view name, std::string_v
 }  // namespace
 
 const std::vector<std::string>& default_capabilities() {
-  static const std::vector<std::string> capabilities = {
+  static const std::vector<std::string> kCapabilities = {
       "CAP_AUDIT_WRITE", "CAP_CHOWN",   "CAP_DAC_OVERRIDE",     "CAP_FOWNER",     "CAP_FSETID",
       "CAP_KILL",        "CAP_MKNOD",   "CAP_NET_BIND_SERVICE", "CAP_NET_RAW",    "CAP_SETFCAP",
       "CAP_SETGID",      "CAP_SETPCAP", "CAP_SETUID",           "CAP_SYS_CHROOT",
   };
-  return capabilities;
+  return kCapabilities;
 }
 
 Result<std::vector<RuntimeMount>> runtime_mounts(const ExecSpec& spec, const RuntimeHost& host,

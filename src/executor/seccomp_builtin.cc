@@ -173,8 +173,8 @@ json build_profile() {
 }  // namespace
 
 const std::string& builtin_seccomp_profile() {
-  static const std::string text = dump_json(build_profile());
-  return text;
+  static const std::string kProfile = dump_json(build_profile());
+  return kProfile;
 }
 
 }  // namespace kiln::executor

@@ -69,7 +69,7 @@ class Planner {
  private:
   Result<std::size_t> find_target() {
     if (options_->target.empty()) return file_->stages.size() - 1;
-    const auto found = find_stage(options_->target, file_->stages.size());
+    const auto found = find_named_stage(options_->target, file_->stages.size());
     if (found) return *found;
     std::vector<std::string> names;
     for (const auto& s : file_->stages) {
@@ -157,13 +157,14 @@ class Planner {
     llb::ImageSource source;
     if (name == "scratch") {
       state.config.platform = platform;
-      state.config.config.env = {"PATH=" + std::string(kDefaultPath)};
       state.config.config.working_dir = "/";
     } else {
       BaseImage image = TRY(images_->resolve(name, platform));
       state.config = std::move(image.config);
       source.layers = state.config.diff_ids;
     }
+    if (!oci::find_env(state.config.config.env, "PATH"))
+      oci::set_env(state.config.config.env, "PATH", kDefaultPath);
     for (const auto& pair : state.config.config.env) {
       const auto [key, value] = split_once(pair, '=');
       state.variables.set(key, value.value_or(""));

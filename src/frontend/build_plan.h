@@ -28,7 +28,7 @@ class BaseImages {
 };
 
 struct BuildOptions {
-  std::string target;  ///< stage name or index; empty is the last one
+  std::string target;  ///< stage name; empty is the last one
   std::map<std::string, std::string> build_args;
   std::map<std::string, std::string> labels;
   std::vector<std::string> ignore;  ///< the context's ignore patterns

@@ -11,14 +11,13 @@
 #include "dockerfile/ignore.h"
 #include "frontend/history_text.h"
 #include "frontend/ports.h"
+#include "llb/file_mode.h"
 
 namespace kiln::frontend {
 namespace {
 
 namespace df = dockerfile;
 
-constexpr std::string_view kDefaultPath =
-    "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 constexpr std::array<std::string_view, 10> kProxyArgs = {
     "HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "FTP_PROXY",
     "ftp_proxy",  "NO_PROXY",   "no_proxy",    "ALL_PROXY",   "all_proxy"};
@@ -155,7 +154,6 @@ class StageLowering {
     }
     if (!as_file) exec.argv = TRY(argv_of(run.command, script));
     exec.env = state_.variables.as_env();
-    if (!state_.variables.find("PATH")) exec.env.insert(exec.env.begin(), "PATH=" + std::string(kDefaultPath));
     for (const std::string_view name : kProxyArgs) {
       const auto value = context_.options.build_args.find(std::string(name));
       if (value == context_.options.build_args.end() || state_.variables.find(name)) continue;
@@ -173,22 +171,24 @@ class StageLowering {
     return {};
   }
 
-  Result<std::optional<std::uint32_t>> parse_chmod(const std::optional<df::Word>& word) {
-    if (!word) return std::optional<std::uint32_t>();
+  Result<std::string> expand_chmod(const std::optional<df::Word>& word) {
+    if (!word) return std::string();
     const std::string text = TRY(expand(*word));
-    const auto mode = parse_uint(text, 8);
-    if (!mode || *mode > 07777)
-      return invalid_input("invalid chmod parameter: '" + text +
-                           "'. it should be octal string and between 0 and 07777");
-    return std::optional(static_cast<std::uint32_t>(*mode));
+    TRY(llb::check_mode(text));
+    return text;
+  }
+
+  Result<std::string> expand_if(const std::optional<df::Word>& word) {
+    if (!word) return std::string();
+    return expand(*word);
   }
 
   Result<void> lower_value(const df::Instruction& instruction, const df::Copy& copy) {
     TRY(check_copy_flags(copy));
     llb::FileOp op;
-    op.max_mtime = context_.options.source_date_epoch;
-    const std::string chown = copy.chown ? TRY(expand(*copy.chown)) : std::string();
-    const auto chmod = TRY(parse_chmod(copy.chmod));
+    op.mtime = context_.options.source_date_epoch;
+    const std::string chown = TRY(expand_if(copy.chown));
+    const std::string chmod = TRY(expand_chmod(copy.chmod));
     const std::string destination = TRY(expand(copy.destination));
     const std::string target =
         absolute_destination(state_.config.config.working_dir, destination);
@@ -199,10 +199,7 @@ class StageLowering {
     }
     std::string created_by = copy.is_add ? "ADD" : "COPY";
     if (!chown.empty()) created_by += " --chown=" + chown;
-    if (copy.chmod) {
-      const std::string text = TRY(expand(*copy.chmod));
-      created_by += " --chmod=" + text;
-    }
+    if (!chmod.empty()) created_by += " --chmod=" + chmod;
     std::vector<llb::VertexId> inputs = {state_.root};
     if (!copy.sources.empty()) {
       const llb::VertexId source = TRY(copy_source(copy));
@@ -267,15 +264,15 @@ class StageLowering {
     const std::string path = TRY(expand(workdir.path));
     if (path.empty()) return invalid_input("WORKDIR requires exactly one argument");
     std::string& current = state_.config.config.working_dir;
-    current = df::clean_path(path.starts_with('/') ? path : (current.empty() ? "/" : current) + "/" + path);
-    if (current != "/" && current.ends_with('/')) current.pop_back();
+    // An absolute path stands as it is written, as in BuildKit; a relative one is joined and cleaned.
+    current = path.starts_with('/') ? path : df::clean_path("/" + current + "/" + path);
     if (current == "/") {
       add_history("WORKDIR /");
       ++index_;
       return {};
     }
     llb::FileOp op;
-    op.max_mtime = context_.options.source_date_epoch;
+    op.mtime = context_.options.source_date_epoch;
     op.actions.emplace_back(llb::MkdirAction{current, 0755, state_.config.config.user});
     llb::Origin from = origin(instruction, instruction.original);
     add_layer({std::move(op), {state_.root}, std::move(from)}, "WORKDIR " + current);

@@ -10,10 +10,6 @@ void put_limit(Encoder& out, const std::optional<std::int64_t>& max_mtime) {
   if (max_mtime) out.field("max-mtime", *max_mtime);
 }
 
-void put_mode(Encoder& out, const std::optional<std::uint32_t>& mode) {
-  if (mode) out.field("chmod", *mode);
-}
-
 std::string encode_op(const ImageSource& source) {
   Encoder out;
   out.field("op", "image");
@@ -44,8 +40,7 @@ std::string encode_action(const CopyAction& copy) {
   out.field("action", "copy").field("source", static_cast<std::int64_t>(copy.source));
   out.field("pattern", copy.pattern).field("destination", copy.destination);
   out.field("unpack", copy.unpack ? 1 : 0).field("chown", copy.chown);
-  put_mode(out, copy.chmod);
-  out.list("exclude", copy.exclude);
+  out.field("chmod", copy.chmod).list("exclude", copy.exclude);
   return out.text();
 }
 
@@ -62,7 +57,7 @@ std::string encode_action(const InlineFileAction& file) {
   Encoder out;
   out.field("action", "inline").field("name", file.name).field("content", file.content);
   out.field("destination", file.destination).field("chown", file.chown);
-  put_mode(out, file.chmod);
+  out.field("chmod", file.chmod);
   return out.text();
 }
 
@@ -71,7 +66,7 @@ std::string encode_op(const FileOp& file) {
   out.field("op", "file");
   for (const auto& action : file.actions)
     out.field("do", std::visit([](const auto& a) { return encode_action(a); }, action));
-  put_limit(out, file.max_mtime);
+  if (file.mtime) out.field("mtime", *file.mtime);
   return out.text();
 }
 

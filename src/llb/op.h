@@ -53,7 +53,7 @@ struct CopyAction {
   std::string destination;  ///< absolute; a trailing slash makes it a directory
   bool unpack = false;  ///< local archives are unpacked (ADD)
   std::string chown;  ///< as in --chown; empty keeps the source's owner
-  std::optional<std::uint32_t> chmod;
+  std::string chmod;  ///< as in --chmod, checked; empty keeps the source's mode
   std::vector<std::string> exclude;
 };
 /// mkdir -p.
@@ -68,14 +68,15 @@ struct InlineFileAction {
   std::string content;
   std::string destination;
   std::string chown;
-  std::optional<std::uint32_t> chmod;
+  std::string chmod;
 };
 using FileAction = std::variant<CopyAction, MkdirAction, InlineFileAction>;
 
 /// COPY, ADD, WORKDIR: changes to the root file system of input 0, in order.
 struct FileOp {
   std::vector<FileAction> actions;
-  std::optional<std::int64_t> max_mtime;
+  /// Seconds: the mtime of what is copied or made; what is unpacked gets none later.
+  std::optional<std::int64_t> mtime;
 };
 
 using Op = std::variant<ImageSource, LocalSource, ExecOp, FileOp>;

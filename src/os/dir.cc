@@ -165,7 +165,7 @@ RelPath RelPath::parent() const {
   return out;
 }
 
-std::string_view RelPath::name() const {
+std::string_view RelPath::name() const& {
   const auto slash = path_.find_last_of('/');
   return slash == std::string::npos ? std::string_view(path_)
                                     : std::string_view(path_).substr(slash + 1);
@@ -180,7 +180,7 @@ RelPath RelPath::operator/(std::string_view component) const {
   return out;
 }
 
-std::vector<std::string_view> RelPath::components() const {
+std::vector<std::string_view> RelPath::components() const& {
   if (path_.empty()) return {};
   return split(path_, '/');
 }

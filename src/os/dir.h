@@ -27,10 +27,14 @@ class RelPath {
   const char* c_str() const { return path_.c_str(); }
   bool is_root() const { return path_.empty(); }
   RelPath parent() const;
-  std::string_view name() const;
+  /// A view into this path.
+  std::string_view name() const&;
+  std::string_view name() const&& = delete;
   /// `component` must be a single name.
   RelPath operator/(std::string_view component) const;
-  std::vector<std::string_view> components() const;
+  /// Views into this path, which must outlive them.
+  std::vector<std::string_view> components() const&;
+  std::vector<std::string_view> components() const&& = delete;
   auto operator<=>(const RelPath&) const = default;
 
  private:

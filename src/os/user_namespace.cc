@@ -96,6 +96,7 @@ class MapHelper {
     std::vector<std::string> arguments{*path, std::to_string(::getpid())};
     arguments.insert(arguments.end(), map.begin(), map.end());
     std::vector<char*> argv;
+    argv.reserve(arguments.size() + 1);
     for (std::string& argument : arguments) argv.push_back(argument.data());
     argv.push_back(nullptr);
 

@@ -22,6 +22,9 @@ struct LayerBuilder::Node {
   std::uint32_t device_major = 0, device_minor = 0;
   /// A directory through which the layers below are still seen.
   bool merged = false;
+  /// A directory that says it hides what is below, where that is not a directory: overlayfs needs no
+  /// mark for it, but readers of tar layers may.
+  bool opaque = false;
   std::map<std::string, Node, std::less<>> children;
 };
 
@@ -136,6 +139,12 @@ struct LayerBuilder::Writer {
       case archive::EntryType::directory: {
         TRY(dir.create_dir(name, 0700));
         const os::Dir sub = TRY(dir.open_dir(name));
+        if (node.opaque) {
+          archive::TarEntry mark;
+          mark.path = path + "/" + std::string(kOpaqueName);
+          TRY(tar.begin(mark));
+          TRY(sub.set_xattr(".", kOpaqueXattr, "y"));
+        }
         TRY(write_children(node, sub, path + "/"));
         break;
       }
@@ -289,7 +298,8 @@ Result<LayerBuilder::Node*> LayerBuilder::descend(Node& parent, const os::RelPat
 Result<LayerBuilder::Node*> LayerBuilder::parent_of(const os::RelPath& path) {
   Node* node = root_.get();
   os::RelPath at;
-  for (const std::string_view part : path.parent().components()) {
+  const os::RelPath parent = path.parent();
+  for (const std::string_view part : parent.components()) {
     at = at / part;
     node = TRY(descend(*node, at, part));
     if (node == nullptr) return not_found("/" + at.str() + " does not exist");
@@ -316,7 +326,7 @@ Result<void> LayerBuilder::make_directories(const os::RelPath& path, std::uint32
       made.metadata.uid = uid;
       made.metadata.gid = gid;
       // Not now: the same build shall give the same layer.
-      made.metadata.mtime = node->metadata.mtime;
+      made.metadata.mtime = options_.made_mtime.value_or(node->metadata.mtime);
       next = &node->children.emplace(std::string(part), std::move(made)).first->second;
     }
     node = next;
@@ -342,6 +352,10 @@ Result<void> LayerBuilder::put_directory(const os::RelPath& path, Metadata metad
   }
   Node node;
   node.metadata = std::move(metadata);
+  if (parent->merged) {
+    const auto below = TRY(base_->find(path));
+    node.opaque = below.has_value();
+  }
   parent->children.insert_or_assign(std::string(path.name()), std::move(node));
   return {};
 }

@@ -42,6 +42,8 @@ class LayerBuilder {
   struct Options {
     /// No entry's mtime is later; unset: as they are.
     std::optional<std::int64_t> max_mtime;
+    /// Of directories that are made on the way; unset: their parent's.
+    std::optional<std::int64_t> made_mtime;
   };
   /// `base` must outlive it.
   static Result<LayerBuilder> create(const LayerView& base, Options options);

@@ -2,15 +2,32 @@
 #include "snapshot/overlay.h"
 
 #include <algorithm>
+#include <set>
 
 #include "snapshot/layer_form.h"
 
 namespace kiln::snapshot {
 
+namespace {
+
+/// A layer that stands in a stack more than once counts where it is topmost: whatever it has or hides
+/// there is decided by that. Overlayfs takes no directory twice.
+std::vector<oci::DiffId> without_repeats(const std::vector<oci::DiffId>& layers) {
+  std::vector<oci::DiffId> out;
+  std::set<oci::DiffId> seen;
+  for (auto it = layers.rbegin(); it != layers.rend(); ++it) {
+    if (seen.insert(*it).second) out.push_back(*it);
+  }
+  std::ranges::reverse(out);
+  return out;
+}
+
+}  // namespace
+
 Result<os::Mount> mount_layers(const store::LayerStore& store, const std::vector<oci::DiffId>& layers,
                                const std::string& upper, const std::string& work,
                                const std::string& mount_point, const std::string& empty_dir) {
-  std::vector<os::Dir> lower = TRY(store.open_all(layers));
+  std::vector<os::Dir> lower = TRY(store.open_all(without_repeats(layers)));
   const os::Dir upper_dir = TRY(os::Dir::open(upper));
   const os::Dir work_dir = TRY(os::Dir::open(work));
   if (lower.empty()) {

@@ -51,7 +51,8 @@ class Unpacker {
  private:
   Result<void> unpack(const TarEntry& entry) {
     if (entry.path.find('\0') != std::string::npos) return corrupt("its name holds a zero byte");
-    if (entry.path.starts_with('/')) return corrupt("its name is absolute");
+    // In a plain archive an absolute name is one below the destination, as for docker and tar.
+    if (form_ == TarForm::layer && entry.path.starts_with('/')) return corrupt("its name is absolute");
     if (climbs_out(entry.path, 0)) return corrupt("its name leads outside of the archive");
     const os::RelPath path = os::RelPath::clean(entry.path);
     if (path.is_root()) {
@@ -135,7 +136,12 @@ class Unpacker {
     const auto there = TRY(dir->find(target.name()));
     if (target.is_root() || !there || there->type == os::FileType::directory || there->is_whiteout())
       return corrupt("a hard link to \"" + entry.link_target + "\", which is not there");
-    return parent.create_hardlink(name, *dir, target.name());
+    TRY(parent.create_hardlink(name, *dir, target.name()));
+    // A link's own owner counts, as for docker; in a sound archive it is the file's.
+    if (there->uid == entry.uid && there->gid == entry.gid) return {};
+    const Metadata kept{there->permissions,          entry.uid, entry.gid, there->mtime,
+                        there->mtime_nanoseconds, {}};
+    return apply_metadata(parent, name, there->type == os::FileType::symlink, kept);
   }
 
   Result<void> write_file(const os::Dir& parent, const std::string& name, const TarEntry& entry) {

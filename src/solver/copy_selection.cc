@@ -85,19 +85,21 @@ char type_letter(os::FileType type) {
 
 }  // namespace
 
-Result<Selection> select_files(SourceTree& tree, const llb::CopyAction& action) {
+Result<Selection> select_files(SourceTree& tree, const llb::CopyAction& action,
+                               std::size_t& first_group) {
   const dockerfile::IgnorePatterns exclude =
       TRY(dockerfile::IgnorePatterns::create(action.exclude).context("--exclude"));
   const bool is_pattern = dockerfile::has_glob_characters(action.pattern);
   const std::vector<os::RelPath> paths = TRY(resolve_pattern(tree, action.pattern));
   Selection selection;
-  std::map<std::pair<std::uint64_t, std::uint64_t>, std::size_t> groups;
   for (const auto& path : paths) {
+    // Names of one file stay one file within a match, as in BuildKit; across matches they don't.
+    std::map<std::pair<std::uint64_t, std::uint64_t>, std::size_t> groups;
     const os::RelPath resolved = TRY(tree.resolve("/" + path.str()));
     const auto top = TRY(tree.find(resolved));
     if (!top) {
       if (is_pattern) continue;
-      Error error = not_found("\"/" + path.str() + "\" not found");
+      Error error = not_found("\"/" + path.str() + "\": not found");
       return std::move(error).with_hint(tree.absence_hint(resolved));
     }
     Match match;
@@ -110,11 +112,13 @@ Result<Selection> select_files(SourceTree& tree, const llb::CopyAction& action) 
       if (!exclude.empty() && !file.relative.empty() && exclude.ignores(file.relative)) continue;
       if (entry.info.type == os::FileType::file && entry.info.links > 1) {
         file.link_group =
-            groups.try_emplace({entry.info.device, entry.info.inode}, groups.size()).first->second;
+            groups.try_emplace({entry.info.device, entry.info.inode}, first_group + groups.size())
+                .first->second;
       }
       file.entry = std::move(entry);
       match.files.push_back(std::move(file));
     }
+    first_group += groups.size();
     selection.matches.push_back(std::move(match));
   }
   return selection;

@@ -36,7 +36,10 @@ struct Selection {
 
 /// Finds what a copy action copies. A pattern that matches nothing selects nothing; a plain path that
 /// isn't there is of kind not_found.
-Result<Selection> select_files(SourceTree& tree, const llb::CopyAction& action);
+/// Link groups are numbered from `first_group` on, which then is the next free number: groups of
+/// different selections must not meet.
+Result<Selection> select_files(SourceTree& tree, const llb::CopyAction& action,
+                               std::size_t& first_group);
 
 /// How much of a selection has to be read before its digest is known.
 struct Unread {

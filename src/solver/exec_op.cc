@@ -7,6 +7,7 @@
 
 #include "base/strings.h"
 #include "executor/user_lookup.h"
+#include "oci/image_config.h"
 #include "os/file_io.h"
 #include "os/system.h"
 #include "snapshot/overlay.h"
@@ -28,16 +29,16 @@ Result<executor::ExecSpec> make_spec(SolveContext& context, const llb::ExecOp& o
   spec.cwd = op.cwd;
   spec.network =
       op.network == llb::NetworkMode::none ? executor::Network::none : executor::Network::host;
-  if (!op.user.empty()) {
-    const auto view = TRY(snapshot::LayerView::open(context.store.layers(), base));
-    const auto passwd = TRY(view.read_text("/etc/passwd"));
-    const auto group = TRY(view.read_text("/etc/group"));
-    const executor::ExecUser user =
-        TRY(executor::resolve_user(op.user, passwd.value_or(""), group.value_or("")));
-    spec.uid = user.uid;
-    spec.gid = user.gid;
-    spec.additional_gids = user.additional_gids;
-  }
+  spec.hostname = "buildkitsandbox";  // what Dockerfiles that look at it expect
+  const auto view = TRY(snapshot::LayerView::open(context.store.layers(), base));
+  const auto passwd = TRY(view.read_text("/etc/passwd"));
+  const auto group = TRY(view.read_text("/etc/group"));
+  const executor::ExecUser user =
+      TRY(executor::resolve_user(op.user, passwd.value_or(""), group.value_or("")));
+  spec.uid = user.uid;
+  spec.gid = user.gid;
+  spec.additional_gids = user.additional_gids;
+  if (!oci::find_env(spec.env, "HOME")) spec.env.push_back("HOME=" + user.home);
   std::size_t number = 0;
   for (const auto& mount : op.inline_mounts) {
     const std::string path = fmt::format("{}/inline{}", ingest.scratch_path(), number++);

@@ -6,6 +6,8 @@
 #include <chrono>
 
 #include "archive/any_archive.h"
+#include "base/strings.h"
+#include "llb/file_mode.h"
 #include "archive/compression.h"
 #include "archive/fd_stream.h"
 #include "os/system.h"
@@ -53,7 +55,7 @@ class FileStep {
     for (const auto& action : op_->actions) {
       const auto* copy = std::get_if<llb::CopyAction>(&action);
       if (copy == nullptr) continue;
-      Selection selection = TRY(select_files(source(*copy), *copy));
+      Selection selection = TRY(select_files(source(*copy), *copy, next_group_));
       const Unread more = TRY(recall_facts(source(*copy), selection));
       unread.files += more.files;
       unread.bytes += more.bytes;
@@ -147,7 +149,7 @@ class FileStep {
 
   Result<StepOutcomeResult> make_layer(const std::vector<oci::DiffId>& base) {
     base_ = TRY(snapshot::LayerView::open(context_->store.layers(), base));
-    LayerBuilder builder = TRY(LayerBuilder::create(*base_, {op_->max_mtime}));
+    LayerBuilder builder = TRY(LayerBuilder::create(*base_, {op_->mtime, op_->mtime}));
     std::size_t at = 0;
     for (const auto& action : op_->actions) {
       if (const auto* copy = std::get_if<llb::CopyAction>(&action)) {
@@ -196,20 +198,39 @@ class FileStep {
     }
   }
 
+  Result<Owner> owner_of(const std::string& text) {
+    Owner owner = TRY(resolve_owner(*base_, text));
+    for (const auto& name : owner.unknown_names)
+      context_->progress.report(
+          StepNote{inputs_->id, fmt::format("warning: the image has no \"{}\": 0 is used instead", name)});
+    return owner;
+  }
+
   Result<void> apply(LayerBuilder& builder, const llb::MkdirAction& mkdir) {
-    const Owner owner = TRY(resolve_owner(*base_, mkdir.owner));
+    const Owner owner = TRY(owner_of(mkdir.owner));
     const os::RelPath path = TRY(builder.resolve(mkdir.path, Last::follow));
     return builder.make_directories(path, mkdir.mode, owner.uid, owner.gid);
   }
 
   /// Where a destination leads: its parents, or itself if it ends in a slash, are made.
   Result<os::RelPath> prepare_destination(LayerBuilder& builder, const std::string& destination,
-                                          const Owner& owner, std::uint32_t mode) {
+                                          const Owner& owner) {
     std::string needed = destination;
     needed.erase(needed.find_last_of('/'));
     const os::RelPath parent = TRY(builder.resolve(needed, Last::follow));
-    TRY(builder.make_directories(parent, mode, owner.uid, owner.gid));
+    TRY(builder.make_directories(parent, 0755, owner.uid, owner.gid));
     return builder.resolve(destination, Last::follow);
+  }
+
+  static std::uint32_t changed_mode(const std::string& chmod, std::uint32_t old,
+                                    llb::IsDirectory directory) {
+    return chmod.empty() ? old : llb::apply_mode(chmod, old, directory);
+  }
+  /// An octal --chmod is also the mode of the directory that a directory is copied to, if it has to be
+  /// made, as in BuildKit; a symbolic one changes only what is there.
+  static std::uint32_t made_directory_mode(const std::string& chmod) {
+    const auto octal = parse_uint(chmod, 8);
+    return octal ? static_cast<std::uint32_t>(*octal & 0777) : 0755;
   }
 
   Result<bool> is_directory(LayerBuilder& builder, const os::RelPath& path) {
@@ -218,21 +239,22 @@ class FileStep {
   }
 
   Result<void> apply(LayerBuilder& builder, const llb::InlineFileAction& file) {
-    const Owner owner = TRY(resolve_owner(*base_, file.chown));
-    os::RelPath target = TRY(prepare_destination(builder, file.destination, owner, 0755));
+    const Owner owner = TRY(owner_of(file.chown));
+    os::RelPath target = TRY(prepare_destination(builder, file.destination, owner));
     const bool into = TRY(is_directory(builder, target));
     if (into) target = target / file.name;
     Metadata metadata;
-    metadata.mode = file.chmod.value_or(0644);
+    metadata.mode = changed_mode(file.chmod, 0644, llb::IsDirectory::no);
     metadata.uid = owner.uid;
     metadata.gid = owner.gid;
+    metadata.mtime = op_->mtime.value_or(0);
     snapshot::FileContent content;
     content.inline_text = file.content;
     return builder.put_file(target, std::move(content), std::move(metadata));
   }
 
   Result<void> apply(LayerBuilder& builder, const llb::CopyAction& copy, Selection& selection) {
-    const Owner owner = TRY(resolve_owner(*base_, copy.chown));
+    const Owner owner = TRY(owner_of(copy.chown));
     for (Match& match : selection.matches) {
       if (copy.unpack) {
         const bool unpacked = TRY(try_unpack(builder, copy, match, owner));
@@ -245,14 +267,13 @@ class FileStep {
 
   Result<void> copy_match(LayerBuilder& builder, const llb::CopyAction& copy, Match& match,
                           const Owner& owner) {
-    const std::uint32_t made_mode = 0755;
-    os::RelPath target = TRY(prepare_destination(builder, copy.destination, owner, made_mode));
+    os::RelPath target = TRY(prepare_destination(builder, copy.destination, owner));
     SelectedFile& top = match.files.front();
     const bool from_directory = top.entry.info.type == os::FileType::directory;
     const bool into = TRY(is_directory(builder, target));
     if (!from_directory && into) target = target / match.name;
     const os::RelPath needed = from_directory ? target : target.parent();
-    TRY(builder.make_directories(needed, made_mode, owner.uid, owner.gid));
+    TRY(builder.make_directories(needed, made_directory_mode(copy.chmod), owner.uid, owner.gid));
     for (SelectedFile& file : match.files) {
       if (file.relative.empty() && from_directory) continue;
       os::RelPath path = target;
@@ -268,12 +289,14 @@ class FileStep {
     SourceTree& tree = source(copy);
     const os::FileInfo& info = file.entry.info;
     Metadata metadata;
-    metadata.mode = copy.chmod.value_or(info.permissions);
+    metadata.mode = changed_mode(copy.chmod, info.permissions,
+                                 info.type == os::FileType::directory ? llb::IsDirectory::yes
+                                                                      : llb::IsDirectory::no);
     const bool keep_owner = copy.chown.empty() && tree.keeps_owner();
     metadata.uid = keep_owner ? info.uid : owner.uid;
     metadata.gid = keep_owner ? info.gid : owner.gid;
-    metadata.mtime = info.mtime;
-    metadata.mtime_nanoseconds = info.mtime_nanoseconds;
+    metadata.mtime = op_->mtime.value_or(info.mtime);
+    metadata.mtime_nanoseconds = op_->mtime ? 0 : info.mtime_nanoseconds;
     metadata.xattrs = decode_xattrs(file.facts.xattrs);
     const auto there = TRY(builder.find(path));
     const bool onto_directory = there && there->type == os::FileType::directory;
@@ -447,6 +470,7 @@ class FileStep {
   std::vector<SourceTree*> sources_;
   std::vector<std::unique_ptr<LayerTree>> owned_;
   std::vector<Selection> selections_;
+  std::size_t next_group_ = 0;
   std::string definition_key_, content_key_;
   std::vector<store::Input> content_inputs_;
   std::optional<snapshot::LayerView> base_;

@@ -30,14 +30,17 @@ Result<Owner> resolve_owner(const snapshot::LayerView& root, const std::string& 
   if (text.empty()) return owner;
   const auto [user, group] = split_once(text, ':');
   if (const auto id = parse_id(user)) {
-    owner = {*id, *id};
+    owner.uid = owner.gid = *id;
   } else if (!user.empty()) {
     const auto passwd = TRY(root.read_text("/etc/passwd"));
     const auto line = find_line(passwd.value_or(""), user);
     const auto uid = line ? parse_id((*line)[2]) : std::nullopt;
-    if (!uid) return not_found("no user \"" + std::string(user) + "\" in the image's /etc/passwd");
-    owner.uid = *uid;
-    owner.gid = line->size() > 3 ? parse_id((*line)[3]).value_or(0) : 0;
+    if (uid) {
+      owner.uid = *uid;
+      owner.gid = line->size() > 3 ? parse_id((*line)[3]).value_or(0) : 0;
+    } else {
+      owner.unknown_names.emplace_back(user);
+    }
   }
   if (!group || group->empty()) return owner;
   if (const auto id = parse_id(*group)) {
@@ -47,8 +50,8 @@ Result<Owner> resolve_owner(const snapshot::LayerView& root, const std::string& 
   const auto groups = TRY(root.read_text("/etc/group"));
   const auto line = find_line(groups.value_or(""), *group);
   const auto gid = line ? parse_id((*line)[2]) : std::nullopt;
-  if (!gid) return not_found("no group \"" + std::string(*group) + "\" in the image's /etc/group");
-  owner.gid = *gid;
+  owner.gid = gid.value_or(0);
+  if (!gid) owner.unknown_names.emplace_back(*group);
   return owner;
 }
 

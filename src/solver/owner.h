@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "snapshot/layer_view.h"
@@ -12,10 +13,12 @@ namespace kiln::solver {
 struct Owner {
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;
+  std::vector<std::string> unknown_names;  ///< that 0 stands for
 };
 
 /// `USER[:GROUP]` of --chown, or of the USER that WORKDIR works for, against the passwd and group files
 /// of `root`. A user by name brings its own group; a number alone is its own group too. Empty is 0:0.
+/// A name that isn't there is 0, as in BuildKit; the caller should say so.
 Result<Owner> resolve_owner(const snapshot::LayerView& root, const std::string& text);
 
 }  // namespace kiln::solver

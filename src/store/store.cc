@@ -10,7 +10,7 @@ Result<Store> Store::open(const std::string& root) {
   TRY(os::ensure_directory(root, 0711));
   for (const std::string& folder :
        {root + "/db", root + "/blobs", paths.blobs(), paths.layers(), paths.contexts(),
-        paths.containers(), paths.temporary()})
+        paths.executor_cache(), paths.temporary()})
     TRY(os::ensure_directory(folder, 0700));
   os::FileLock use = TRY(os::FileLock::acquire(paths.use_lock(), os::FileLock::Mode::shared));
   Database database = TRY(Database::open(paths.database()));
