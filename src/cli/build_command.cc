@@ -23,6 +23,7 @@ namespace kiln::cli {
 namespace {
 
 constexpr int kStandardError = 2;
+constexpr unsigned kLeastJobs = 8;
 
 struct BuildFlags {
   std::vector<std::string> tags, build_args, labels;
@@ -36,7 +37,7 @@ FlagSet build_flags(const Session& session, BuildFlags& flags) {
       .option("-f,--file", flags.file, "the Dockerfile (default PATH/Dockerfile; - is standard input)")
       .flag("--force-rm", flags.force_remove, "accepted: nothing is left of a step in any case")
       .option("--iidfile", flags.iidfile, "write the image's ID to a file")
-      .option("--jobs", flags.jobs, "steps at once (default: the processors)")
+      .option("--jobs", flags.jobs, "steps at once (default: twice the processors, at least 8)")
       .list("--label", flags.labels, "a label of the image, NAME=VALUE")
       .flag("--load", flags.load, "accepted: the result is always in the store")
       .option("--network", flags.network, "network of RUN: host (default) or none")
@@ -113,7 +114,8 @@ Result<frontend::BuildOptions> build_options(const BuildFlags& flags) {
 }
 
 Result<unsigned> job_count(const BuildFlags& flags) {
-  if (flags.jobs.empty()) return std::max(1u, os::processor_count());
+  // Steps mostly wait, for a disk, a server or a sleep: more of them than processors is right.
+  if (flags.jobs.empty()) return std::max(kLeastJobs, 2 * os::processor_count());
   const auto jobs = parse_uint(flags.jobs);
   if (!jobs || *jobs == 0 || *jobs > 1024) return invalid_input("invalid number of jobs: " + flags.jobs);
   return static_cast<unsigned>(*jobs);

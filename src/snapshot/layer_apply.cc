@@ -83,6 +83,8 @@ Result<store::LayerInfo> import_layer(store::Store& store, archive::ByteSource& 
   store::LayerIngest ingest = TRY(store.layers().create());
   const auto plain = TRY(archive::decompress(source));
   TRY(unpack_all(*plain, ingest.fs(), TarForm::layer));
+  TRY(ingest.fs().set_owner(".", 0, 0));
+  TRY(ingest.fs().set_mode(".", 0755));
   const TreeDigest tree = TRY(digest_tree(ingest.fs()));
   store::LayerInfo info;
   info.diff_id = tree.diff_id;

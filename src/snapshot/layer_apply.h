@@ -22,7 +22,8 @@ using OpenSource = std::function<Result<std::unique_ptr<archive::ByteSource>>()>
 Result<store::LayerInfo> apply_layer(store::Store& store, const OpenSource& open,
                                      const oci::DiffId& expected);
 
-/// Makes a layer of any tar stream, compressed or not, with the diff ID of its canonical form.
+/// Makes a layer of any tar stream, compressed or not, with the diff ID of its canonical form. The root
+/// is 0755 of 0:0 whatever the stream says, as with docker: archives are made of private directories.
 Result<store::LayerInfo> import_layer(store::Store& store, archive::ByteSource& source);
 
 /// The layer's uncompressed tar stream, whose digest is its diff ID (checked at the end: kind corrupt).

@@ -47,6 +47,8 @@ os::FileType file_type(archive::EntryType type) {
   }
 }
 
+Error cancelled() { return {ErrorKind::cancelled, "cancelled"}; }
+
 bool is_zero(archive::Bytes data) {
   return std::ranges::all_of(data, [](std::byte b) { return b == std::byte{0}; });
 }
@@ -55,9 +57,11 @@ bool is_zero(archive::Bytes data) {
 /// become holes where the source had them too.
 class FileWriter final : public archive::ByteSink {
  public:
-  FileWriter(const os::Fd& fd, const std::string& name, archive::TarWriter& tar, bool sparse)
-      : fd_(&fd), name_(&name), tar_(&tar), sparse_(sparse) {}
+  FileWriter(const os::Fd& fd, const std::string& name, archive::TarWriter& tar, bool sparse,
+             const std::stop_token& stop)
+      : fd_(&fd), name_(&name), tar_(&tar), sparse_(sparse), stop_(&stop) {}
   Result<void> write(archive::Bytes data) override {
+    if (stop_->stop_requested()) return cancelled();
     if (sparse_ && is_zero(data)) {
       hole_at_end_ = true;
     } else {
@@ -78,6 +82,7 @@ class FileWriter final : public archive::ByteSink {
   const std::string* name_;
   archive::TarWriter* tar_;
   bool sparse_;
+  const std::stop_token* stop_;
   bool hole_at_end_ = false;
   std::uint64_t size_ = 0;
   Sha256 hash_;
@@ -89,6 +94,7 @@ struct LayerBuilder::Writer {
   archive::TarWriter tar;
   const ContentSeen& seen;
   std::optional<std::int64_t> max_mtime;
+  std::stop_token stop;
   std::uint64_t disk_size = 0;
   std::uint64_t content_size = 0;
   struct Linked {
@@ -130,6 +136,7 @@ struct LayerBuilder::Writer {
 
   Result<void> write_node(const Node& node, const os::Dir& dir, const std::string& name,
                           std::string path) {
+    if (stop.stop_requested()) return cancelled();
     if (name.starts_with(kWhiteoutPrefix))
       return invalid_input("/" + path + ": a name that begins with .wh. can't be kept in a layer");
     const Metadata metadata = clamp(node.metadata);
@@ -216,7 +223,7 @@ struct LayerBuilder::Writer {
     entry.size = info.size;
     TRY(tar.begin(entry));
     const os::Fd out = TRY(dir.create_file(name, 0600));
-    FileWriter writer(out, path, tar, info.allocated < info.size);
+    FileWriter writer(out, path, tar, info.allocated < info.size, stop);
     TRY(read_file_content(in, info, path, writer));
     const Sha256Bytes digest = TRY(writer.finish());
     disk_size += std::min(info.allocated, (info.size + 4095) / 4096 * 4096);
@@ -416,7 +423,7 @@ Result<store::LayerInfo> LayerBuilder::write(const store::LayerIngest& ingest,
                                              const ContentSeen& seen) {
   const Metadata& root_metadata = root_->metadata;
   AsyncHashSink hash;
-  Writer writer{archive::TarWriter(hash), seen, options_.max_mtime, 0, 0, {}};
+  Writer writer{archive::TarWriter(hash), seen, options_.max_mtime, options_.stop, 0, 0, {}};
   if (root_metadata.mode != 0755 || root_metadata.uid != 0 || root_metadata.gid != 0 ||
       !root_metadata.xattrs.empty()) {
     Metadata in_tar = root_metadata;

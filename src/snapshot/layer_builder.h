@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 
 #include "archive/tar_entry.h"
@@ -44,6 +45,8 @@ class LayerBuilder {
     std::optional<std::int64_t> max_mtime;
     /// Of directories that are made on the way; unset: their parent's.
     std::optional<std::int64_t> made_mtime;
+    /// Ends write() with kind cancelled, within a block of data.
+    std::stop_token stop = {};
   };
   /// `base` must outlive it.
   static Result<LayerBuilder> create(const LayerView& base, Options options);

@@ -149,7 +149,7 @@ class FileStep {
 
   Result<StepOutcomeResult> make_layer(const std::vector<oci::DiffId>& base) {
     base_ = TRY(snapshot::LayerView::open(context_->store.layers(), base));
-    LayerBuilder builder = TRY(LayerBuilder::create(*base_, {op_->mtime, op_->mtime}));
+    LayerBuilder builder = TRY(LayerBuilder::create(*base_, {op_->mtime, op_->mtime, inputs_->stop}));
     std::size_t at = 0;
     for (const auto& action : op_->actions) {
       if (const auto* copy = std::get_if<llb::CopyAction>(&action)) {
