@@ -23,7 +23,7 @@ build_preset() {
   preset=$1
   shift
   heading "build: $preset"
-  cmake --preset "$preset" --log-level=WARNING
+  cmake --preset "$preset" --log-level=WARNING >/dev/null
   cmake --build --preset "$preset" "$@" | awk '/^\[/ && !/FAILED/ { last = $0; next } { print } END { if (last) print last }'
   [ -x "build/$preset/kiln" ]
 }

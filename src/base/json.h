@@ -16,7 +16,8 @@ Result<nlohmann::json> parse_json(std::string_view text, std::string_view what);
 /// One line without white space. Bytes that aren't UTF-8 become U+FFFD: JSON can't hold them.
 std::string dump_json(const nlohmann::json& value);
 
-/// Members of an object. Absent and null are the same; a wrong type is of kind corrupt and names `key`.
+/// Members of an object. Absent and null are the same; a wrong type is of kind corrupt and names
+/// `key`.
 Result<std::string> json_string(const nlohmann::json& object, const char* key);
 Result<std::int64_t> json_int(const nlohmann::json& object, const char* key);
 Result<bool> json_bool(const nlohmann::json& object, const char* key);

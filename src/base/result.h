@@ -25,7 +25,8 @@ class [[nodiscard]] Result {
     requires(!std::is_void_v<T> && std::is_constructible_v<T, U &&> &&
              !std::is_same_v<std::remove_cvref_t<U>, Result> &&
              !std::is_same_v<std::remove_cvref_t<U>, Error>)
-  Result(U&& value) : state_(std::in_place, std::forward<U>(value)) {}  // NOLINT: implicit by design
+  Result(U&& value)
+      : state_(std::in_place, std::forward<U>(value)) {}  // NOLINT: implicit by design
 
   Result(Error error) : state_(std::unexpect, std::move(error)) {}  // NOLINT: implicit by design
 
@@ -92,10 +93,10 @@ class [[nodiscard]] Result {
 /// The value of a Result, or a return of its error from the enclosing function.
 /// Only as a whole statement, a whole right-hand side or a whole `return`: inside aggregate braces
 /// g++ 12 leaks the members that were already built.
-#define TRY(...)                                                                  \
-  __extension__({                                                                 \
-    auto&& try_result_ = (__VA_ARGS__);                                           \
-    if (!try_result_.ok()) [[unlikely]]                                           \
-      return std::forward<decltype(try_result_)>(try_result_).error();            \
-    std::forward<decltype(try_result_)>(try_result_).value();                     \
+#define TRY(...)                                                       \
+  __extension__({                                                      \
+    auto&& try_result_ = (__VA_ARGS__);                                \
+    if (!try_result_.ok()) [[unlikely]]                                \
+      return std::forward<decltype(try_result_)>(try_result_).error(); \
+    std::forward<decltype(try_result_)>(try_result_).value();          \
   })

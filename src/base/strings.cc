@@ -92,11 +92,10 @@ std::string format_rfc3339(std::int64_t seconds, std::uint32_t nanoseconds) {
   const year_month_day date{day};
   const hh_mm_ss clock{time - day};
   char out[64];
-  int n = std::snprintf(out, sizeof out, "%04d-%02u-%02uT%02d:%02d:%02d", int{date.year()},
-                        unsigned{date.month()}, unsigned{date.day()},
-                        static_cast<int>(clock.hours().count()),
-                        static_cast<int>(clock.minutes().count()),
-                        static_cast<int>(clock.seconds().count()));
+  int n = std::snprintf(
+      out, sizeof out, "%04d-%02u-%02uT%02d:%02d:%02d", int{date.year()}, unsigned{date.month()},
+      unsigned{date.day()}, static_cast<int>(clock.hours().count()),
+      static_cast<int>(clock.minutes().count()), static_cast<int>(clock.seconds().count()));
   std::string text(out, static_cast<std::size_t>(n));
   if (nanoseconds != 0) {
     n = std::snprintf(out, sizeof out, ".%09u", nanoseconds);
@@ -124,8 +123,8 @@ std::optional<TimePoint> parse_rfc3339(std::string_view text) {
                             std::chrono::day(unsigned(*day))};
   if (!date.ok() || *hour > 23 || *minute > 59 || *second > 60) return std::nullopt;
   TimePoint out;
-  out.seconds = sys_days{date}.time_since_epoch().count() * 86400LL + *hour * 3600 + *minute * 60 +
-                *second;
+  out.seconds =
+      sys_days{date}.time_since_epoch().count() * 86400LL + *hour * 3600 + *minute * 60 + *second;
   std::string_view rest = text.substr(19);
   if (rest.starts_with('.')) {
     rest.remove_prefix(1);

@@ -9,7 +9,8 @@
 
 namespace kiln {
 
-/// Splits at every `separator`; an empty text gives one empty piece, as does each doubled separator.
+/// Splits at every `separator`; an empty text gives one empty piece, as does each doubled
+/// separator.
 std::vector<std::string_view> split(std::string_view text, char separator);
 /// Splits at the first `separator`; without one, the second half is nullopt.
 std::pair<std::string_view, std::optional<std::string_view>> split_once(std::string_view text,

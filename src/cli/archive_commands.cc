@@ -70,7 +70,8 @@ Result<int> import_command(const Session& session, std::vector<std::string> word
   config.diff_ids = {layer.diff_id};
   oci::History entry;
   entry.created = config.created;
-  entry.comment = message.empty() ? "Imported from " + (path == "-" ? path : std::string("-")) : message;
+  entry.comment =
+      message.empty() ? "Imported from " + (path == "-" ? path : std::string("-")) : message;
   config.history = {entry};
   const store::Image image = TRY(store.images().put(config.to_json(), names));
   TRY(print(image.id.str() + "\n"));
@@ -107,8 +108,8 @@ Result<int> save_command(const Session& session, std::vector<std::string> words)
       const std::string name = reference->without_digest().with_default_tag().canonical();
       if (std::ranges::find(image.names, name) != image.names.end()) names.push_back(name);
     }
-    const auto known = std::ranges::find_if(
-        images, [&](const auto& other) { return other.image.id == image.id; });
+    const auto known =
+        std::ranges::find_if(images, [&](const auto& other) { return other.image.id == image.id; });
     if (known == images.end()) {
       images.push_back({image, std::move(names)});
     } else {

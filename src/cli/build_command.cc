@@ -28,13 +28,16 @@ constexpr unsigned kLeastJobs = 8;
 struct BuildFlags {
   std::vector<std::string> tags, build_args, labels;
   std::string file, target, network = "default", progress, iidfile, jobs, runtime = "crun";
-  bool no_cache = false, quiet = false, pull = false, remove = true, force_remove = false, load = false;
+  bool no_cache = false, quiet = false, pull = false, remove = true, force_remove = false,
+       load = false;
 };
 
 FlagSet build_flags(const Session& session, BuildFlags& flags) {
   FlagSet set(session.command, "[OPTIONS] PATH", "Build an image from a Dockerfile");
-  set.list("--build-arg", flags.build_args, "value of a build argument, NAME=VALUE or NAME from the environment")
-      .option("-f,--file", flags.file, "the Dockerfile (default PATH/Dockerfile; - is standard input)")
+  set.list("--build-arg", flags.build_args,
+           "value of a build argument, NAME=VALUE or NAME from the environment")
+      .option("-f,--file", flags.file,
+              "the Dockerfile (default PATH/Dockerfile; - is standard input)")
       .flag("--force-rm", flags.force_remove, "accepted: nothing is left of a step in any case")
       .option("--iidfile", flags.iidfile, "write the image's ID to a file")
       .option("--jobs", flags.jobs, "steps at once (default: twice the processors, at least 8)")
@@ -58,18 +61,20 @@ Result<std::vector<oci::Reference>> parse_tags(const std::vector<std::string>& t
     auto reference = oci::Reference::parse(tag);
     if (!reference) {
       const bool upper = to_lower(tag.substr(0, tag.find(':'))) != tag.substr(0, tag.find(':'));
-      return invalid_input(fmt::format("invalid tag \"{}\": {}", tag,
-                                       upper ? "repository name must be lowercase"
-                                             : "invalid reference format"));
+      return invalid_input(
+          fmt::format("invalid tag \"{}\": {}", tag,
+                      upper ? "repository name must be lowercase" : "invalid reference format"));
     }
     if (reference->digest())
-      return invalid_input(fmt::format("invalid tag \"{}\": a digest can't be given to an image", tag));
+      return invalid_input(
+          fmt::format("invalid tag \"{}\": a digest can't be given to an image", tag));
     out.push_back(reference->with_default_tag());
   }
   return out;
 }
 
-/// NAME=VALUE; NAME alone takes its value from the environment and is left out if it has none there.
+/// NAME=VALUE; NAME alone takes its value from the environment and is left out if it has none
+/// there.
 std::map<std::string, std::string> parse_build_args(const std::vector<std::string>& args) {
   std::map<std::string, std::string> out;
   for (const auto& arg : args) {
@@ -83,7 +88,8 @@ std::map<std::string, std::string> parse_build_args(const std::vector<std::strin
   return out;
 }
 
-Result<std::optional<std::int64_t>> source_date_epoch(const std::map<std::string, std::string>& args) {
+Result<std::optional<std::int64_t>> source_date_epoch(
+    const std::map<std::string, std::string>& args) {
   std::optional<std::string> text;
   if (const auto given = args.find("SOURCE_DATE_EPOCH"); given != args.end()) text = given->second;
   if (!text) text = os::environment("SOURCE_DATE_EPOCH");
@@ -106,7 +112,8 @@ Result<frontend::BuildOptions> build_options(const BuildFlags& flags) {
   if (flags.network == "none") {
     out.network = llb::NetworkMode::none;
   } else if (flags.network != "host" && flags.network != "default") {
-    return invalid_input("network mode \"" + flags.network + "\" is not supported: use host or none");
+    return invalid_input("network mode \"" + flags.network +
+                         "\" is not supported: use host or none");
   }
   out.platform = {"linux", os::go_architecture(), {}};
   out.source_date_epoch = TRY(source_date_epoch(out.build_args));
@@ -117,7 +124,8 @@ Result<unsigned> job_count(const BuildFlags& flags) {
   // Steps mostly wait, for a disk, a server or a sleep: more of them than processors is right.
   if (flags.jobs.empty()) return std::max(kLeastJobs, 2 * os::processor_count());
   const auto jobs = parse_uint(flags.jobs);
-  if (!jobs || *jobs == 0 || *jobs > 1024) return invalid_input("invalid number of jobs: " + flags.jobs);
+  if (!jobs || *jobs == 0 || *jobs > 1024)
+    return invalid_input("invalid number of jobs: " + flags.jobs);
   return static_cast<unsigned>(*jobs);
 }
 
@@ -160,19 +168,20 @@ std::vector<exporter::BuiltStep> built_steps(
 Result<store::Image> export_image(store::Store& store, const frontend::BuildPlan& plan,
                                   const std::map<llb::VertexId, solver::StepResult>& results,
                                   const frontend::BuildOptions& options,
-                                  const std::vector<oci::Reference>& names, solver::Progress& progress) {
+                                  const std::vector<oci::Reference>& names,
+                                  solver::Progress& progress) {
   const solver::StepId step = plan.graph.size();
   progress.report(solver::StepStarted{step, "exporting to image"});
-  const oci::ImageConfig config =
-      exporter::finish_config(plan.config, built_steps(plan, results), options.source_date_epoch,
-                              os::wall_clock());
+  const oci::ImageConfig config = exporter::finish_config(
+      plan.config, built_steps(plan, results), options.source_date_epoch, os::wall_clock());
   auto image = store.images().put(config.to_json(), names);
   if (!image) {
     progress.report(solver::StepEnded{step, solver::StepOutcome::failed, image.error().message()});
     return image;
   }
   progress.report(solver::StepNote{step, "writing image " + image->id.str()});
-  for (const auto& name : names) progress.report(solver::StepNote{step, "naming to " + name.canonical()});
+  for (const auto& name : names)
+    progress.report(solver::StepNote{step, "naming to " + name.canonical()});
   progress.report(solver::StepEnded{step, solver::StepOutcome::done, {}});
   return image;
 }
@@ -182,7 +191,8 @@ Result<std::unique_ptr<solver::Progress>> open_progress(const BuildFlags& flags)
   std::string word = flags.progress;
   if (word.empty()) word = os::environment("BUILDKIT_PROGRESS").value_or("");
   const auto mode = parse_progress_mode(word);
-  if (!mode) return invalid_input("invalid progress mode: " + word + " (one of auto, plain, tty, quiet)");
+  if (!mode)
+    return invalid_input("invalid progress mode: " + word + " (one of auto, plain, tty, quiet)");
   options.mode = flags.quiet ? ProgressMode::quiet : *mode;
   options.colours = choose_colours(os::environment("NO_COLOR").value_or(""),
                                    os::environment("BUILDKIT_COLORS").value_or(""));
@@ -213,8 +223,8 @@ Result<int> build_command(const Session& session, std::vector<std::string> words
 
   const auto display = TRY(open_progress(flags));
   StepOutputKeeper progress(*display);
-  executor::OciExecutor executor({store.workspace().path() + "/executor", flags.runtime, {},
-                                 store.paths().executor_cache()});
+  executor::OciExecutor executor(
+      {store.workspace().path() + "/executor", flags.runtime, {}, store.paths().executor_cache()});
   solver::SolveContext context{store, executor, progress};
   context.cache = flags.no_cache ? solver::UseCache::ignore : solver::UseCache::use;
   context.contexts["context"] = TRY(solver::ContextTree::open(
@@ -227,8 +237,7 @@ Result<int> build_command(const Session& session, std::vector<std::string> words
     if (flags.quiet && !progress.failed_output().empty()) print_error(progress.failed_output());
     return std::move(results).error().context("failed to build");
   }
-  const store::Image image =
-      TRY(export_image(store, plan, *results, options, names, progress));
+  const store::Image image = TRY(export_image(store, plan, *results, options, names, progress));
   progress.report(solver::BuildEnded{true});
   if (!flags.iidfile.empty()) TRY(os::write_file_atomically(flags.iidfile, image.id.str()));
   if (flags.quiet) TRY(print(image.id.str() + "\n"));

@@ -16,9 +16,9 @@ struct DockerfileInput {
   std::vector<std::string> ignore;
 };
 
-/// `context` and `file` as on the command line. Without `file` it is Dockerfile or dockerfile in the
-/// context; "-" is standard input. The ignore file beside the Dockerfile, `NAME.dockerignore`, comes
-/// before the context's own .dockerignore.
+/// `context` and `file` as on the command line. Without `file` it is Dockerfile or dockerfile in
+/// the context; "-" is standard input. The ignore file beside the Dockerfile, `NAME.dockerignore`,
+/// comes before the context's own .dockerignore.
 Result<DockerfileInput> read_dockerfile(const std::string& context, const std::string& file);
 
 }  // namespace kiln::cli

@@ -107,7 +107,8 @@ Result<FlagSet::Parsed> FlagSet::parse(std::vector<std::string> words) {
     if (word.size() > 1 && word.starts_with("--"))
       return usage_error("unknown flag: " + word.substr(0, word.find('=')), kWrongFlag);
     if (word.size() > 1 && word[0] == '-')
-      return usage_error(fmt::format("unknown shorthand flag: '{}' in {}", word[1], word), kWrongFlag);
+      return usage_error(fmt::format("unknown shorthand flag: '{}' in {}", word[1], word),
+                         kWrongFlag);
     // What follows the first argument is not ours.
     if (state_->app.get_prefix_command()) break;
   }
@@ -116,8 +117,8 @@ Result<FlagSet::Parsed> FlagSet::parse(std::vector<std::string> words) {
 }
 
 std::string FlagSet::help() const {
-  std::string out = fmt::format("Usage:  {} {}\n\n{}\n", state_->command, state_->usage,
-                                state_->description);
+  std::string out =
+      fmt::format("Usage:  {} {}\n\n{}\n", state_->command, state_->usage, state_->description);
   std::vector<std::pair<std::string, std::string>> rows;
   std::size_t width = 0;
   for (const CLI::Option* option : state_->app.get_options()) {
@@ -125,7 +126,8 @@ std::string FlagSet::help() const {
     for (const auto& name : option->get_snames()) names += "-" + name + ", ";
     if (names.empty()) names = "    ";
     for (const auto& name : option->get_lnames()) names += "--" + name;
-    if (option->get_items_expected_max() > 0) names += option->get_allow_extra_args() ? " string" : " list";
+    if (option->get_items_expected_max() > 0)
+      names += option->get_allow_extra_args() ? " string" : " list";
     width = std::max(width, names.size());
     rows.emplace_back(std::move(names), option->get_description());
   }

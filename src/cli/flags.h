@@ -9,8 +9,10 @@
 
 namespace kiln::cli {
 
-/// A command's words on the command line, read as docker reads them: `--flag value`, `--flag=value`,
-/// `-f value`, flags anywhere before `--`, `--flag=false`. Errors are of kind invalid_input in docker's words.
+/// A command's words on the command line, read as docker reads them: `--flag value`,
+/// `--flag=value`,
+/// `-f value`, flags anywhere before `--`, `--flag=false`. Errors are of kind invalid_input in
+/// docker's words.
 class FlagSet {
  public:
   /// `command` as typed, `kiln image ls`; `usage` what follows it, `[OPTIONS] PATH`.
@@ -22,7 +24,8 @@ class FlagSet {
   /// `names` such as "--no-cache" or "-t,--tag". The target must outlive parse().
   FlagSet& flag(const std::string& names, bool& target, const std::string& help);
   FlagSet& option(const std::string& names, std::string& target, const std::string& help);
-  FlagSet& list(const std::string& names, std::vector<std::string>& target, const std::string& help);
+  FlagSet& list(const std::string& names, std::vector<std::string>& target,
+                const std::string& help);
   /// Everything from the first argument on is an argument: `run IMAGE COMMAND -flags-of-it`.
   FlagSet& arguments_end_flags();
   /// How many arguments there may be.

@@ -28,7 +28,8 @@ std::string since(std::int64_t seconds) {
   // docker's for a time that isn't known.
   if (seconds <= 0) return "N/A";
   const std::int64_t now = os::wall_clock().seconds;
-  return format::human_duration(std::chrono::seconds(std::max<std::int64_t>(0, now - seconds))) + " ago";
+  return format::human_duration(std::chrono::seconds(std::max<std::int64_t>(0, now - seconds))) +
+         " ago";
 }
 
 const format::TableStyle kImagesStyle = {
@@ -98,7 +99,8 @@ Result<bool> passes(store::Store& store, const store::Image& image, const ImageF
   const oci::ImageConfig config = TRY(store.images().config(image));
   return std::ranges::all_of(filter.labels, [&](const auto& wanted) {
     const auto label = config.config.labels.find(wanted.first);
-    return label != config.config.labels.end() && (!wanted.second || label->second == *wanted.second);
+    return label != config.config.labels.end() &&
+           (!wanted.second || label->second == *wanted.second);
   });
 }
 
@@ -172,7 +174,8 @@ Result<int> images_command(const Session& session, std::vector<std::string> word
         shown = shown || matches;
       }
       if (shown)
-        rows.push_back(image_row(image, name.familiar_name(), name.tag().value_or("<none>"), !no_trunc));
+        rows.push_back(
+            image_row(image, name.familiar_name(), name.tag().value_or("<none>"), !no_trunc));
     }
   }
   if (digests && format.empty() && !quiet) format = kImagesWithDigests;
@@ -209,12 +212,13 @@ Result<int> history_command(const Session& session, std::vector<std::string> wor
     const std::int64_t seconds = created ? created->seconds : 0;
     std::string by = entry.created_by;
     std::ranges::replace(by, '\t', ' ');
-    rows.push_back({{"ID", "<missing>"},
-                    {"CreatedSince", human ? since(seconds) : format_rfc3339(seconds)},
-                    {"CreatedAt", format_rfc3339(seconds)},
-                    {"CreatedBy", no_trunc ? by : format::ellipsis(by, 45)},
-                    {"Size", human ? format::human_size(static_cast<double>(size)) : std::to_string(size)},
-                    {"Comment", entry.comment}});
+    rows.push_back(
+        {{"ID", "<missing>"},
+         {"CreatedSince", human ? since(seconds) : format_rfc3339(seconds)},
+         {"CreatedAt", format_rfc3339(seconds)},
+         {"CreatedBy", no_trunc ? by : format::ellipsis(by, 45)},
+         {"Size", human ? format::human_size(static_cast<double>(size)) : std::to_string(size)},
+         {"Comment", entry.comment}});
   }
   std::ranges::reverse(rows);
   if (!rows.empty()) rows.front()["ID"] = no_trunc ? image.id.str() : image.id.short_hex();
@@ -243,7 +247,8 @@ Result<int> inspect_command(const Session& session, std::vector<std::string> wor
     if (!image) {
       const auto reference = oci::Reference::parse(name);
       missing.push_back(session.command.starts_with("kiln image")
-                            ? "No such image: " + (reference ? reference->with_default_tag().familiar() : name)
+                            ? "No such image: " +
+                                  (reference ? reference->with_default_tag().familiar() : name)
                             : "No such object: " + name);
       continue;
     }
@@ -257,7 +262,8 @@ Result<int> inspect_command(const Session& session, std::vector<std::string> wor
 }
 
 Result<int> tag_command(const Session& session, std::vector<std::string> words) {
-  FlagSet set(session.command, "SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]", "Give an image a further name");
+  FlagSet set(session.command, "SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]",
+              "Give an image a further name");
   set.arguments(2, 2);
   const FlagSet::Parsed parsed = TRY(set.parse(std::move(words)));
   if (parsed.help) {
@@ -270,8 +276,8 @@ Result<int> tag_command(const Session& session, std::vector<std::string> words) 
     std::string why = name.error().message();
     // docker's words name the repository as it would be stored.
     if (why.find("must be lowercase") != std::string::npos && target.find('/') == std::string::npos)
-      why = "invalid reference format: repository name (library/" + target.substr(0, target.find(':')) +
-            ") must be lowercase";
+      why = "invalid reference format: repository name (library/" +
+            target.substr(0, target.find(':')) + ") must be lowercase";
     return invalid_input("Error parsing reference: \"" + target +
                          "\" is not a valid repository/tag: " + why);
   }

@@ -49,7 +49,8 @@ constexpr Command kCommands[] = {
 
 std::string overview() {
   std::string out =
-      "Usage:  kiln [--root DIR] COMMAND\n\nBuilds container images from Dockerfiles, without a daemon and "
+      "Usage:  kiln [--root DIR] COMMAND\n\nBuilds container images from Dockerfiles, without a "
+      "daemon and "
       "without root.\n\nCommands:\n";
   for (const auto& command : kCommands) {
     if (!command.help.empty()) out += fmt::format("  {:<10}{}\n", command.name, command.help);
@@ -69,7 +70,8 @@ const Command* find_command(std::string_view name) {
 }
 
 Error unknown_command(const std::string& name) {
-  Error error = invalid_input(fmt::format("unknown command: kiln {}\n\nRun 'kiln --help' for more information", name));
+  Error error = invalid_input(
+      fmt::format("unknown command: kiln {}\n\nRun 'kiln --help' for more information", name));
   std::vector<std::string> names;
   for (const auto& command : kCommands) names.emplace_back(command.name);
   const auto near = nearest_word(name, names);
@@ -96,12 +98,14 @@ Result<int> run(std::vector<std::string> words) {
       TRY(print(overview()));
       return 0;
     } else {
-      return invalid_input(fmt::format("unknown flag: {}\n\nRun 'kiln --help' for more information", name))
+      return invalid_input(
+                 fmt::format("unknown flag: {}\n\nRun 'kiln --help' for more information", name))
           .with_exit_code(125);
     }
   }
   if (at == words.size() || words[at] == "help" || words[at] == "version") {
-    TRY(print(at < words.size() && words[at] == "version" ? fmt::format("kiln {}\n", kVersion) : overview()));
+    TRY(print(at < words.size() && words[at] == "version" ? fmt::format("kiln {}\n", kVersion)
+                                                          : overview()));
     return 0;
   }
   const Command* command = find_command(words[at]);

@@ -48,7 +48,8 @@ std::optional<ProgressMode> parse_progress_mode(std::string_view word) {
 Result<std::unique_ptr<solver::Progress>> create_progress(int fd, const ProgressOptions& options) {
   if (options.mode == ProgressMode::quiet)
     return std::unique_ptr<solver::Progress>(new QuietProgress);
-  const auto copy = std::make_shared<os::Fd>(TRY(duplicate(fd)));
+  os::Fd own = TRY(duplicate(fd));
+  const auto copy = std::make_shared<os::Fd>(std::move(own));
   const bool terminal = os::is_terminal(*copy);
   ProgressMode mode = options.mode;
   if (mode == ProgressMode::automatic) mode = terminal ? ProgressMode::tty : ProgressMode::plain;

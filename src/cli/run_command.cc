@@ -27,7 +27,8 @@ struct RunFlags {
 };
 
 FlagSet run_flags(const Session& session, RunFlags& flags) {
-  FlagSet set(session.command, "[OPTIONS] IMAGE [COMMAND] [ARG...]", "Run a command in a new container");
+  FlagSet set(session.command, "[OPTIONS] IMAGE [COMMAND] [ARG...]",
+              "Run a command in a new container");
   set.option("--entrypoint", flags.entrypoint, "run this instead of the image's entry point")
       .list("-e,--env", flags.env, "NAME=VALUE, or NAME from the environment")
       .option("-h,--hostname", flags.hostname, "the container's host name")
@@ -119,7 +120,8 @@ Result<int> run_container(const Session& session, const RunFlags& flags,
   if (flags.network == "none") {
     spec.network = executor::Network::none;
   } else if (flags.network != "host" && flags.network != "default") {
-    return invalid_input("network mode \"" + flags.network + "\" is not supported: use host or none");
+    return invalid_input("network mode \"" + flags.network +
+                         "\" is not supported: use host or none");
   }
   store::Store store = TRY(session.open_store(Access::layers));
   const os::InterruptWatcher interrupts;
@@ -148,15 +150,16 @@ Result<int> run_container(const Session& session, const RunFlags& flags,
   spec.cwd = flags.workdir.empty() ? config.config.working_dir : flags.workdir;
   if (spec.cwd.empty()) spec.cwd = "/";
   if (!spec.cwd.starts_with('/'))
-    return invalid_input("the working directory '" + spec.cwd + "' is invalid, it needs to be an absolute path");
+    return invalid_input("the working directory '" + spec.cwd +
+                         "' is invalid, it needs to be an absolute path");
   spec.network_files = executor::NetworkFiles::container;
   spec.read_only_rootfs = flags.read_only;
   spec.terminal = flags.terminal;
 
   const store::LayerIngest ingest = TRY(store.layers().create());
-  const os::Mount mount = TRY(snapshot::mount_layers(store.layers(), config.diff_ids, ingest.fs_path(),
-                                                     ingest.work_path(), ingest.mount_path(),
-                                                     ingest.scratch_path() + "/empty"));
+  const os::Mount mount = TRY(
+      snapshot::mount_layers(store.layers(), config.diff_ids, ingest.fs_path(), ingest.work_path(),
+                             ingest.mount_path(), ingest.scratch_path() + "/empty"));
   spec.rootfs = ingest.mount_path();
   executor::ExecIo io;
   if (flags.interactive) io.input = TRY(os::standard_input());
@@ -171,8 +174,8 @@ Result<int> run_container(const Session& session, const RunFlags& flags,
     // Whoever reads may go before the container does; that is the container's business, not ours.
     (void)os::write_all(stream == executor::OutputStream::out ? out : err, bytes, "output").ok();
   };
-  executor::OciExecutor executor({store.workspace().path() + "/executor", flags.runtime, {},
-                                 store.paths().executor_cache()});
+  executor::OciExecutor executor(
+      {store.workspace().path() + "/executor", flags.runtime, {}, store.paths().executor_cache()});
   const os::ExitStatus status = TRY(executor.run(spec, io, interrupts.token()));
   return status.code;
 }

@@ -11,8 +11,8 @@
 
 namespace kiln::cli {
 
-/// What a command needs of the store: `index` reads and writes names and configs; `layers` files too,
-/// for which an ordinary user becomes root of a user namespace first.
+/// What a command needs of the store: `index` reads and writes names and configs; `layers` files
+/// too, for which an ordinary user becomes root of a user namespace first.
 enum class Access { index, layers };
 
 /// One invocation of the program: the options before the command, and what they lead to.

@@ -9,8 +9,8 @@
 
 namespace kiln::cli {
 
-/// Passes progress on and keeps the end of each running step's output, for a failure that no display
-/// showed. Serialises the calls: displays are told of one event at a time.
+/// Passes progress on and keeps the end of each running step's output, for a failure that no
+/// display showed. Serialises the calls: displays are told of one event at a time.
 class StepOutputKeeper final : public solver::Progress {
  public:
   explicit StepOutputKeeper(solver::Progress& next) : next_(&next) {}

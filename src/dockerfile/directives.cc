@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <map>
-
 #include <nlohmann/json.hpp>
 
 #include "base/strings.h"
@@ -90,7 +89,8 @@ Directives parse_directives(const Source& source, std::vector<Diagnostic>& error
     directive->value.range.begin.column += indent;
     directive->value.range.end.column += indent;
 
-    const auto [first, is_first] = seen_at.try_emplace(directive->name, directive->value.range.begin);
+    const auto [first, is_first] =
+        seen_at.try_emplace(directive->name, directive->value.range.begin);
     const bool seen = !is_first;
     if (seen && shebang) continue;
     if (seen) {

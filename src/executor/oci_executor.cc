@@ -251,7 +251,8 @@ class OciExecutor::Container {
     const os::FdReceiver receiver = TRY(os::FdReceiver::create(bundle_, kConsoleSocket));
     std::optional<os::SavedTerminal> saved;
     if (os::is_terminal(io.input)) {
-      saved.emplace(TRY(os::SavedTerminal::save(io.input)));
+      os::SavedTerminal terminal = TRY(os::SavedTerminal::save(io.input));
+      saved.emplace(std::move(terminal));
       TRY(saved->make_raw());
     }
     std::unique_ptr<os::WindowChanges> window;

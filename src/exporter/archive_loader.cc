@@ -44,7 +44,8 @@ class RangeSource final : public archive::ByteSource {
 /// The members of a tar file, found by name, read in place.
 class ArchiveFile {
  public:
-  static Result<ArchiveFile> open(store::Store& store, const os::Fd& input, const std::string& name) {
+  static Result<ArchiveFile> open(store::Store& store, const os::Fd& input,
+                                  const std::string& name) {
     ArchiveFile out;
     out.name_ = name;
     out.fd_ = TRY(seekable(store, input, name));
@@ -99,7 +100,8 @@ class ArchiveFile {
   }
 
   /// A plain tar file to read at any offset: the input itself, or a copy under tmp/.
-  static Result<os::Fd> seekable(store::Store& store, const os::Fd& input, const std::string& name) {
+  static Result<os::Fd> seekable(store::Store& store, const os::Fd& input,
+                                 const std::string& name) {
     const os::FileInfo info = TRY(os::file_info(input, name));
     if (info.type == os::FileType::file) {
       std::byte head[8];
@@ -206,8 +208,9 @@ class Loader {
     return load_image(config, layers, names);
   }
 
-  /// A layout's index names an image by annotations: containerd's full name, or the spec's, which may
-  /// be a whole name (skopeo's, with a colon or slash in it) or just a tag, which names nothing.
+  /// A layout's index names an image by annotations: containerd's full name, or the spec's, which
+  /// may be a whole name (skopeo's, with a colon or slash in it) or just a tag, which names
+  /// nothing.
   static Result<std::vector<oci::Reference>> names_of(const oci::Descriptor& descriptor) {
     std::vector<oci::Reference> out;
     const auto full = descriptor.annotations.find("io.containerd.image.name");
@@ -230,8 +233,8 @@ class Loader {
     const oci::ImageConfig config =
         TRY(oci::ImageConfig::parse(config_json).context(file_->name()));
     if (config.diff_ids.size() != layers.size())
-      return corrupt(file_->name() + ": " + std::to_string(layers.size()) + " layers, but the config lists " +
-                     std::to_string(config.diff_ids.size()));
+      return corrupt(file_->name() + ": " + std::to_string(layers.size()) +
+                     " layers, but the config lists " + std::to_string(config.diff_ids.size()));
     for (std::size_t i = 0; i < layers.size(); ++i) {
       const auto open = [&] { return file_->open_member(layers[i]); };
       TRY(snapshot::apply_layer(*store_, open, config.diff_ids[i]).context(file_->name()));

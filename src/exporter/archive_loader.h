@@ -16,9 +16,9 @@ struct LoadedImage {
 };
 
 /// Puts the images of an archive into the store: `docker save`'s form, old or new, or an OCI image
-/// layout, plain or compressed as a whole. Layers are verified against their diff IDs, blobs against
-/// their digests; nothing is named before all of its image is there. An input that is not a plain file
-/// is kept in the store's tmp/ first. Kind corrupt for what isn't sound.
+/// layout, plain or compressed as a whole. Layers are verified against their diff IDs, blobs
+/// against their digests; nothing is named before all of its image is there. An input that is not a
+/// plain file is kept in the store's tmp/ first. Kind corrupt for what isn't sound.
 Result<std::vector<LoadedImage>> load_image_archive(store::Store& store, const os::Fd& input,
                                                     const std::string& name);
 

@@ -102,8 +102,9 @@ class ArchiveWriter {
       if (item.names.empty()) index.manifests.push_back(descriptor);
       for (const auto& name : item.names) {
         const oci::Reference reference = TRY(oci::Reference::parse(name));
-        descriptor.annotations = {{"io.containerd.image.name", name},
-                                  {"org.opencontainers.image.ref.name", reference.tag().value_or("latest")}};
+        descriptor.annotations = {
+            {"io.containerd.image.name", name},
+            {"org.opencontainers.image.ref.name", reference.tag().value_or("latest")}};
         index.manifests.push_back(descriptor);
       }
     }

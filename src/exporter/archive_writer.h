@@ -21,9 +21,9 @@ enum class ArchiveFormat {
   oci,     ///< an OCI image layout alone
 };
 
-/// Writes images as one tar archive: an OCI image layout (image spec, image-layout.md) that is, with
-/// ArchiveFormat::docker, a `docker save` archive too (manifest.json). Streams; what is needed to read
-/// the rest comes first. The same images give the same bytes.
+/// Writes images as one tar archive: an OCI image layout (image spec, image-layout.md) that is,
+/// with ArchiveFormat::docker, a `docker save` archive too (manifest.json). Streams; what is needed
+/// to read the rest comes first. The same images give the same bytes.
 Result<void> write_image_archive(store::Store& store, const std::vector<ArchiveImage>& images,
                                  ArchiveFormat format, archive::ByteSink& sink);
 

@@ -21,9 +21,9 @@ struct BuiltStep {
   TimePoint created;
 };
 
-/// The image config that a build comes to: the base image's, with the new steps' layers and history.
-/// Times are those of the layers, also of cached ones, so that a build with nothing to do gives the
-/// same image; with `source_date_epoch` they are that.
+/// The image config that a build comes to: the base image's, with the new steps' layers and
+/// history. Times are those of the layers, also of cached ones, so that a build with nothing to do
+/// gives the same image; with `source_date_epoch` they are that.
 oci::ImageConfig finish_config(oci::ImageConfig config, const std::vector<BuiltStep>& steps,
                                std::optional<std::int64_t> source_date_epoch, TimePoint now);
 

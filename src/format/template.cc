@@ -318,7 +318,12 @@ class Execution {
     for (std::size_t i = 0; i < count; ++i) {
       const bool is_piped = i + 1 == each.operands.size();
       const Operand& source = is_piped ? name : each.operands[i + 1];
-      const Value value = is_piped ? *piped : TRY(operand(source, dot));
+      Value value;
+      if (is_piped) {
+        value = *piped;
+      } else {
+        value = TRY(operand(source, dot));
+      }
       const Parameter wanted = i < called.parameters.size() ? called.parameters[i] : Parameter::any;
       TRY(check(source, *value.json, wanted));
       if (stops_early && is_true(*value.json) != is_and) return value;

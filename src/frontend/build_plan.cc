@@ -20,9 +20,9 @@ Result<GlobalArgs> global_args(const df::Dockerfile& file, const BuildOptions& o
   GlobalArgs out;
   Variables& values = out.values;
   const std::pair<const char*, std::string> predefined[] = {
-      {"BUILDPLATFORM", options.platform.str()}, {"BUILDOS", options.platform.os},
-      {"BUILDARCH", options.platform.architecture}, {"BUILDVARIANT", options.platform.variant},
-      {"TARGETPLATFORM", options.platform.str()}, {"TARGETOS", options.platform.os},
+      {"BUILDPLATFORM", options.platform.str()},     {"BUILDOS", options.platform.os},
+      {"BUILDARCH", options.platform.architecture},  {"BUILDVARIANT", options.platform.variant},
+      {"TARGETPLATFORM", options.platform.str()},    {"TARGETOS", options.platform.os},
       {"TARGETARCH", options.platform.architecture}, {"TARGETVARIANT", options.platform.variant}};
   for (const auto& [name, value] : predefined) {
     const auto given = options.build_args.find(name);
@@ -37,8 +37,7 @@ Result<GlobalArgs> global_args(const df::Dockerfile& file, const BuildOptions& o
         values.set(pair.key.text, given->second);
       } else if (pair.has_value) {
         auto value = df::expand_word(pair.value.text, lookup, file.directives.escape);
-        if (!value)
-          return error_at(file.source, instruction.range, std::move(value).error());
+        if (!value) return error_at(file.source, instruction.range, std::move(value).error());
         values.set(pair.key.text, *value);
       }
     }
@@ -124,7 +123,8 @@ class Planner {
                       invalid_input("base name (" + s.from.image.text + ") should not be blank"));
     const oci::Platform platform = TRY(stage_platform(s));
     if (const auto earlier = find_named_stage(*name, index)) {
-      // Arguments of the base stage stay declared; whether its command was set here does not carry over.
+      // Arguments of the base stage stay declared; whether its command was set here does not carry
+      // over.
       return stage(*earlier);
     }
     auto state = image_state(*name, platform, step_name(label, 1, count_steps(s), "FROM " + *name));
@@ -182,12 +182,12 @@ class Planner {
       return state.root;
     }
     if (parse_uint(name.text))
-      return invalid_input("invalid stage index " + name.text + ": it must be a stage before this one");
+      return invalid_input("invalid stage index " + name.text +
+                           ": it must be a stage before this one");
     const std::string& own = file_->stages[index].name;
     if (!own.empty() && own == to_lower(name.text))
       return invalid_input("circular dependency: stage " + own + " copies from itself");
-    const StageState state =
-        TRY(image_state(name.text, options_->platform, "FROM " + name.text));
+    const StageState state = TRY(image_state(name.text, options_->platform, "FROM " + name.text));
     return state.root;
   }
 

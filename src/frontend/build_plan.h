@@ -24,7 +24,8 @@ class BaseImages {
  public:
   virtual ~BaseImages() = default;
   /// By name, ID or digest; kind not_found if it isn't there.
-  virtual Result<BaseImage> resolve(const std::string& reference, const oci::Platform& platform) = 0;
+  virtual Result<BaseImage> resolve(const std::string& reference,
+                                    const oci::Platform& platform) = 0;
 };
 
 struct BuildOptions {

@@ -12,9 +12,9 @@ namespace {
 constexpr std::uint64_t kMaxPort = 65535;
 
 constexpr std::array<std::string_view, 33> kSignals = {
-    "ABRT", "ALRM", "BUS",  "CHLD",   "CLD",  "CONT", "FPE",  "HUP",    "ILL",  "INT",   "IO",
-    "IOT",  "KILL", "PIPE", "POLL",   "PROF", "PWR",  "QUIT", "SEGV",   "STKFLT", "STOP", "SYS",
-    "TERM", "TRAP", "TSTP", "TTIN",   "TTOU", "URG",  "USR1", "USR2",   "VTALRM", "WINCH", "XCPU"};
+    "ABRT", "ALRM", "BUS",  "CHLD", "CLD",  "CONT", "FPE",  "HUP",  "ILL",    "INT",   "IO",
+    "IOT",  "KILL", "PIPE", "POLL", "PROF", "PWR",  "QUIT", "SEGV", "STKFLT", "STOP",  "SYS",
+    "TERM", "TRAP", "TSTP", "TTIN", "TTOU", "URG",  "USR1", "USR2", "VTALRM", "WINCH", "XCPU"};
 
 }  // namespace
 

@@ -37,7 +37,8 @@ std::string absolute_destination(const std::string& working_dir, const std::stri
   std::string joined = path;
   if (!path.starts_with('/'))
     joined = (working_dir.empty() ? std::string("/") : working_dir) + "/" + path;
-  const bool is_directory = joined.ends_with('/') || joined.ends_with("/.") || path.empty() || path == ".";
+  const bool is_directory =
+      joined.ends_with('/') || joined.ends_with("/.") || path.empty() || path == ".";
   std::string out = df::clean_path("/" + joined);
   if (is_directory && !out.ends_with('/')) out += '/';
   return out;
@@ -46,7 +47,10 @@ std::string absolute_destination(const std::string& working_dir, const std::stri
 class StageLowering {
  public:
   StageLowering(const df::Stage& stage, StageState state, StageContext context)
-      : stage_(&stage), state_(std::move(state)), context_(std::move(context)), total_(count_steps(stage)) {}
+      : stage_(&stage),
+        state_(std::move(state)),
+        context_(std::move(context)),
+        total_(count_steps(stage)) {}
 
   Result<StageState> run() {
     // FROM was the first step.
@@ -55,7 +59,8 @@ class StageLowering {
     for (const auto& instruction : stage_->instructions) {
       place_ = {instruction.range, false, instruction.original};
       auto lowered = lower(instruction);
-      if (!lowered) return error_at(context_.file.source, instruction.range, std::move(lowered).error());
+      if (!lowered)
+        return error_at(context_.file.source, instruction.range, std::move(lowered).error());
     }
     return std::move(state_);
   }
@@ -112,7 +117,8 @@ class StageLowering {
 
   // --- instructions
 
-  Result<std::vector<std::string>> argv_of(const df::CommandLine& command, const std::string& script) {
+  Result<std::vector<std::string>> argv_of(const df::CommandLine& command,
+                                           const std::string& script) {
     if (command.exec_form) return command.argv;
     std::vector<std::string> argv =
         state_.config.config.shell.value_or(std::vector<std::string>{"/bin/sh", "-c"});
@@ -149,8 +155,7 @@ class StageLowering {
         exec.argv = {path};
       }
     } else {
-      for (const auto& heredoc : run.heredocs)
-        script += "\n" + heredoc.content + heredoc.name;
+      for (const auto& heredoc : run.heredocs) script += "\n" + heredoc.content + heredoc.name;
     }
     if (!as_file) exec.argv = TRY(argv_of(run.command, script));
     exec.env = state_.variables.as_env();
@@ -190,8 +195,7 @@ class StageLowering {
     const std::string chown = TRY(expand_if(copy.chown));
     const std::string chmod = TRY(expand_chmod(copy.chmod));
     const std::string destination = TRY(expand(copy.destination));
-    const std::string target =
-        absolute_destination(state_.config.config.working_dir, destination);
+    const std::string target = absolute_destination(state_.config.config.working_dir, destination);
     std::vector<std::string> exclude;
     for (const auto& word : copy.exclude) {
       std::string pattern = TRY(expand(word));
@@ -238,7 +242,8 @@ class StageLowering {
   /// What a later version of the language has and this program refuses rather than ignores.
   static Result<void> check_copy_flags(const df::Copy& copy) {
     if (copy.parents) return unsupported("COPY --parents is not supported by this version of kiln");
-    if (copy.checksum) return unsupported("ADD --checksum is not supported by this version of kiln");
+    if (copy.checksum)
+      return unsupported("ADD --checksum is not supported by this version of kiln");
     if (copy.keep_git_dir)
       return unsupported("ADD --keep-git-dir is not supported by this version of kiln");
     return {};
@@ -249,7 +254,9 @@ class StageLowering {
                         source.starts_with("git@") || source.starts_with("git://") ||
                         source.starts_with("ssh://");
     if (remote && !copy.is_add) return invalid_input("source can't be a URL for COPY: " + source);
-    if (remote) return unsupported("ADD of a remote source is not supported by this version of kiln: " + source);
+    if (remote)
+      return unsupported("ADD of a remote source is not supported by this version of kiln: " +
+                         source);
     return {};
   }
 
@@ -257,14 +264,16 @@ class StageLowering {
     if (copy.from) return context_.resolve_from(*copy.from);
     llb::Origin from;
     from.name = "[internal] load build context";
-    return context_.graph.add({llb::LocalSource{"context", context_.options.ignore}, {}, std::move(from)});
+    return context_.graph.add(
+        {llb::LocalSource{"context", context_.options.ignore}, {}, std::move(from)});
   }
 
   Result<void> lower_value(const df::Instruction& instruction, const df::Workdir& workdir) {
     const std::string path = TRY(expand(workdir.path));
     if (path.empty()) return invalid_input("WORKDIR requires exactly one argument");
     std::string& current = state_.config.config.working_dir;
-    // An absolute path stands as it is written, as in BuildKit; a relative one is joined and cleaned.
+    // An absolute path stands as it is written, as in BuildKit; a relative one is joined and
+    // cleaned.
     current = path.starts_with('/') ? path : df::clean_path("/" + current + "/" + path);
     if (current == "/") {
       add_history("WORKDIR /");
@@ -340,7 +349,8 @@ class StageLowering {
 
   Result<void> lower_value(const df::Instruction&, const df::User& user) {
     state_.config.config.user = TRY(expand(user.user));
-    if (state_.config.config.user.empty()) return invalid_input("USER requires exactly one argument");
+    if (state_.config.config.user.empty())
+      return invalid_input("USER requires exactly one argument");
     add_history("USER " + state_.config.config.user);
     return {};
   }
@@ -451,7 +461,8 @@ class StageLowering {
 
 }  // namespace
 
-Result<StageState> lower_stage(const dockerfile::Stage& stage, StageState base, StageContext context) {
+Result<StageState> lower_stage(const dockerfile::Stage& stage, StageState base,
+                               StageContext context) {
   return StageLowering(stage, std::move(base), std::move(context)).run();
 }
 

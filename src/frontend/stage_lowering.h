@@ -41,7 +41,8 @@ struct StageContext {
 };
 
 /// Runs a stage's instructions, ONBUILD triggers of its base first, over the state that FROM gave.
-Result<StageState> lower_stage(const dockerfile::Stage& stage, StageState base, StageContext context);
+Result<StageState> lower_stage(const dockerfile::Stage& stage, StageState base,
+                               StageContext context);
 
 /// `[label 2/5] TEXT`.
 std::string step_name(const std::string& label, std::size_t index, std::size_t total,

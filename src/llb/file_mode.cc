@@ -65,7 +65,8 @@ std::optional<std::uint32_t> apply_clause(std::string_view clause, std::uint32_t
     const char operation = clause[at++];
     if (operation != '+' && operation != '-' && operation != '=') return std::nullopt;
     std::uint32_t bits = 0;
-    for (; at < clause.size() && clause[at] != '+' && clause[at] != '-' && clause[at] != '='; ++at) {
+    for (; at < clause.size() && clause[at] != '+' && clause[at] != '-' && clause[at] != '=';
+         ++at) {
       auto more = bits_of(clause[at], mode, directory);
       if (!more) more = copied_bits(clause[at], mode);
       if (!more) return std::nullopt;
@@ -79,7 +80,8 @@ std::optional<std::uint32_t> apply_clause(std::string_view clause, std::uint32_t
   return mode;
 }
 
-std::optional<std::uint32_t> apply(std::string_view text, std::uint32_t old, IsDirectory directory) {
+std::optional<std::uint32_t> apply(std::string_view text, std::uint32_t old,
+                                   IsDirectory directory) {
   if (const auto octal = parse_uint(text, 8)) {
     if (*octal > kAll) return std::nullopt;
     return static_cast<std::uint32_t>(*octal);
@@ -97,8 +99,9 @@ std::optional<std::uint32_t> apply(std::string_view text, std::uint32_t old, IsD
 
 Result<void> check_mode(std::string_view text) {
   if (apply(text, 0, IsDirectory::no)) return {};
-  return invalid_input("invalid chmod parameter: '" + std::string(text) +
-                       "'. it should be octal string and between 0 and 07777, or as in u=rwX,go=rX");
+  return invalid_input(
+      "invalid chmod parameter: '" + std::string(text) +
+      "'. it should be octal string and between 0 and 07777, or as in u=rwX,go=rX");
 }
 
 std::uint32_t apply_mode(std::string_view text, std::uint32_t old, IsDirectory directory) {

@@ -8,8 +8,8 @@
 
 namespace kiln::llb {
 
-/// A value of --chmod: octal, 0 to 07777, or chmod(1)'s symbolic form, `u=rwX,go=rX`. Kind invalid_input
-/// for anything else.
+/// A value of --chmod: octal, 0 to 07777, or chmod(1)'s symbolic form, `u=rwX,go=rX`. Kind
+/// invalid_input for anything else.
 Result<void> check_mode(std::string_view text);
 
 enum class IsDirectory { yes, no };

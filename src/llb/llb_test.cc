@@ -11,7 +11,8 @@ namespace {
 TEST(Encoder, DifferentFieldsNeverEncodeAlike) {
   EXPECT_NE(Encoder().list("a", {"x", "y"}).text(), Encoder().list("a", {"x y"}).text());
   EXPECT_NE(Encoder().list("a", {"x\n- 1:y"}).text(), Encoder().list("a", {"x", "y"}).text());
-  EXPECT_NE(Encoder().field("a", "").field("b", "c").text(), Encoder().field("a", "b").field("", "c").text());
+  EXPECT_NE(Encoder().field("a", "").field("b", "c").text(),
+            Encoder().field("a", "b").field("", "c").text());
   EXPECT_EQ(Encoder().field("n", 7).text(), "n 1:7\n");
 }
 

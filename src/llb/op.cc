@@ -18,7 +18,11 @@ std::string encode_op(const ImageSource& source) {
 }
 
 std::string encode_op(const LocalSource& source) {
-  return Encoder().field("op", "local").field("name", source.name).list("ignore", source.ignore).text();
+  return Encoder()
+      .field("op", "local")
+      .field("name", source.name)
+      .list("ignore", source.ignore)
+      .text();
 }
 
 std::string encode_op(const ExecOp& exec) {

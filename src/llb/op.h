@@ -20,7 +20,7 @@ struct ImageSource {
 
 /// A directory of the machine that builds, less what its ignore patterns leave out. No inputs.
 struct LocalSource {
-  std::string name;                  ///< "context"; the solver is told which directory that is
+  std::string name;                 ///< "context"; the solver is told which directory that is
   std::vector<std::string> ignore;  ///< patterns as in .dockerignore
 };
 
@@ -49,11 +49,11 @@ struct ExecOp {
 /// Copies from input `source` what `pattern` names (Go filepath.Match, path by path).
 struct CopyAction {
   std::size_t source = 1;
-  std::string pattern;  ///< absolute
+  std::string pattern;      ///< absolute
   std::string destination;  ///< absolute; a trailing slash makes it a directory
-  bool unpack = false;  ///< local archives are unpacked (ADD)
-  std::string chown;  ///< as in --chown; empty keeps the source's owner
-  std::string chmod;  ///< as in --chmod, checked; empty keeps the source's mode
+  bool unpack = false;      ///< local archives are unpacked (ADD)
+  std::string chown;        ///< as in --chown; empty keeps the source's owner
+  std::string chmod;        ///< as in --chmod, checked; empty keeps the source's mode
   std::vector<std::string> exclude;
 };
 /// mkdir -p.

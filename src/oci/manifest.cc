@@ -63,7 +63,8 @@ Result<Manifest> parse_manifest(const json& object) {
   if (!object.is_object()) return corrupt("not a JSON object");
   const std::int64_t version = TRY(json_int(object, "schemaVersion"));
   if (version == 1)
-    return unsupported("image manifest schema 1 is too old: push the image again with a newer tool");
+    return unsupported(
+        "image manifest schema 1 is too old: push the image again with a newer tool");
   if (version != 2) return corrupt("schemaVersion is not 2");
   Manifest out;
   const std::string type = TRY(json_string(object, "mediaType"));

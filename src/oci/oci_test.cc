@@ -20,9 +20,10 @@ TEST(Digest, KindsDoNotMix) {
 TEST(Digest, ParseRefusesWhatIsNone) {
   const std::string good = Digest::of("").str();
   EXPECT_EQ(Digest::parse(good)->str(), good);
-  for (const char* bad : {"", "sha256:", "sha256:12", "md5:d41d8cd98f00b204e9800998ecf8427e",
-                          "sha256:E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855",
-                          "sha256:../../../../../../../../../../../../../../../../../../etc/passwd"})
+  for (const char* bad :
+       {"", "sha256:", "sha256:12", "md5:d41d8cd98f00b204e9800998ecf8427e",
+        "sha256:E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855",
+        "sha256:../../../../../../../../../../../../../../../../../../etc/passwd"})
     EXPECT_FALSE(Digest::parse(bad).ok()) << bad;
 }
 
@@ -49,17 +50,19 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         ReferenceRow{"busybox", "docker.io/library/busybox:latest", "busybox:latest"},
         ReferenceRow{"busybox:1.36", "docker.io/library/busybox:1.36", "busybox:1.36"},
-        ReferenceRow{"docker.io/library/busybox", "docker.io/library/busybox:latest", "busybox:latest"},
+        ReferenceRow{"docker.io/library/busybox", "docker.io/library/busybox:latest",
+                     "busybox:latest"},
         ReferenceRow{"index.docker.io/library/a", "docker.io/library/a:latest", "a:latest"},
         ReferenceRow{"user/app:v1", "docker.io/user/app:v1", "user/app:v1"},
         ReferenceRow{"localhost/app", "localhost/app:latest", "localhost/app:latest"},
-        ReferenceRow{"127.0.0.1:5000/a/b", "127.0.0.1:5000/a/b:latest", "127.0.0.1:5000/a/b:latest"},
+        ReferenceRow{"127.0.0.1:5000/a/b", "127.0.0.1:5000/a/b:latest",
+                     "127.0.0.1:5000/a/b:latest"},
         ReferenceRow{"[::1]:5000/a", "[::1]:5000/a:latest", "[::1]:5000/a:latest"},
         ReferenceRow{"a__b/c-d.e:T_1.2-x", "docker.io/a__b/c-d.e:T_1.2-x", "a__b/c-d.e:T_1.2-x"},
-        ReferenceRow{
-            "a@sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
-            "docker.io/library/a@sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
-            "a@sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}));
+        ReferenceRow{"a@sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+                     "docker.io/library/"
+                     "a@sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+                     "a@sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}));
 
 TEST(Reference, RefusesBadNames) {
   for (const char* bad : {"", "A", "a:", ":a", "a:b:c", "a//b", "a/", "/a", "-a", "a..b", "a@b",
@@ -94,7 +97,8 @@ TEST(ImageConfig, RoundTripsAndTellsEmptyFromAbsent) {
   config.config.labels = {{"k", "v"}};
   config.config.healthcheck = Healthcheck{{"CMD", "true"}, 1, 2, 3, 4, 5};
   config.diff_ids = {DiffId::of("x")};
-  config.history = {{"2024-01-01T00:00:00Z", "RUN x", "", "", false}, {"", "ENV A=1", "", "", true}};
+  config.history = {{"2024-01-01T00:00:00Z", "RUN x", "", "", false},
+                    {"", "ENV A=1", "", "", true}};
   const auto again = ImageConfig::parse(config.to_json());
   ASSERT_TRUE(again.ok()) << again.error().message();
   EXPECT_EQ(*again, config);
@@ -121,7 +125,8 @@ TEST(ImageConfig, SetEnvReplacesInPlace) {
 TEST(Manifest, RoundTrips) {
   Manifest manifest;
   manifest.config = {std::string(media_type::kOciConfig), Digest::of("c"), 1, {}, {}};
-  manifest.layers = {{std::string(media_type::kOciLayerGzip), Digest::of("l"), 9, {}, {{"a", "b"}}}};
+  manifest.layers = {
+      {std::string(media_type::kOciLayerGzip), Digest::of("l"), 9, {}, {{"a", "b"}}}};
   const auto again = Manifest::parse(manifest.to_json());
   ASSERT_TRUE(again.ok()) << again.error().message();
   EXPECT_EQ(again->layers, manifest.layers);

@@ -12,11 +12,13 @@ namespace {
 constexpr std::array kSystems = {"linux",   "windows", "darwin", "freebsd", "netbsd",
                                  "openbsd", "solaris", "plan9",  "wasip1",  "js"};
 constexpr std::array kArchitectures = {
-    "386",      "amd64",  "amd64p32", "arm",     "armbe",  "arm64",   "arm64be", "loong64", "mips",
-    "mipsle",   "mips64", "mips64le", "ppc",     "ppc64",  "ppc64le", "riscv",   "riscv64", "s390",
-    "s390x",    "sparc",  "sparc64",  "wasm"};
+    "386",     "amd64",  "amd64p32", "arm",      "armbe",   "arm64", "arm64be", "loong64",
+    "mips",    "mipsle", "mips64",   "mips64le", "ppc",     "ppc64", "ppc64le", "riscv",
+    "riscv64", "s390",   "s390x",    "sparc",    "sparc64", "wasm"};
 
-bool is_system(std::string_view name) { return std::ranges::find(kSystems, name) != kSystems.end(); }
+bool is_system(std::string_view name) {
+  return std::ranges::find(kSystems, name) != kSystems.end();
+}
 bool is_architecture(std::string_view name) {
   return std::ranges::find(kArchitectures, name) != kArchitectures.end();
 }
@@ -51,8 +53,8 @@ Result<Platform> Platform::parse(std::string_view text, const Platform& host) {
   }
   if (out.os == "macos") out.os = "darwin";
   normalise_architecture(out);
-  const bool well_formed = out.variant.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789._-") ==
-                           std::string::npos;
+  const bool well_formed =
+      out.variant.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789._-") == std::string::npos;
   if (!is_system(out.os) || !is_architecture(out.architecture) || !well_formed)
     return invalid_input("unknown platform \"" + std::string(text) +
                          "\": expected os/architecture[/variant], such as linux/arm64");

@@ -43,7 +43,8 @@ bool is_domain(std::string_view text) {
   if (host.starts_with('[')) {
     const auto end = host.find(']');
     if (end == std::string_view::npos ||
-        host.substr(1, end - 1).find_first_not_of("0123456789abcdefABCDEF:") != std::string_view::npos)
+        host.substr(1, end - 1).find_first_not_of("0123456789abcdefABCDEF:") !=
+            std::string_view::npos)
       return false;
     host.remove_prefix(end + 1);
     return host.empty() || (host.starts_with(':') && parse_uint(host.substr(1)).has_value());
@@ -132,7 +133,8 @@ std::string Reference::canonical() const {
 
 std::string Reference::familiar_name() const {
   if (domain_ != kDefaultDomain) return domain_ + "/" + path_;
-  if (path_.starts_with(kOfficialPrefix) && path_.find('/', kOfficialPrefix.size()) == std::string::npos)
+  if (path_.starts_with(kOfficialPrefix) &&
+      path_.find('/', kOfficialPrefix.size()) == std::string::npos)
     return path_.substr(kOfficialPrefix.size());
   return path_;
 }

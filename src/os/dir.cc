@@ -117,7 +117,8 @@ Result<Xattrs> collect_xattrs(List list, Get get, std::string_view name) {
 /// Directories that their own mode hides are opened up: an image may hold mode 000 ones.
 Result<void> remove_tree_at(int dir, const std::string& name, const std::string& where) {
   if (::unlinkat(dir, name.c_str(), 0) == 0 || errno == ENOENT) return {};
-  if (errno != EISDIR && errno != EPERM && errno != EBUSY) return system_error(errno, "remove", where);
+  if (errno != EISDIR && errno != EPERM && errno != EBUSY)
+    return system_error(errno, "remove", where);
   if (::unlinkat(dir, name.c_str(), AT_REMOVEDIR) == 0) return {};
   if (errno != ENOTEMPTY && errno != EEXIST) return system_error(errno, "remove", where);
   Fd fd(::openat(dir, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
@@ -203,7 +204,8 @@ Result<Dir> Dir::open_dir(std::string_view name) const {
 
 Result<Fd> Dir::open_file(std::string_view name, int flags, unsigned mode) const {
   Fd opened(::openat(fd_.get(), CName(name), flags | O_NOFOLLOW | O_CLOEXEC, mode));
-  if (!opened) return system_error(errno, (flags & O_CREAT) != 0 ? "create" : "open", operand(name));
+  if (!opened)
+    return system_error(errno, (flags & O_CREAT) != 0 ? "create" : "open", operand(name));
   return opened;
 }
 
@@ -243,7 +245,8 @@ Result<std::vector<DirEntry>> Dir::list() const {
   errno = 0;
   while (const dirent* entry = ::readdir(stream)) {  // NOLINT: the stream is this call's own
     const std::string_view name = entry->d_name;
-    if (name != "." && name != "..") out.push_back({std::string(name), type_of_dirent(entry->d_type)});
+    if (name != "." && name != "..")
+      out.push_back({std::string(name), type_of_dirent(entry->d_type)});
     errno = 0;
   }
   const int error_number = errno;
@@ -259,8 +262,7 @@ Result<Fd> Dir::open_in_root(std::string_view path, int flags) const {
   how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
   const std::string text = path.empty() ? "." : std::string(path);
   for (int attempt = 0;; ++attempt) {
-    Fd opened(static_cast<int>(
-        ::syscall(SYS_openat2, fd_.get(), text.c_str(), &how, sizeof how)));
+    Fd opened(static_cast<int>(::syscall(SYS_openat2, fd_.get(), text.c_str(), &how, sizeof how)));
     if (opened) return opened;
     // EAGAIN: a rename elsewhere raced with the resolution.
     if (errno != EAGAIN || attempt == 100) return system_error(errno, "open", operand(text));
@@ -407,7 +409,8 @@ Result<Xattrs> Dir::xattrs(std::string_view name) const {
 
 Result<void> Dir::set_xattr(std::string_view name, const std::string& key,
                             std::string_view value) const {
-  if (::lsetxattr(proc_path(fd_.get(), name).c_str(), key.c_str(), value.data(), value.size(), 0) != 0)
+  if (::lsetxattr(proc_path(fd_.get(), name).c_str(), key.c_str(), value.data(), value.size(), 0) !=
+      0)
     return system_error(errno, "set xattr " + key + " of", operand(name));
   return {};
 }
@@ -429,7 +432,8 @@ Result<void> Dir::remove_xattr(std::string_view name, const std::string& key) co
 }
 
 Result<void> Dir::remove_file(std::string_view name) const {
-  if (::unlinkat(fd_.get(), CName(name), 0) != 0) return system_error(errno, "remove", operand(name));
+  if (::unlinkat(fd_.get(), CName(name), 0) != 0)
+    return system_error(errno, "remove", operand(name));
   return {};
 }
 

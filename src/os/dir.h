@@ -80,7 +80,8 @@ class Dir {
   Result<std::optional<FileInfo>> find_beneath(const RelPath& path) const;
   Result<Dir> open_dir_beneath(const RelPath& path) const;
   Result<Fd> open_file_beneath(const RelPath& path) const;
-  Result<bool> has_xattr_beneath(const RelPath& path, const char* key, std::string_view value) const;
+  Result<bool> has_xattr_beneath(const RelPath& path, const char* key,
+                                 std::string_view value) const;
 
   /// Of a file or (with O_NONBLOCK, so that opening it can't hang) a fifo.
   Result<Fd> open_for_reading(std::string_view name) const;
@@ -89,7 +90,8 @@ class Dir {
 
   Result<void> create_dir(std::string_view name, unsigned mode) const;
   Result<void> create_symlink(std::string_view name, const std::string& target) const;
-  Result<void> create_hardlink(std::string_view name, const Dir& other, std::string_view target) const;
+  Result<void> create_hardlink(std::string_view name, const Dir& other,
+                               std::string_view target) const;
   Result<void> create_device(std::string_view name, FileType type, unsigned mode, unsigned major,
                              unsigned minor) const;
   Result<void> create_fifo(std::string_view name, unsigned mode) const;
@@ -97,13 +99,17 @@ class Dir {
   Result<void> set_owner(std::string_view name, std::uint32_t uid, std::uint32_t gid) const;
   /// Not for symlinks, which have no mode.
   Result<void> set_mode(std::string_view name, unsigned mode) const;
-  Result<void> set_mtime(std::string_view name, std::int64_t seconds, std::uint32_t nanoseconds) const;
+  Result<void> set_mtime(std::string_view name, std::int64_t seconds,
+                         std::uint32_t nanoseconds) const;
   Result<Xattrs> xattrs(std::string_view name) const;
-  Result<void> set_xattr(std::string_view name, const std::string& key, std::string_view value) const;
-  Result<std::optional<std::string>> find_xattr(std::string_view name, const std::string& key) const;
+  Result<void> set_xattr(std::string_view name, const std::string& key,
+                         std::string_view value) const;
+  Result<std::optional<std::string>> find_xattr(std::string_view name,
+                                                const std::string& key) const;
   Result<void> remove_xattr(std::string_view name, const std::string& key) const;
   Result<void> remove_file(std::string_view name) const;
-  /// Removes whatever is at `name`, however deep; nothing there is fine. Opens what permissions hide.
+  /// Removes whatever is at `name`, however deep; nothing there is fine. Opens what permissions
+  /// hide.
   Result<void> remove_tree(std::string_view name) const;
   Result<void> rename(std::string_view name, const Dir& to, std::string_view new_name) const;
 
@@ -117,8 +123,8 @@ class Dir {
 Result<FileInfo> file_info(const Fd& fd, std::string_view name);
 Result<Xattrs> file_xattrs(const Fd& fd, std::string_view name);
 
-/// Calls `data` for each stretch of `fd` that may hold other bytes than zeros, in order; what is not
-/// named is a hole. Uses SEEK_DATA; a file system without it gives one stretch.
+/// Calls `data` for each stretch of `fd` that may hold other bytes than zeros, in order; what is
+/// not named is a hole. Uses SEEK_DATA; a file system without it gives one stretch.
 Result<void> for_each_data_range(
     const Fd& fd, std::uint64_t size, std::string_view name,
     const std::function<Result<void>(std::uint64_t offset, std::uint64_t length)>& data);

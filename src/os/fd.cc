@@ -95,7 +95,8 @@ Result<std::string> read_all(const Fd& fd, std::string_view name, std::size_t li
     const std::size_t n = TRY(read_some(fd, buffer, name));
     if (n == 0) return out;
     if (out.size() + n > limit)
-      return invalid_input(std::string(name) + " is larger than " + std::to_string(limit) + " bytes");
+      return invalid_input(std::string(name) + " is larger than " + std::to_string(limit) +
+                           " bytes");
     out.append(reinterpret_cast<const char*>(buffer), n);
   }
 }

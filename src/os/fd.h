@@ -10,7 +10,8 @@
 
 namespace kiln::os {
 
-/// The Error for a failed system call: kind by `error_number`, message `OPERATION OPERAND: strerror`.
+/// The Error for a failed system call: kind by `error_number`, message `OPERATION OPERAND:
+/// strerror`.
 Error system_error(int error_number, std::string_view operation, std::string_view operand = {});
 
 /// Owns a file descriptor; -1 owns nothing. All descriptors are opened O_CLOEXEC.

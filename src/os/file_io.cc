@@ -55,7 +55,8 @@ Result<void> rewind_file(const Fd& fd, std::string_view name) {
 }
 
 Result<void> rename_file(const std::string& from, const std::string& to) {
-  if (::rename(from.c_str(), to.c_str()) != 0) return system_error(errno, "rename " + from + " to", to);
+  if (::rename(from.c_str(), to.c_str()) != 0)
+    return system_error(errno, "rename " + from + " to", to);
   return {};
 }
 

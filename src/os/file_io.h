@@ -34,8 +34,8 @@ Result<void> sync_file(const Fd& fd, const std::string& name);
 Result<Fd> standard_input();
 Result<Fd> standard_output();
 Result<Fd> standard_error();
-/// Writes a file through `write` under a temporary name and renames it into place; nothing is left of a
-/// failure. What exists and is no plain file (/dev/null, a fifo) is written to as it is.
+/// Writes a file through `write` under a temporary name and renames it into place; nothing is left
+/// of a failure. What exists and is no plain file (/dev/null, a fifo) is written to as it is.
 Result<void> write_output_file(const std::string& path,
                                const std::function<Result<void>(const Fd&)>& write);
 

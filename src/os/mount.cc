@@ -57,8 +57,8 @@ void Mount::reset() {
   target_.clear();
 }
 
-Result<Mount> Mount::overlay(const std::vector<const Dir*>& lower, const Dir* upper, const Dir* work,
-                             const std::string& target) {
+Result<Mount> Mount::overlay(const std::vector<const Dir*>& lower, const Dir* upper,
+                             const Dir* work, const std::string& target) {
   CHECK(!lower.empty());
   const Fd context(static_cast<int>(::syscall(SYS_fsopen, "overlay", FSOPEN_CLOEXEC)));
   if (!context) return system_error(errno, "open an overlay file system context");

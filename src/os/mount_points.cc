@@ -34,7 +34,8 @@ Result<Dir> duplicate(const Dir& dir) {
 Result<void> MountPoints::ensure(const Dir& root, std::string_view target, Kind kind, Keep keep) {
   std::vector<std::string> left = reversed_components(target);
   std::vector<Dir> folders;  // from the root to where we are
-  folders.push_back(TRY(duplicate(root)));
+  Dir own_root = TRY(duplicate(root));
+  folders.push_back(std::move(own_root));
   int symlinks = 0;
   while (!left.empty()) {
     const std::string name = std::move(left.back());
@@ -63,7 +64,10 @@ Result<void> MountPoints::ensure(const Dir& root, std::string_view target, Kind 
       return invalid_input("mount point " + std::string(target) + ": " + name +
                            (is_folder ? " is a folder" : " is not a folder"));
     }
-    if (!left.empty()) folders.push_back(TRY(here.open_dir(name)));
+    if (!left.empty()) {
+      Dir next = TRY(here.open_dir(name));
+      folders.push_back(std::move(next));
+    }
   }
   return {};
 }

@@ -11,8 +11,8 @@ namespace kiln::os {
 void set_up_process();
 
 /// Turns SIGINT, SIGTERM and SIGHUP into a request to stop; a second one ends the process at once.
-/// Must be created before other threads: they inherit the blocked signals. Its stop token serves the
-/// whole process.
+/// Must be created before other threads: they inherit the blocked signals. Its stop token serves
+/// the whole process.
 class InterruptWatcher {
  public:
   InterruptWatcher();

@@ -57,7 +57,8 @@ std::string random_id() {
 }
 
 Result<std::string> canonical_path(const std::string& path) {
-  const std::unique_ptr<char, decltype(&std::free)> real(::realpath(path.c_str(), nullptr), std::free);
+  const std::unique_ptr<char, decltype(&std::free)> real(::realpath(path.c_str(), nullptr),
+                                                         std::free);
   if (!real) return system_error(errno, "find", path);
   return std::string(real.get());
 }

@@ -120,8 +120,8 @@ Result<void> write_layer_tar(store::Store& store, const store::LayerInfo& layer,
   }
   const oci::DiffId found(checked.hash.finish());
   if (found != layer.diff_id)
-    return corrupt("layer " + layer.diff_id.str() + " in the store is damaged: its content has the digest " +
-                   found.str());
+    return corrupt("layer " + layer.diff_id.str() +
+                   " in the store is damaged: its content has the digest " + found.str());
   return {};
 }
 

@@ -17,16 +17,18 @@ using OpenSource = std::function<Result<std::unique_ptr<archive::ByteSource>>()>
 
 /// Puts a layer into the store from its tar stream, compressed or not: verified against `expected`
 /// before it gets its name (kind corrupt otherwise). A layer that is there already is not read.
-/// A stream that is not the one that kiln would make from the directory is read a second time and kept,
-/// uncompressed, as a blob, so that the layer can leave the store as it came.
+/// A stream that is not the one that kiln would make from the directory is read a second time and
+/// kept, uncompressed, as a blob, so that the layer can leave the store as it came.
 Result<store::LayerInfo> apply_layer(store::Store& store, const OpenSource& open,
                                      const oci::DiffId& expected);
 
-/// Makes a layer of any tar stream, compressed or not, with the diff ID of its canonical form. The root
-/// is 0755 of 0:0 whatever the stream says, as with docker: archives are made of private directories.
+/// Makes a layer of any tar stream, compressed or not, with the diff ID of its canonical form. The
+/// root is 0755 of 0:0 whatever the stream says, as with docker: archives are made of private
+/// directories.
 Result<store::LayerInfo> import_layer(store::Store& store, archive::ByteSource& source);
 
-/// The layer's uncompressed tar stream, whose digest is its diff ID (checked at the end: kind corrupt).
+/// The layer's uncompressed tar stream, whose digest is its diff ID (checked at the end: kind
+/// corrupt).
 Result<void> write_layer_tar(store::Store& store, const store::LayerInfo& layer,
                              archive::ByteSink& sink);
 

@@ -22,8 +22,8 @@ struct LayerBuilder::Node {
   std::uint32_t device_major = 0, device_minor = 0;
   /// A directory through which the layers below are still seen.
   bool merged = false;
-  /// A directory that says it hides what is below, where that is not a directory: overlayfs needs no
-  /// mark for it, but readers of tar layers may.
+  /// A directory that says it hides what is below, where that is not a directory: overlayfs needs
+  /// no mark for it, but readers of tar layers may.
   bool opaque = false;
   std::map<std::string, Node, std::less<>> children;
 };
@@ -262,23 +262,24 @@ Result<std::optional<LayerBuilder::Existing>> LayerBuilder::find(const os::RelPa
 }
 
 Result<os::RelPath> LayerBuilder::resolve(std::string_view path, Last last) const {
-  return resolve_links(
-      path, last, [this](const os::RelPath& at) -> Result<std::optional<std::string>> {
-        const Node* node = root_.get();
-        for (const std::string_view part : at.components()) {
-          const auto child = node->children.find(part);
-          if (child == node->children.end()) {
-            if (!node->merged) return std::optional<std::string>();
-            const auto entry = TRY(base_->find(at));
-            if (!entry) return std::optional<std::string>();
-            if (entry->info.type != os::FileType::symlink) return std::optional(std::string());
-            std::string target = TRY(base_->read_link(*entry));
-            return std::optional(std::move(target));
-          }
-          node = &child->second;
-        }
-        return std::optional(node->link_target);
-      });
+  return resolve_links(path, last,
+                       [this](const os::RelPath& at) -> Result<std::optional<std::string>> {
+                         const Node* node = root_.get();
+                         for (const std::string_view part : at.components()) {
+                           const auto child = node->children.find(part);
+                           if (child == node->children.end()) {
+                             if (!node->merged) return std::optional<std::string>();
+                             const auto entry = TRY(base_->find(at));
+                             if (!entry) return std::optional<std::string>();
+                             if (entry->info.type != os::FileType::symlink)
+                               return std::optional(std::string());
+                             std::string target = TRY(base_->read_link(*entry));
+                             return std::optional(std::move(target));
+                           }
+                           node = &child->second;
+                         }
+                         return std::optional(node->link_target);
+                       });
 }
 
 /// The directory node for `name` in `parent`; taken over from the layers below if need be, null if

@@ -29,8 +29,8 @@ struct FileContent {
   bool take = false;
 };
 
-/// Told of each file whose content went into the layer: `tag` as given to put_file, the file as it was
-/// when it was opened, and the digest of what was read.
+/// Told of each file whose content went into the layer: `tag` as given to put_file, the file as it
+/// was when it was opened, and the digest of what was read.
 using ContentSeen =
     std::function<void(std::size_t tag, const os::FileInfo& info, const Sha256Bytes& digest)>;
 inline constexpr std::size_t kNoTag = SIZE_MAX;

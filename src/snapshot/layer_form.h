@@ -47,8 +47,8 @@ std::optional<ShadowDevice> shadow_device(const os::Xattrs& on_disk);
 /// Makes a device node, or a shadow of it where the kernel refuses.
 Result<void> create_device(const os::Dir& dir, std::string_view name, archive::EntryType type,
                            std::uint32_t major, std::uint32_t minor);
-/// Sets owner, then mode (not of symlinks), xattrs and mtime. Owner first: chown drops setuid bits and
-/// file capabilities.
+/// Sets owner, then mode (not of symlinks), xattrs and mtime. Owner first: chown drops setuid bits
+/// and file capabilities.
 Result<void> apply_metadata(const os::Dir& dir, std::string_view name, bool is_symlink,
                             const Metadata& metadata);
 

@@ -59,7 +59,8 @@ TEST(LayerForm, ShadowDeviceIsReadFromItsXattr) {
 }
 
 TEST(LayerForm, WhatIsNoDeviceIsNoShadow) {
-  for (const char* text : {"", "c", "c 1", "c 1 3 4", "c -1 3", "c 1 x", "z 1 3", "c 4294967296 0", "char 1 3"}) {
+  for (const char* text :
+       {"", "c", "c 1", "c 1 3 4", "c -1 3", "c 1 x", "z 1 3", "c 4294967296 0", "char 1 3"}) {
     EXPECT_FALSE(shadow_device({{kDeviceXattr, text}}).has_value()) << text;
   }
   EXPECT_FALSE(shadow_device({}).has_value());
@@ -68,7 +69,8 @@ TEST(LayerForm, WhatIsNoDeviceIsNoShadow) {
 TEST(LayerForm, MetadataIsWhollyApplied) {
   const TempDir top;
   write_file_in(top.dir(), "f", "x");
-  Metadata metadata{04751, os::effective_uid(), must(top.dir().stat(".")).gid, -1'000'000, 5, {{"user.a", "1"}}};
+  Metadata metadata{04751, os::effective_uid(), must(top.dir().stat(".")).gid, -1'000'000,
+                    5,     {{"user.a", "1"}}};
   must(apply_metadata(top.dir(), "f", false, metadata));
   const auto info = must(top.dir().stat("f"));
   EXPECT_EQ(info.permissions, 04751u);
@@ -82,7 +84,8 @@ TEST(LayerForm, CapabilitiesAndSetuidOutliveAChangeOfOwner) {
   const TempDir top;
   write_file_in(top.dir(), "f", "x");
   const std::string cap("\x01\0\0\x02\0\x20\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 20);
-  must(apply_metadata(top.dir(), "f", false, {06755, 12, 34, 1, 0, {{"security.capability", cap}}}));
+  must(
+      apply_metadata(top.dir(), "f", false, {06755, 12, 34, 1, 0, {{"security.capability", cap}}}));
   const auto info = must(top.dir().stat("f"));
   EXPECT_EQ(info.permissions, 06755u);
   EXPECT_EQ(info.uid, 12u);
@@ -96,7 +99,8 @@ TEST(LayerForm, SymlinksKeepTheirTargetsUntouched) {
   must(top.dir().set_mode("target", 0600));
   must(top.dir().create_symlink("link", "target"));
   const auto before = must(top.dir().stat("target"));
-  must(apply_metadata(top.dir(), "link", true, {0777, before.uid, before.gid, 9, 0, {{"user.a", "1"}}}));
+  must(apply_metadata(top.dir(), "link", true,
+                      {0777, before.uid, before.gid, 9, 0, {{"user.a", "1"}}}));
   const auto after = must(top.dir().stat("target"));
   EXPECT_EQ(after.permissions, 0600u);
   EXPECT_EQ(after.mtime, before.mtime);
@@ -108,8 +112,9 @@ TEST(LayerForm, MarksInMetadataNeverReachTheDisk) {
   const TempDir top;
   const os::Dir dir = top.make_dir("d");
   const auto info = must(dir.stat("."));
-  must(apply_metadata(top.dir(), "d", false,
-                      {0755, info.uid, info.gid, 1, 0, {{kOpaqueXattr, "y"}, {kDeviceXattr, "c 1 3"}}}));
+  must(apply_metadata(
+      top.dir(), "d", false,
+      {0755, info.uid, info.gid, 1, 0, {{kOpaqueXattr, "y"}, {kDeviceXattr, "c 1 3"}}}));
   EXPECT_TRUE(must(top.dir().xattrs("d")).empty());
 }
 

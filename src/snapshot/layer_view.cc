@@ -25,8 +25,8 @@ Result<Finding> look_up(const os::Dir& layer, const os::RelPath& path) {
   return Finding{};
 }
 
-/// Whether a layer hides, by a whiteout, a file or an opaque directory on the way to `path`, whatever
-/// lower layers have there.
+/// Whether a layer hides, by a whiteout, a file or an opaque directory on the way to `path`,
+/// whatever lower layers have there.
 Result<bool> hides_below(const os::Dir& layer, const os::RelPath& path) {
   os::RelPath prefix;
   for (const std::string_view part : path.components()) {
@@ -64,7 +64,8 @@ Result<os::RelPath> LayerView::resolve(std::string_view path, Last last) const {
                        [this](const os::RelPath& at) -> Result<std::optional<std::string>> {
                          const auto entry = TRY(find(at));
                          if (!entry) return std::optional<std::string>();
-                         if (entry->info.type != os::FileType::symlink) return std::optional(std::string());
+                         if (entry->info.type != os::FileType::symlink)
+                           return std::optional(std::string());
                          std::string target = TRY(read_link(*entry));
                          return std::optional(std::move(target));
                        });
@@ -124,8 +125,8 @@ Result<os::Xattrs> LayerView::xattrs_on_disk(const ViewEntry& entry) const {
 Result<Metadata> LayerView::metadata(const ViewEntry& entry) const {
   const os::Xattrs on_disk = TRY(xattrs_on_disk(entry));
   const os::FileInfo& info = entry.info;
-  return Metadata{info.permissions,          info.uid, info.gid, info.mtime,
-                  info.mtime_nanoseconds, image_xattrs(on_disk)};
+  return Metadata{info.permissions,     info.uid, info.gid, info.mtime, info.mtime_nanoseconds,
+                  image_xattrs(on_disk)};
 }
 
 Result<std::optional<std::string>> LayerView::read_text(std::string_view path) const {

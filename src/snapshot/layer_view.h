@@ -27,7 +27,8 @@ struct ViewEntry {
 class LayerView {
  public:
   /// `layers` lowest first; none at all is an empty root.
-  static Result<LayerView> open(const store::LayerStore& store, const std::vector<oci::DiffId>& layers);
+  static Result<LayerView> open(const store::LayerStore& store,
+                                const std::vector<oci::DiffId>& layers);
   explicit LayerView(std::vector<os::Dir> lowest_first) : layers_(std::move(lowest_first)) {}
 
   /// Without following symlinks, not even on the way.

@@ -35,7 +35,8 @@ Result<os::RelPath> resolve_links(std::string_view path, Last last, const FindLi
       at = next;
       continue;
     }
-    if (++links > kMaxLinks) return invalid_input("too many levels of symbolic links: " + std::string(path));
+    if (++links > kMaxLinks)
+      return invalid_input("too many levels of symbolic links: " + std::string(path));
     if (target->starts_with('/')) at = {};
     const auto parts = split(*target, '/');
     for (auto it = parts.rbegin(); it != parts.rend(); ++it) rest.emplace_front(*it);

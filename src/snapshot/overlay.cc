@@ -10,8 +10,8 @@ namespace kiln::snapshot {
 
 namespace {
 
-/// A layer that stands in a stack more than once counts where it is topmost: whatever it has or hides
-/// there is decided by that. Overlayfs takes no directory twice.
+/// A layer that stands in a stack more than once counts where it is topmost: whatever it has or
+/// hides there is decided by that. Overlayfs takes no directory twice.
 std::vector<oci::DiffId> without_repeats(const std::vector<oci::DiffId>& layers) {
   std::vector<oci::DiffId> out;
   std::set<oci::DiffId> seen;
@@ -24,9 +24,10 @@ std::vector<oci::DiffId> without_repeats(const std::vector<oci::DiffId>& layers)
 
 }  // namespace
 
-Result<os::Mount> mount_layers(const store::LayerStore& store, const std::vector<oci::DiffId>& layers,
-                               const std::string& upper, const std::string& work,
-                               const std::string& mount_point, const std::string& empty_dir) {
+Result<os::Mount> mount_layers(const store::LayerStore& store,
+                               const std::vector<oci::DiffId>& layers, const std::string& upper,
+                               const std::string& work, const std::string& mount_point,
+                               const std::string& empty_dir) {
   std::vector<os::Dir> lower = TRY(store.open_all(without_repeats(layers)));
   const os::Dir upper_dir = TRY(os::Dir::open(upper));
   const os::Dir work_dir = TRY(os::Dir::open(work));

@@ -30,9 +30,7 @@ bool climbs_out(std::string_view path, int depth) {
   return false;
 }
 
-int depth_of(std::string_view path) {
-  return static_cast<int>(std::ranges::count(path, '/'));
-}
+int depth_of(std::string_view path) { return static_cast<int>(std::ranges::count(path, '/')); }
 
 class Unpacker {
  public:
@@ -52,7 +50,8 @@ class Unpacker {
   Result<void> unpack(const TarEntry& entry) {
     if (entry.path.find('\0') != std::string::npos) return corrupt("its name holds a zero byte");
     // In a plain archive an absolute name is one below the destination, as for docker and tar.
-    if (form_ == TarForm::layer && entry.path.starts_with('/')) return corrupt("its name is absolute");
+    if (form_ == TarForm::layer && entry.path.starts_with('/'))
+      return corrupt("its name is absolute");
     if (climbs_out(entry.path, 0)) return corrupt("its name leads outside of the archive");
     const os::RelPath path = os::RelPath::clean(entry.path);
     if (path.is_root()) {
@@ -127,19 +126,21 @@ class Unpacker {
     return apply_metadata(parent, name, entry.type == EntryType::symlink, metadata_of(entry));
   }
 
-  Result<void> create_hardlink(const os::Dir& parent, const std::string& name, const TarEntry& entry) {
+  Result<void> create_hardlink(const os::Dir& parent, const std::string& name,
+                               const TarEntry& entry) {
     if (climbs_out(entry.link_target, 0))
       return corrupt("a hard link that leads outside of the archive: " + entry.link_target);
     const os::RelPath target = os::RelPath::clean(entry.link_target);
     auto dir = open_existing_parent(target);
     if (!dir) return corrupt("a hard link to \"" + entry.link_target + "\", which is not there");
     const auto there = TRY(dir->find(target.name()));
-    if (target.is_root() || !there || there->type == os::FileType::directory || there->is_whiteout())
+    if (target.is_root() || !there || there->type == os::FileType::directory ||
+        there->is_whiteout())
       return corrupt("a hard link to \"" + entry.link_target + "\", which is not there");
     TRY(parent.create_hardlink(name, *dir, target.name()));
     // A link's own owner counts, as for docker; in a sound archive it is the file's.
     if (there->uid == entry.uid && there->gid == entry.gid) return {};
-    const Metadata kept{there->permissions,          entry.uid, entry.gid, there->mtime,
+    const Metadata kept{there->permissions,       entry.uid, entry.gid, there->mtime,
                         there->mtime_nanoseconds, {}};
     return apply_metadata(parent, name, there->type == os::FileType::symlink, kept);
   }
@@ -162,8 +163,7 @@ class Unpacker {
   }
 
   static Metadata metadata_of(const TarEntry& entry) {
-    return {entry.mode,  entry.uid, entry.gid, entry.mtime, entry.mtime_nanoseconds,
-            entry.xattrs};
+    return {entry.mode, entry.uid, entry.gid, entry.mtime, entry.mtime_nanoseconds, entry.xattrs};
   }
 
   Result<void> apply_directory(const os::Dir& parent, std::string_view name,
@@ -192,14 +192,20 @@ class Unpacker {
     auto existing = root_->open_dir_in_root(path.str());
     if (existing) return os::Dir(*std::move(existing), root_->path() + "/" + path.str());
     if (existing.error().kind() != ErrorKind::not_found) return std::move(existing).error();
-    os::Dir above = path.parent().is_root() ? TRY(root_->open_dir("."))
-                                            : TRY(ensure_directory(path.parent()));
+    os::Dir above;
+    if (path.parent().is_root()) {
+      above = TRY(root_->open_dir("."));
+    } else {
+      above = TRY(ensure_directory(path.parent()));
+    }
     const std::string name(path.name());
     const auto there = TRY(above.find(name));
     if (there && !there->is_whiteout()) {
       // A file, or a symlink that leads nowhere, where a directory is needed.
-      if (there->type != os::FileType::symlink) TRY(above.remove_tree(name));
-      else return corrupt("its folder is a symlink to nothing");
+      if (there->type != os::FileType::symlink)
+        TRY(above.remove_tree(name));
+      else
+        return corrupt("its folder is a symlink to nothing");
     }
     if (there && there->is_whiteout()) TRY(above.remove_file(name));
     TRY(above.create_dir(name, 0755));

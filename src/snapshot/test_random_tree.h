@@ -29,7 +29,9 @@ class Random {
  public:
   explicit Random(unsigned seed) : engine_(seed) {}
   /// 0 to `bound` - 1
-  unsigned below(unsigned bound) { return std::uniform_int_distribution<unsigned>(0, bound - 1)(engine_); }
+  unsigned below(unsigned bound) {
+    return std::uniform_int_distribution<unsigned>(0, bound - 1)(engine_);
+  }
   bool one_in(unsigned n) { return below(n) == 0; }
   template <typename T>
   const T& of(const std::vector<T>& from) {
@@ -57,10 +59,27 @@ inline std::string capability() {
 }
 
 inline const std::vector<std::string>& odd_names() {
-  static const std::vector<std::string> names = {
-      "a", "b", "c", "a-b", "a.b", "dir one", "new\nline", "tab\t", "\xff\xfe\x80", "\xc3\xbc",
-      ".hidden", "...", "..x", "-rf", "per%cent=", ".wh", "wh.a", "\"q\\", std::string(255, 'n'),
-      std::string(101, 'm'), std::string(99, 'k')};
+  static const std::vector<std::string> names = {"a",
+                                                 "b",
+                                                 "c",
+                                                 "a-b",
+                                                 "a.b",
+                                                 "dir one",
+                                                 "new\nline",
+                                                 "tab\t",
+                                                 "\xff\xfe\x80",
+                                                 "\xc3\xbc",
+                                                 ".hidden",
+                                                 "...",
+                                                 "..x",
+                                                 "-rf",
+                                                 "per%cent=",
+                                                 ".wh",
+                                                 "wh.a",
+                                                 "\"q\\",
+                                                 std::string(255, 'n'),
+                                                 std::string(101, 'm'),
+                                                 std::string(99, 'k')};
   return names;
 }
 
@@ -102,8 +121,9 @@ class TreeMaker {
         return finish(dir, name, false, true);
       }
       case 4:
-        must(dir.create_symlink(name, random_->of(std::vector<std::string>{
-                                          "x", "/etc/passwd", "a/b", "\xff\xfe", std::string(300, 't')})));
+        must(dir.create_symlink(
+            name, random_->of(std::vector<std::string>{"x", "/etc/passwd", "a/b", "\xff\xfe",
+                                                       std::string(300, 't')})));
         return finish(dir, name, true, false);
       case 5:
         if (links_.empty()) return;
@@ -119,8 +139,9 @@ class TreeMaker {
       case 7:
         if (marks_.overlay && random_->one_in(2)) return must(dir.create_whiteout(name));
         if (!is_root()) return;
-        must(dir.create_device(name, random_->one_in(2) ? os::FileType::char_device : os::FileType::block_device,
-                               0600, random_->below(300) + 1, random_->below(70000)));
+        must(dir.create_device(
+            name, random_->one_in(2) ? os::FileType::char_device : os::FileType::block_device, 0600,
+            random_->below(300) + 1, random_->below(70000)));
         finish(dir, name, false, false);
         return remember(dir, name);
       default:
@@ -132,20 +153,25 @@ class TreeMaker {
 
   void make_file(const os::Dir& dir, const std::string& name) {
     const os::Fd fd = must(dir.create_file(name, 0600));
-    const std::size_t size = random_->of(std::vector<std::size_t>{0, 1, 511, 512, 513, 5000, 70000});
+    const std::size_t size =
+        random_->of(std::vector<std::size_t>{0, 1, 511, 512, 513, 5000, 70000});
     const std::string content = random_->bytes(size);
     if (random_->one_in(3)) {  // holes before, between and at the end
-      must(os::resize_file(fd, random_->of(std::vector<std::uint64_t>{700'000, 1'048'576, 300'001}), name));
-      must(os::write_at(fd, std::as_bytes(std::span(content)), random_->of(std::vector<std::uint64_t>{0, 8192, 200'000}), name));
+      must(os::resize_file(fd, random_->of(std::vector<std::uint64_t>{700'000, 1'048'576, 300'001}),
+                           name));
+      must(os::write_at(fd, std::as_bytes(std::span(content)),
+                        random_->of(std::vector<std::uint64_t>{0, 8192, 200'000}), name));
     } else {
       must(os::write_all(fd, content, name));
     }
   }
 
   /// Owner, mode, xattrs and time.
-  void finish(const os::Dir& dir, const std::string& name, bool is_symlink, bool takes_user_xattrs) {
+  void finish(const os::Dir& dir, const std::string& name, bool is_symlink,
+              bool takes_user_xattrs) {
     Metadata metadata;
-    metadata.mode = random_->of(std::vector<std::uint32_t>{0755, 0644, 0600, 04755, 02755, 01777, 0, 07777});
+    metadata.mode =
+        random_->of(std::vector<std::uint32_t>{0755, 0644, 0600, 04755, 02755, 01777, 0, 07777});
     if (is_root()) {
       metadata.uid = random_->of(std::vector<std::uint32_t>{0, 1, 1000, 65534, 3'000'000});
       metadata.gid = random_->of(std::vector<std::uint32_t>{0, 50, 1000, 2'100'000});
@@ -156,8 +182,10 @@ class TreeMaker {
     }
     metadata.mtime = random_->of(std::vector<std::int64_t>{0, 1, 1'700'000'000, 2'147'483'648, -5});
     metadata.mtime_nanoseconds = random_->below(1'000'000'000);
-    if (takes_user_xattrs && random_->one_in(3)) metadata.xattrs["user.odd=%\xff"] = random_->bytes(random_->below(40));
-    if (takes_user_xattrs && random_->one_in(6)) metadata.xattrs["user.large"] = random_->bytes(900);
+    if (takes_user_xattrs && random_->one_in(3))
+      metadata.xattrs["user.odd=%\xff"] = random_->bytes(random_->below(40));
+    if (takes_user_xattrs && random_->one_in(6))
+      metadata.xattrs["user.large"] = random_->bytes(900);
     if (takes_user_xattrs && is_root() && random_->one_in(4) &&
         must(dir.stat(name)).type == os::FileType::file)
       metadata.xattrs["security.capability"] = capability();
@@ -184,8 +212,9 @@ inline void describe(const os::Dir& dir, const std::string& prefix,
       out[path] = "whiteout";
       continue;
     }
-    std::string text = fmt::format("type {} mode {:o} owner {}:{} mtime {}", static_cast<int>(info.type),
-                                   info.permissions, info.uid, info.gid, info.mtime);
+    std::string text =
+        fmt::format("type {} mode {:o} owner {}:{} mtime {}", static_cast<int>(info.type),
+                    info.permissions, info.uid, info.gid, info.mtime);
     if (info.type == os::FileType::file) {
       const std::string content = os::test::read_file_in(dir, entry.name);
       text += fmt::format(" size {} content {}", content.size(), to_hex(sha256(content)));
@@ -209,7 +238,8 @@ inline std::map<std::string, std::string> describe(const os::Dir& root) {
   std::map<std::string, std::string> out;
   const os::FileInfo info = must(root.stat("."));
   out[""] = fmt::format("mode {:o} owner {}:{}", info.permissions, info.uid, info.gid);
-  for (const auto& [key, value] : must(root.xattrs("."))) out[""] += fmt::format(" {}={}", key, to_hex(sha256(value)));
+  for (const auto& [key, value] : must(root.xattrs(".")))
+    out[""] += fmt::format(" {}={}", key, to_hex(sha256(value)));
   describe(root, "", inodes, out);
   return out;
 }
@@ -220,7 +250,8 @@ inline std::string tar_of(const os::Dir& root) {
   return sink.text();
 }
 
-inline Result<void> untar(std::string_view tar, const os::Dir& root, TarForm form = TarForm::layer) {
+inline Result<void> untar(std::string_view tar, const os::Dir& root,
+                          TarForm form = TarForm::layer) {
   archive::MemorySource source(archive::as_bytes(tar));
   archive::TarReader reader(source);
   return unpack_tar(reader, root, form);

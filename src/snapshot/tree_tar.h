@@ -12,9 +12,9 @@
 namespace kiln::snapshot {
 
 struct TreeStats {
-  std::uint64_t tar_size = 0;   ///< bytes of the stream
+  std::uint64_t tar_size = 0;      ///< bytes of the stream
   std::uint64_t content_size = 0;  ///< bytes in its files, hard links once
-  std::uint64_t disk_size = 0;  ///< bytes that the files take on disk, hard links once
+  std::uint64_t disk_size = 0;     ///< bytes that the files take on disk, hard links once
   std::uint64_t entries = 0;
 };
 

@@ -184,8 +184,7 @@ void append_inputs(const Selection& selection, bool with_owner, std::vector<stor
       const os::FileInfo& info = file.entry.info;
       std::string value(1, type_letter(info.type));
       // Only a directory's content is copied, not what it is itself.
-      const bool is_top_directory =
-          file.relative.empty() && info.type == os::FileType::directory;
+      const bool is_top_directory = file.relative.empty() && info.type == os::FileType::directory;
       if (!is_top_directory) {
         if (info.type != os::FileType::symlink) value += fmt::format(" {:o}", info.permissions);
         if (with_owner) value += fmt::format(" {}:{}", info.uid, info.gid);

@@ -17,7 +17,7 @@ namespace kiln::solver {
 /// A file that a COPY selects, with what its cache key needs.
 struct SelectedFile {
   TreeEntry entry;
-  std::string relative;  ///< to the match; empty for the match itself
+  std::string relative;                   ///< to the match; empty for the match itself
   std::optional<std::size_t> link_group;  ///< files of one group are one file under several names
   bool facts_known = false;
   store::FileFacts facts;
@@ -34,10 +34,9 @@ struct Selection {
   std::vector<Match> matches;
 };
 
-/// Finds what a copy action copies. A pattern that matches nothing selects nothing; a plain path that
-/// isn't there is of kind not_found.
-/// Link groups are numbered from `first_group` on, which then is the next free number: groups of
-/// different selections must not meet.
+/// Finds what a copy action copies. A pattern that matches nothing selects nothing; a plain path
+/// that isn't there is of kind not_found. Link groups are numbered from `first_group` on, which
+/// then is the next free number: groups of different selections must not meet.
 Result<Selection> select_files(SourceTree& tree, const llb::CopyAction& action,
                                std::size_t& first_group);
 
@@ -51,8 +50,8 @@ Result<Unread> recall_facts(SourceTree& tree, Selection& selection);
 /// Reads what is still unknown.
 Result<void> read_facts(SourceTree& tree, Selection& selection);
 
-/// The inputs that a selection gives to a cache key: path, type, mode, owner, link target, xattrs and
-/// content of each file, never a time.
+/// The inputs that a selection gives to a cache key: path, type, mode, owner, link target, xattrs
+/// and content of each file, never a time.
 void append_inputs(const Selection& selection, bool with_owner, std::vector<store::Input>& inputs);
 
 os::Xattrs decode_xattrs(const std::string& encoded);

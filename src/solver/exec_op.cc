@@ -72,9 +72,9 @@ Result<StepOutcomeResult> run_exec_op(SolveContext& context, const StepInputs& i
 
   store::LayerIngest ingest = TRY(context.store.layers().create());
   {
-    const os::Mount mount = TRY(snapshot::mount_layers(
-        context.store.layers(), base, ingest.fs_path(), ingest.work_path(), ingest.mount_path(),
-        ingest.scratch_path() + "/empty"));
+    const os::Mount mount = TRY(
+        snapshot::mount_layers(context.store.layers(), base, ingest.fs_path(), ingest.work_path(),
+                               ingest.mount_path(), ingest.scratch_path() + "/empty"));
     const executor::ExecSpec spec = TRY(make_spec(context, op, base, ingest));
     executor::ExecIo io;
     io.output = [&](executor::OutputStream stream, std::string_view bytes) {
@@ -87,8 +87,8 @@ Result<StepOutcomeResult> run_exec_op(SolveContext& context, const StepInputs& i
   }
   if (op.max_mtime) TRY(snapshot::clamp_mtimes(ingest.fs(), *op.max_mtime));
   const snapshot::TreeDigest tree = TRY(snapshot::digest_tree(ingest.fs()));
-  const store::LayerInfo info{tree.diff_id, tree.stats.tar_size, tree.stats.content_size,
-                              tree.stats.disk_size, {}};
+  const store::LayerInfo info{
+      tree.diff_id, tree.stats.tar_size, tree.stats.content_size, tree.stats.disk_size, {}};
   TRY(context.store.layers().commit(std::move(ingest), info));
 
   StepOutcomeResult out;

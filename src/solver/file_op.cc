@@ -6,10 +6,10 @@
 #include <chrono>
 
 #include "archive/any_archive.h"
-#include "base/strings.h"
-#include "llb/file_mode.h"
 #include "archive/compression.h"
 #include "archive/fd_stream.h"
+#include "base/strings.h"
+#include "llb/file_mode.h"
 #include "os/system.h"
 #include "snapshot/layer_builder.h"
 #include "snapshot/tar_unpack.h"
@@ -20,8 +20,8 @@
 namespace kiln::solver {
 namespace {
 
-/// Up to here files are read for the key first; beyond, reading and copying are one pass, and a key that
-/// turns out to be known is the rarer case.
+/// Up to here files are read for the key first; beyond, reading and copying are one pass, and a key
+/// that turns out to be known is the rarer case.
 constexpr std::size_t kReadFirstFiles = 256;
 constexpr std::uint64_t kReadFirstBytes = std::uint64_t{16} << 20;
 /// Of a file's decompressed beginning: a tar header.
@@ -149,7 +149,8 @@ class FileStep {
 
   Result<StepOutcomeResult> make_layer(const std::vector<oci::DiffId>& base) {
     base_ = TRY(snapshot::LayerView::open(context_->store.layers(), base));
-    LayerBuilder builder = TRY(LayerBuilder::create(*base_, {op_->mtime, op_->mtime, inputs_->stop}));
+    LayerBuilder builder =
+        TRY(LayerBuilder::create(*base_, {op_->mtime, op_->mtime, inputs_->stop}));
     std::size_t at = 0;
     for (const auto& action : op_->actions) {
       if (const auto* copy = std::get_if<llb::CopyAction>(&action)) {
@@ -163,8 +164,8 @@ class FileStep {
     if (inputs_->stop.stop_requested()) return Error(ErrorKind::cancelled, "cancelled");
     store::LayerIngest ingest = TRY(context_->store.layers().create());
     const TimePoint before = os::wall_clock();
-    const store::LayerInfo info =
-        TRY(builder.write(ingest, [&](std::size_t tag, const os::FileInfo& as_read, const Sha256Bytes& digest) {
+    const store::LayerInfo info = TRY(builder.write(
+        ingest, [&](std::size_t tag, const os::FileInfo& as_read, const Sha256Bytes& digest) {
           note_content(tag, as_read, digest, before);
         }));
     TRY(context_->store.layers().commit(std::move(ingest), info));
@@ -201,8 +202,8 @@ class FileStep {
   Result<Owner> owner_of(const std::string& text) {
     Owner owner = TRY(resolve_owner(*base_, text));
     for (const auto& name : owner.unknown_names)
-      context_->progress.report(
-          StepNote{inputs_->id, fmt::format("warning: the image has no \"{}\": 0 is used instead", name)});
+      context_->progress.report(StepNote{
+          inputs_->id, fmt::format("warning: the image has no \"{}\": 0 is used instead", name)});
     return owner;
   }
 
@@ -226,8 +227,8 @@ class FileStep {
                                     llb::IsDirectory directory) {
     return chmod.empty() ? old : llb::apply_mode(chmod, old, directory);
   }
-  /// An octal --chmod is also the mode of the directory that a directory is copied to, if it has to be
-  /// made, as in BuildKit; a symbolic one changes only what is there.
+  /// An octal --chmod is also the mode of the directory that a directory is copied to, if it has to
+  /// be made, as in BuildKit; a symbolic one changes only what is there.
   static std::uint32_t made_directory_mode(const std::string& chmod) {
     const auto octal = parse_uint(chmod, 8);
     return octal ? static_cast<std::uint32_t>(*octal & 0777) : 0755;
@@ -277,8 +278,7 @@ class FileStep {
     for (SelectedFile& file : match.files) {
       if (file.relative.empty() && from_directory) continue;
       os::RelPath path = target;
-      if (!file.relative.empty())
-        path = os::RelPath::clean(target.str() + "/" + file.relative);
+      if (!file.relative.empty()) path = os::RelPath::clean(target.str() + "/" + file.relative);
       TRY(put(builder, copy, file, path, owner));
     }
     return {};
@@ -289,9 +289,9 @@ class FileStep {
     SourceTree& tree = source(copy);
     const os::FileInfo& info = file.entry.info;
     Metadata metadata;
-    metadata.mode = changed_mode(copy.chmod, info.permissions,
-                                 info.type == os::FileType::directory ? llb::IsDirectory::yes
-                                                                      : llb::IsDirectory::no);
+    metadata.mode = changed_mode(
+        copy.chmod, info.permissions,
+        info.type == os::FileType::directory ? llb::IsDirectory::yes : llb::IsDirectory::no);
     const bool keep_owner = copy.chown.empty() && tree.keeps_owner();
     metadata.uid = keep_owner ? info.uid : owner.uid;
     metadata.gid = keep_owner ? info.gid : owner.gid;
@@ -301,7 +301,8 @@ class FileStep {
     const auto there = TRY(builder.find(path));
     const bool onto_directory = there && there->type == os::FileType::directory;
     if (info.type == os::FileType::directory) {
-      if (there && !onto_directory) return invalid_input("cannot copy to non-directory: /" + path.str());
+      if (there && !onto_directory)
+        return invalid_input("cannot copy to non-directory: /" + path.str());
       return builder.put_directory(path, std::move(metadata));
     }
     if (onto_directory)
@@ -388,7 +389,8 @@ class FileStep {
     return {};
   }
 
-  /// Plans what was unpacked: entries replace what is in their way, and the files are moved, not copied.
+  /// Plans what was unpacked: entries replace what is in their way, and the files are moved, not
+  /// copied.
   Result<void> take_tree(LayerBuilder& builder, const llb::CopyAction& copy, const os::Dir& root,
                          const os::Dir& dir, const os::RelPath& path, const os::RelPath& target,
                          const Owner& owner) {
@@ -396,9 +398,12 @@ class FileStep {
     for (const auto& entry : entries) {
       const os::FileInfo info = TRY(dir.stat(entry.name));
       const os::Xattrs on_disk = TRY(dir.xattrs(entry.name));
-      Metadata metadata{info.permissions,          info.uid,
-                        info.gid,                  info.mtime,
-                        info.mtime_nanoseconds, snapshot::image_xattrs(on_disk)};
+      Metadata metadata{info.permissions,
+                        info.uid,
+                        info.gid,
+                        info.mtime,
+                        info.mtime_nanoseconds,
+                        snapshot::image_xattrs(on_disk)};
       if (!copy.chown.empty()) {
         metadata.uid = owner.uid;
         metadata.gid = owner.gid;
@@ -411,8 +416,8 @@ class FileStep {
         TRY(take_tree(builder, copy, root, sub, from, to, owner));
         continue;
       }
-      TRY(take_entry(builder, root, dir, entry.name, info, snapshot::shadow_device(on_disk), from, to,
-                     std::move(metadata)));
+      TRY(take_entry(builder, root, dir, entry.name, info, snapshot::shadow_device(on_disk), from,
+                     to, std::move(metadata)));
     }
     return {};
   }
@@ -422,7 +427,8 @@ class FileStep {
                           const std::optional<snapshot::ShadowDevice>& shadow,
                           const os::RelPath& from, const os::RelPath& to, Metadata metadata) {
     if (shadow)
-      return builder.put_device(to, shadow->type, shadow->major, shadow->minor, std::move(metadata));
+      return builder.put_device(to, shadow->type, shadow->major, shadow->minor,
+                                std::move(metadata));
     switch (info.type) {
       case os::FileType::symlink: {
         std::string link = TRY(dir.read_link(name));
@@ -445,9 +451,12 @@ class FileStep {
     content.path = from;
     content.take = true;
     if (info.links <= 1) return builder.put_file(to, std::move(content), std::move(metadata));
-    const std::size_t group = unpacked_groups_.try_emplace({info.device, info.inode}, kUnpackedGroups + unpacked_groups_.size())
-                                  .first->second;
-    return builder.put_linked_file(to, std::move(content), std::move(metadata), snapshot::kNoTag, group);
+    const std::size_t group =
+        unpacked_groups_
+            .try_emplace({info.device, info.inode}, kUnpackedGroups + unpacked_groups_.size())
+            .first->second;
+    return builder.put_linked_file(to, std::move(content), std::move(metadata), snapshot::kNoTag,
+                                   group);
   }
 
   /// The builder keeps a pointer to the directory until it writes.

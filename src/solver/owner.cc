@@ -9,7 +9,8 @@ namespace kiln::solver {
 namespace {
 
 /// The fields of the first line of a passwd or group file whose first field is `name`.
-std::optional<std::vector<std::string_view>> find_line(std::string_view text, std::string_view name) {
+std::optional<std::vector<std::string_view>> find_line(std::string_view text,
+                                                       std::string_view name) {
   for (const std::string_view line : split(text, '\n')) {
     auto fields = split(line, ':');
     if (fields.size() >= 3 && fields.front() == name) return fields;

@@ -16,9 +16,9 @@ struct Owner {
   std::vector<std::string> unknown_names;  ///< that 0 stands for
 };
 
-/// `USER[:GROUP]` of --chown, or of the USER that WORKDIR works for, against the passwd and group files
-/// of `root`. A user by name brings its own group; a number alone is its own group too. Empty is 0:0.
-/// A name that isn't there is 0, as in BuildKit; the caller should say so.
+/// `USER[:GROUP]` of --chown, or of the USER that WORKDIR works for, against the passwd and group
+/// files of `root`. A user by name brings its own group; a number alone is its own group too. Empty
+/// is 0:0. A name that isn't there is 0, as in BuildKit; the caller should say so.
 Result<Owner> resolve_owner(const snapshot::LayerView& root, const std::string& text);
 
 }  // namespace kiln::solver

@@ -49,8 +49,8 @@ Error located(const llb::Vertex& vertex, Error error) {
   return Error(error.kind(), std::move(text)).with_hint(hint).with_exit_code(code);
 }
 
-/// The graph's state belongs to the thread that calls run(). Workers get one vertex at a time and hand
-/// back its result; nothing else is shared between them.
+/// The graph's state belongs to the thread that calls run(). Workers get one vertex at a time and
+/// hand back its result; nothing else is shared between them.
 class Scheduler {
  public:
   Scheduler(SolveContext& context, const llb::Graph& graph, llb::VertexId target)
@@ -97,7 +97,8 @@ class Scheduler {
       Done done = next_done();
       --running_;
       finish(std::move(done));
-      if (stop.stop_requested() && !failure_) failure_ = Error(ErrorKind::cancelled, "build cancelled");
+      if (stop.stop_requested() && !failure_)
+        failure_ = Error(ErrorKind::cancelled, "build cancelled");
     }
   }
 

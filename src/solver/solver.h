@@ -11,9 +11,9 @@
 namespace kiln::solver {
 
 /// Brings `target` about: the vertices it needs run on `jobs` threads as their inputs become ready,
-/// independent ones in parallel, each once. The first failure stops what is running and is returned,
-/// naming the instruction; so does `stop`, with kind cancelled.
-/// Returns the results of all vertices that `target` needed.
+/// independent ones in parallel, each once. The first failure stops what is running and is
+/// returned, naming the instruction; so does `stop`, with kind cancelled. Returns the results of
+/// all vertices that `target` needed.
 Result<std::map<llb::VertexId, StepResult>> solve(SolveContext& context, const llb::Graph& graph,
                                                   llb::VertexId target, unsigned jobs,
                                                   std::stop_token stop);

@@ -40,8 +40,8 @@ struct SolveContext {
 /// A finished vertex: the layers of its root file system, lowest first.
 struct StepResult {
   std::vector<oci::DiffId> layers;
-  TimePoint created;                ///< when its own layer was made; unset without one
-  std::string local_context;        ///< of a LocalSource: its name
+  TimePoint created;          ///< when its own layer was made; unset without one
+  std::string local_context;  ///< of a LocalSource: its name
 };
 
 /// What a step is given: its vertex and its inputs' results, in order.

@@ -8,7 +8,8 @@ namespace {
 
 std::string encode_inputs(const std::vector<Input>& inputs) {
   std::string out;
-  for (const auto& input : inputs) out.append(input.name).append("\t").append(input.value).append("\n");
+  for (const auto& input : inputs)
+    out.append(input.name).append("\t").append(input.value).append("\n");
   return out;
 }
 
@@ -26,8 +27,9 @@ std::vector<Input> decode_inputs(std::string_view text) {
 }  // namespace
 
 Result<std::optional<CacheRecord>> CacheRecords::find(std::string_view key) const {
-  auto query = TRY(database_->prepare(
-      "SELECT instruction, operation, layer, created, created_ns, milliseconds FROM records WHERE key = ?"));
+  auto query =
+      TRY(database_->prepare("SELECT instruction, operation, layer, created, created_ns, "
+                             "milliseconds FROM records WHERE key = ?"));
   const bool found = TRY(query.bind(0, key).step());
   if (!found) return std::optional<CacheRecord>();
   CacheRecord record;
@@ -53,11 +55,13 @@ Result<void> CacheRecords::put(const CacheRecord& record) {
   const std::string list = encode_inputs(record.inputs);
   const std::string digest = to_hex(sha256(list));
   auto transaction = TRY(database_->begin());
-  auto insert = TRY(database_->prepare("INSERT INTO inputs (digest, list) VALUES (?, ?) ON CONFLICT DO NOTHING"));
+  auto insert = TRY(
+      database_->prepare("INSERT INTO inputs (digest, list) VALUES (?, ?) ON CONFLICT DO NOTHING"));
   TRY(insert.bind(0, digest).bind_blob(1, list).run());
-  auto statement = TRY(database_->prepare(
-      "INSERT OR REPLACE INTO records (key, instruction, operation, inputs, layer, created, created_ns, "
-      "used, milliseconds) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?6, ?8)"));
+  auto statement =
+      TRY(database_->prepare("INSERT OR REPLACE INTO records (key, instruction, operation, inputs, "
+                             "layer, created, created_ns, "
+                             "used, milliseconds) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?6, ?8)"));
   TRY(statement.bind(0, record.key)
           .bind(1, record.instruction)
           .bind(2, record.operation)

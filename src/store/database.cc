@@ -133,8 +133,9 @@ std::int64_t Statement::number(int column) const { return sqlite3_column_int64(h
 
 Result<Database> Database::open(const std::string& path) {
   sqlite3* handle = nullptr;
-  const int code = sqlite3_open_v2(
-      path.c_str(), &handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX, nullptr);
+  const int code =
+      sqlite3_open_v2(path.c_str(), &handle,
+                      SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX, nullptr);
   Database database(handle);
   if (code != SQLITE_OK) return database_error(handle, "open " + path);
   sqlite3_busy_timeout(handle, kBusyTimeoutMilliseconds);

@@ -38,8 +38,9 @@ class Statement {
   sqlite3_stmt* handle_;
 };
 
-/// The store's index. Any number of processes may have it open (WAL); calls of one Database may come
-/// from any thread (SQLite serialises them). A failure is of kind corrupt, no_space, permission or system.
+/// The store's index. Any number of processes may have it open (WAL); calls of one Database may
+/// come from any thread (SQLite serialises them). A failure is of kind corrupt, no_space,
+/// permission or system.
 class Database {
  public:
   /// Creates it or brings its schema up to date; kind unsupported if a newer kiln wrote it.
@@ -51,8 +52,8 @@ class Database {
   Result<Statement> prepare(std::string_view sql) const;
   Result<void> execute(const char* sql) const;
 
-  /// Rolls back when destroyed without commit(). Holds the write lock of the database file; `Database`
-  /// has one connection, so a process-wide lock keeps its threads' transactions apart.
+  /// Rolls back when destroyed without commit(). Holds the write lock of the database file;
+  /// `Database` has one connection, so a process-wide lock keeps its threads' transactions apart.
   class Transaction {
    public:
     explicit Transaction(const Database& database, std::unique_lock<std::mutex> lock)

@@ -44,20 +44,26 @@ Result<Image> ImageStore::put(const std::string& config_json,
   const auto created = parse_rfc3339(config.created);
 
   auto transaction = TRY(database_->begin());
-  auto insert = TRY(database_->prepare(
-      "INSERT INTO images (id, manifest, size, created) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"));
+  auto insert =
+      TRY(database_->prepare("INSERT INTO images (id, manifest, size, created) VALUES (?, ?, ?, ?) "
+                             "ON CONFLICT DO NOTHING"));
   TRY(insert.bind(0, id.hex())
           .bind(1, manifest_digest.hex())
           .bind(2, static_cast<std::int64_t>(size))
           .bind(3, created ? created->seconds : 0)
           .run());
   for (std::size_t i = 0; i < layers.size(); ++i) {
-    auto row = TRY(database_->prepare(
-        "INSERT INTO image_layers (image, position, diff_id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"));
-    TRY(row.bind(0, id.hex()).bind(1, static_cast<std::int64_t>(i)).bind(2, layers[i].diff_id.hex()).run());
+    auto row =
+        TRY(database_->prepare("INSERT INTO image_layers (image, position, diff_id) VALUES (?, ?, "
+                               "?) ON CONFLICT DO NOTHING"));
+    TRY(row.bind(0, id.hex())
+            .bind(1, static_cast<std::int64_t>(i))
+            .bind(2, layers[i].diff_id.hex())
+            .run());
   }
   for (const auto& name : names) {
-    auto row = TRY(database_->prepare("INSERT OR REPLACE INTO names (reference, image) VALUES (?, ?)"));
+    auto row =
+        TRY(database_->prepare("INSERT OR REPLACE INTO names (reference, image) VALUES (?, ?)"));
     TRY(row.bind(0, name.without_digest().with_default_tag().canonical()).bind(1, id.hex()).run());
   }
   TRY(transaction.commit());
@@ -73,7 +79,8 @@ Result<Image> ImageStore::load(const std::string& id) const {
   image.manifest = TRY(oci::Digest::parse("sha256:" + query.text(0)));
   image.size = static_cast<std::uint64_t>(query.number(1));
   image.created = query.number(2);
-  auto names = TRY(database_->prepare("SELECT reference FROM names WHERE image = ? ORDER BY reference"));
+  auto names =
+      TRY(database_->prepare("SELECT reference FROM names WHERE image = ? ORDER BY reference"));
   names.bind(0, id);
   for (;;) {
     const bool more = TRY(names.step());
@@ -107,8 +114,9 @@ Result<std::optional<Image>> ImageStore::find(const std::string& text) const {
     if (reference) {
       const auto& digest = reference->digest();
       const std::string name = reference->without_digest().with_default_tag().canonical();
-      auto query = TRY(database_->prepare(
-          "SELECT n.image, i.manifest FROM names n JOIN images i ON i.id = n.image WHERE reference = ?"));
+      auto query =
+          TRY(database_->prepare("SELECT n.image, i.manifest FROM names n JOIN images i ON i.id = "
+                                 "n.image WHERE reference = ?"));
       const bool found = TRY(query.bind(0, name).step());
       if (found && (!digest || digest->hex() == query.text(1) || digest->hex() == query.text(0))) {
         Image image = TRY(load(query.text(0)));
@@ -116,7 +124,8 @@ Result<std::optional<Image>> ImageStore::find(const std::string& text) const {
       }
       if (digest) {
         // name@digest: any image of that manifest or config.
-        auto by_digest = TRY(database_->prepare("SELECT id FROM images WHERE manifest = ?1 OR id = ?1"));
+        auto by_digest =
+            TRY(database_->prepare("SELECT id FROM images WHERE manifest = ?1 OR id = ?1"));
         const bool there = TRY(by_digest.bind(0, digest->hex()).step());
         if (!there) return std::optional<Image>();
         Image image = TRY(load(by_digest.text(0)));
@@ -127,7 +136,8 @@ Result<std::optional<Image>> ImageStore::find(const std::string& text) const {
   if (hex.empty() || hex.size() > 64 ||
       hex.find_first_not_of("0123456789abcdef") != std::string_view::npos)
     return std::optional<Image>();
-  auto query = TRY(database_->prepare("SELECT id FROM images WHERE id >= ?1 AND id < ?1 || 'g' LIMIT 2"));
+  auto query =
+      TRY(database_->prepare("SELECT id FROM images WHERE id >= ?1 AND id < ?1 || 'g' LIMIT 2"));
   const bool found = TRY(query.bind(0, hex).step());
   if (!found) return std::optional<Image>();
   const std::string id = query.text(0);
@@ -174,8 +184,9 @@ Result<bool> ImageStore::untag(const oci::Reference& name) {
 Result<std::vector<oci::DiffId>> ImageStore::remove(const Image& image) {
   const oci::ImageConfig config = TRY(this->config(image));
   auto transaction = TRY(database_->begin());
-  for (const char* sql : {"DELETE FROM names WHERE image = ?", "DELETE FROM image_layers WHERE image = ?",
-                          "DELETE FROM images WHERE id = ?"}) {
+  for (const char* sql :
+       {"DELETE FROM names WHERE image = ?", "DELETE FROM image_layers WHERE image = ?",
+        "DELETE FROM images WHERE id = ?"}) {
     auto statement = TRY(database_->prepare(sql));
     TRY(statement.bind(0, image.id.hex()).run());
   }

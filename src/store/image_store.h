@@ -32,8 +32,8 @@ class ImageStore {
       : database_(&database), blobs_(&blobs), layers_(&layers) {}
 
   /// Stores config and manifest of an image whose layers are all in the store; one that is there
-  /// already stays as it is. `config_json`'s bytes are kept, so an image from elsewhere keeps its ID.
-  /// Names in `names` (tag included, no digest) are moved to it.
+  /// already stays as it is. `config_json`'s bytes are kept, so an image from elsewhere keeps its
+  /// ID. Names in `names` (tag included, no digest) are moved to it.
   Result<Image> put(const std::string& config_json, const std::vector<oci::Reference>& names);
   Result<oci::ImageConfig> config(const Image& image) const;
   Result<std::string> config_json(const Image& image) const;

@@ -6,9 +6,10 @@
 namespace kiln::store {
 
 Result<std::optional<LayerInfo>> LayerStore::find(const oci::DiffId& id) const {
-  auto query = TRY(database_->prepare(
-      "SELECT tar_size, disk_size, blob, blob_media_type, blob_size, content_size FROM layers WHERE "
-      "diff_id = ?"));
+  auto query =
+      TRY(database_->prepare("SELECT tar_size, disk_size, blob, blob_media_type, blob_size, "
+                             "content_size FROM layers WHERE "
+                             "diff_id = ?"));
   query.bind(0, id.hex());
   const bool found = TRY(query.step());
   if (!found) return std::optional<LayerInfo>();
@@ -66,9 +67,9 @@ Result<void> LayerStore::commit(LayerIngest ingest, const LayerInfo& info) {
   // A directory is renamed onto an existing one only if that is empty: a layer's never is.
   if (!renamed && renamed.error().kind() != ErrorKind::already_exists) return renamed;
   auto transaction = TRY(database_->begin());
-  auto insert = TRY(
-      database_->prepare("INSERT INTO layers (diff_id, tar_size, disk_size, blob, blob_media_type, "
-                         "blob_size, content_size) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"));
+  auto insert = TRY(database_->prepare(
+      "INSERT INTO layers (diff_id, tar_size, disk_size, blob, blob_media_type, "
+      "blob_size, content_size) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"));
   insert.bind(0, info.diff_id.hex())
       .bind(1, static_cast<std::int64_t>(info.tar_size))
       .bind(2, static_cast<std::int64_t>(info.disk_size))
@@ -81,8 +82,9 @@ Result<void> LayerStore::commit(LayerIngest ingest, const LayerInfo& info) {
 }
 
 Result<bool> LayerStore::is_used(const oci::DiffId& id) const {
-  auto query = TRY(database_->prepare(
-      "SELECT 1 FROM image_layers WHERE diff_id = ?1 UNION ALL SELECT 1 FROM records WHERE layer = ?1"));
+  auto query =
+      TRY(database_->prepare("SELECT 1 FROM image_layers WHERE diff_id = ?1 UNION ALL SELECT 1 "
+                             "FROM records WHERE layer = ?1"));
   return query.bind(0, id.hex()).step();
 }
 

@@ -27,7 +27,8 @@ struct LayerInfo {
 };
 
 /// A layer being made, in a directory of its own under tmp/ until it is committed:
-/// `fs` becomes the layer; `work` and `mount` serve an overlay mount that has `fs` as its upper directory.
+/// `fs` becomes the layer; `work` and `mount` serve an overlay mount that has `fs` as its upper
+/// directory.
 class LayerIngest {
  public:
   const os::Dir& fs() const { return fs_; }

@@ -88,8 +88,9 @@ const FileFacts* StatIndex::find(std::string_view path, const os::FileInfo& info
 void StatIndex::put(std::string_view path, const os::FileInfo& info, FileFacts facts,
                     const TimePoint& now) {
   // Whole seconds in both times: a file system that keeps no finer ones.
-  const std::int64_t grain =
-      info.ctime_nanoseconds == 0 && info.mtime_nanoseconds == 0 ? 2'000'000'000 : kGrainNanoseconds;
+  const std::int64_t grain = info.ctime_nanoseconds == 0 && info.mtime_nanoseconds == 0
+                                 ? 2'000'000'000
+                                 : kGrainNanoseconds;
   if (nanoseconds_between({info.ctime, info.ctime_nanoseconds}, now) < grain) return;
   changed_ = true;
   Entry e{};

@@ -20,10 +20,10 @@ struct FileFacts {
   std::string xattrs;     ///< encoded by the caller; mostly empty
 };
 
-/// Remembers the digests of a build context's files by device, inode, size, mtime and ctime, as git's
-/// index does, so that an unchanged file is recognised without reading it. One file per context.
-/// A file whose ctime is too near to the moment it was read is not trusted: it could change again
-/// within the clock's grain. Not thread-safe.
+/// Remembers the digests of a build context's files by device, inode, size, mtime and ctime, as
+/// git's index does, so that an unchanged file is recognised without reading it. One file per
+/// context. A file whose ctime is too near to the moment it was read is not trusted: it could
+/// change again within the clock's grain. Not thread-safe.
 class StatIndex {
  public:
   /// A missing or unreadable index is an empty one: it costs time, nothing else.
@@ -47,7 +47,9 @@ class StatIndex {
   };
   struct Hash {
     using is_transparent = void;
-    std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
+    std::size_t operator()(std::string_view text) const {
+      return std::hash<std::string_view>()(text);
+    }
   };
   bool parse(std::string_view bytes);
 

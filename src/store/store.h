@@ -34,7 +34,8 @@ class Store {
   Workspace& workspace() { return parts_->workspace; }
   StatIndex load_stat_index(const std::string& context_path) const;
 
-  /// Deletes those of `layers` that nothing refers to; leaves them if another process uses the store.
+  /// Deletes those of `layers` that nothing refers to; leaves them if another process uses the
+  /// store.
   Result<void> delete_unused_layers(const std::vector<oci::DiffId>& layers);
 
  private:

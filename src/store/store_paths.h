@@ -13,9 +13,10 @@ namespace kiln::store {
 ///     blobs/sha256/HEX           manifests, configs, and layer blobs that came from elsewhere
 ///     layers/HEX/fs/             one directory per layer, by diff ID, in overlay form
 ///     context/HEX                stat index of a build context, by the digest of its path
-///     executor/                  what the executor keeps between containers: the compiled seccomp filter
-///     tmp/ID/                    work in progress of one process; tmp/ID.lock is held while it lives
-///     use.lock                   shared by who uses layers, exclusive for who deletes them
+///     executor/                  what the executor keeps between containers: the compiled seccomp
+///     filter tmp/ID/                    work in progress of one process; tmp/ID.lock is held while
+///     it lives use.lock                   shared by who uses layers, exclusive for who deletes
+///     them
 class StorePaths {
  public:
   explicit StorePaths(std::string root) : root_(std::move(root)) {}

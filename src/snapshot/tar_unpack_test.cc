@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "snapshot/tar_unpack.h"
+
+#include <gtest/gtest.h>
+
+#include "snapshot/test_tar.h"
+
+namespace kiln::snapshot {
+namespace {
+
+using archive::EntryType;
+using archive::TarEntry;
+using os::test::must;
+using os::test::read_file_in;
+using os::test::TempDir;
+using test::Tar;
+using test::untar;
+
+class TarUnpack : public ::testing::Test {
+ protected:
+  Result<void> unpack(Tar& tar, TarForm form = TarForm::layer) { return untar(tar.text(), root_, form); }
+  std::string read(std::string_view path) const { return top_.read("root/" + std::string(path)); }
+
+  TempDir top_;
+  os::Dir root_ = top_.make_dir("root");
+};
+
+TEST_F(TarUnpack, LaterEntryReplacesEarlierOne) {
+  Tar tar;
+  tar.file("a", "old").file("a", "new").dir("d").file("d/x").file("d", "a file now");
+  must(unpack(tar));
+  EXPECT_EQ(read("a"), "new");
+  EXPECT_EQ(read("d"), "a file now");
+}
+
+TEST_F(TarUnpack, ReplacingAHardLinkLeavesItsPartnerAlone) {
+  Tar tar;
+  tar.file("a", "first").hardlink("b", "a").file("a", "second");
+  must(unpack(tar));
+  EXPECT_EQ(read("a"), "second");
+  EXPECT_EQ(read("b"), "first");
+}
+
+TEST_F(TarUnpack, RepeatedDirectoryKeepsItsContent) {
+  Tar tar;
+  tar.dir("d").file("d/x", "kept").dir("d", 700);
+  must(unpack(tar));
+  EXPECT_EQ(read("d/x"), "kept");
+  EXPECT_EQ(must(root_.stat("d")).mtime, 700);
+}
+
+TEST_F(TarUnpack, DirectoriesGetTheirTimesAlthoughFilesComeLater) {
+  Tar tar;
+  tar.dir("d", 111).dir("d/e", 222).file("d/e/x").file("d/y").dir("top", 5).file("top/z");
+  must(unpack(tar));
+  EXPECT_EQ(must(root_.stat("d")).mtime, 111);
+  EXPECT_EQ(must(must(root_.open_dir("d")).stat("e")).mtime, 222);
+  EXPECT_EQ(must(root_.stat("top")).mtime, 5);
+}
+
+TEST_F(TarUnpack, MissingDirectoriesAreMade) {
+  Tar tar;
+  tar.file("a/b/c", "x");
+  must(unpack(tar));
+  EXPECT_EQ(read("a/b/c"), "x");
+  EXPECT_EQ(must(root_.stat("a")).permissions, 0755u);
+}
+
+TEST_F(TarUnpack, SymlinkedFolderLeadsLaterEntriesInside) {
+  Tar tar;
+  tar.dir("real").symlink("link", "real").file("link/x", "through").symlink("abs", "/real").file("abs/y", "too");
+  must(unpack(tar));
+  EXPECT_EQ(read("real/x"), "through");
+  EXPECT_EQ(read("real/y"), "too");
+}
+
+TEST_F(TarUnpack, ReplacedSymlinkIsNotFollowedAnyMore) {
+  Tar tar;
+  tar.dir("real").symlink("link", "real").file("link/x").dir("link").file("link/y", "mine");
+  must(unpack(tar));
+  EXPECT_FALSE(top_.exists("root/real/y"));
+  EXPECT_EQ(read("link/y"), "mine");
+}
+
+TEST_F(TarUnpack, WhiteoutsTakeOverlayForm) {
+  Tar tar;
+  tar.file(".wh.gone", "").dir("d").file("d/.wh..wh..opq", "").file("d/.wh.x", "").file("d/.wh..wh.plnk", "");
+  must(unpack(tar));
+  EXPECT_TRUE(must(root_.stat("gone")).is_whiteout());
+  EXPECT_EQ(must(root_.find_xattr("d", kOpaqueXattr)), "y");
+  const os::Dir d = must(root_.open_dir("d"));
+  const auto entries = must(d.list());
+  ASSERT_EQ(entries.size(), 1u);
+  EXPECT_TRUE(must(d.stat("x")).is_whiteout());
+}
+
+TEST_F(TarUnpack, WhiteoutDoesNotTouchWhatTheSameLayerHas) {
+  Tar tar;
+  tar.file("f", "kept").file(".wh.f", "").dir("d").file("d/x", "kept").file(".wh.d", "");
+  must(unpack(tar));
+  EXPECT_EQ(read("f"), "kept");
+  EXPECT_EQ(read("d/x"), "kept");
+  EXPECT_EQ(must(root_.find_xattr("d", kOpaqueXattr)), "y");
+}
+
+TEST_F(TarUnpack, WhiteoutThenDirectoryIsAnOpaqueDirectory) {
+  Tar tar;
+  tar.file(".wh.d", "").dir("d").file("d/x").file(".wh.e", "").file("e/y").file(".wh.f", "").file("f", "new");
+  must(unpack(tar));
+  EXPECT_EQ(must(root_.find_xattr("d", kOpaqueXattr)), "y");
+  EXPECT_EQ(must(root_.find_xattr("e", kOpaqueXattr)), "y");
+  EXPECT_EQ(read("f"), "new");
+}
+
+TEST_F(TarUnpack, PlainFormGivesWhiteoutNamesNoMeaning) {
+  Tar tar;
+  tar.file(".wh.x", "a file").file("/abs/f", "below");
+  must(unpack(tar, TarForm::plain));
+  EXPECT_EQ(read(".wh.x"), "a file");
+  EXPECT_EQ(read("abs/f"), "below");
+}
+
+TEST_F(TarUnpack, OverlayMarksInXattrsAreNotTakenOver) {
+  Tar tar;
+  TarEntry dir = Tar::make(EntryType::directory, "d");
+  dir.xattrs = {{kOpaqueXattr, "y"}, {"user.overlay.redirect", "/etc"}, {kDeviceXattr, "c 1 3"},
+                {"user.kiln.xattr.security.capability", "x"}, {"user.fine", "1"}};
+  tar.add(dir);
+  must(unpack(tar));
+  EXPECT_EQ(must(root_.xattrs("d")), (os::Xattrs{{"user.fine", "1"}}));
+}
+
+TEST_F(TarUnpack, HardLinkThroughSymlinkedFolder) {
+  Tar tar;
+  tar.dir("real").file("real/x", "one").symlink("link", "real").hardlink("y", "link/x");
+  must(unpack(tar));
+  EXPECT_EQ(must(root_.stat("y")).inode, must(must(root_.open_dir("real")).stat("x")).inode);
+}
+
+TEST_F(TarUnpack, FileOfZerosHasItsSize) {
+  Tar tar;
+  const std::string zeros(1'500'000, '\0');
+  tar.file("z", zeros).file("m", std::string("x") + zeros).file("n", zeros + "x");
+  must(unpack(tar));
+  EXPECT_TRUE(read("z") == zeros);
+  EXPECT_TRUE(read("m") == "x" + zeros);
+  EXPECT_TRUE(read("n") == zeros + "x");
+}
+
+}  // namespace
+}  // namespace kiln::snapshot
