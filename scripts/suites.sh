@@ -18,14 +18,19 @@ export KILN_COMPILER_LAUNCHER="${KILN_COMPILER_LAUNCHER-}"
 
 heading() { printf '\n==> %s\n' "$*"; }
 
-# build_preset PRESET [CMAKE-BUILD-OPTION...]
+# build_preset PRESET [CMAKE-BUILD-OPTION...]: false, and counted as a failure, if it does not build.
 build_preset() {
-  preset=$1
+  preset=$1 name="build: $1"
   shift
-  heading "build: $preset"
-  cmake --preset "$preset" --log-level=WARNING >/dev/null
-  cmake --build --preset "$preset" "$@" | awk '/^\[/ && !/FAILED/ { last = $0; next } { print } END { if (last) print last }'
-  [ -x "build/$preset/kiln" ]
+  heading "$name"
+  started=$(date +%s)
+  if (cmake --preset "$preset" --log-level=WARNING && cmake --build --preset "$preset" "$@") >"$suites_work/log" 2>&1; then
+    echo "($(($(date +%s) - started)) s)"
+    return 0
+  fi
+  grep -vE '^\[[0-9]+/[0-9]+\] (Building|Linking)' "$suites_work/log" || true
+  add_counts 0 1 0
+  return 1
 }
 
 # suite NAME COMMAND...: runs it and adds up the counts in its last line.
@@ -65,7 +70,8 @@ gate() {
 ctest_suite() {
   folder=$1
   shift
-  ctest --test-dir "$folder" -j "$jobs" --output-on-failure --progress --output-junit "$suites_work/junit.xml" "$@" |
+  rm -f "$suites_work/junit.xml"
+  ctest --test-dir "$folder" -j "$jobs" --output-on-failure --progress --output-junit "$suites_work/junit.xml" "$@" 2>&1 |
     grep -vE '^Test project|^ *Start |^ *[0-9]+/[0-9]+ .*(Passed|Skipped)'
   python3 - "$suites_work/junit.xml" <<'END'
 import sys, xml.etree.ElementTree as tree

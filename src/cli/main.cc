@@ -130,5 +130,7 @@ int main(int argc, char** argv) {
   if (code) return *code;
   kiln::cli::print_error("kiln: " + code.error().message());
   if (!code.error().hint().empty()) kiln::cli::print_error("hint: " + code.error().hint());
+  // 128 and the number of SIGINT, as a shell and docker have it.
+  if (code.error().kind() == kiln::ErrorKind::cancelled) return 130;
   return code.error().exit_code();
 }

@@ -193,6 +193,7 @@ Result<int> run_command(const Session& session, std::vector<std::string> words) 
   auto code = run_container(session, flags, parsed.arguments);
   if (code) return code;
   // What the runtime says of a missing program has a code of its own.
+  if (code.error().kind() == ErrorKind::cancelled) return code;
   const int own = code.error().exit_code();
   return std::move(code).error().with_exit_code(own > 1 ? own : kRunFailed);
 }

@@ -29,7 +29,6 @@ constexpr milliseconds kStartCheck{2};
 constexpr int kTerminate = 15;
 constexpr int kKill = 9;
 constexpr std::uint32_t kTtyGroup = 5;
-constexpr const char* kSystemSeccompProfile = "/usr/share/containers/seccomp.json";
 constexpr const char* kCgroups = "/sys/fs/cgroup";
 constexpr const char* kConsoleSocket = "console.sock";
 constexpr std::size_t kMostLog = std::size_t{1} << 20;
@@ -192,7 +191,11 @@ class OciExecutor::Container {
                          .seccomp_filter = machine_.seccomp_filter,
                          .terminal_size = {}};
     config.mounts = TRY(runtime_mounts(spec_, machine_.host, files));
-    if (spec_.terminal && terminal) config.terminal_size = TRY(os::terminal_size(terminal));
+    // Standard input may be no terminal; then there is no size to follow.
+    if (spec_.terminal && terminal) {
+      const auto size = os::terminal_size(terminal);
+      if (size) config.terminal_size = *size;
+    }
     TRY(os::write_file_atomically(bundle_ + "/config.json", to_config_json(spec_, config)));
     return config.mounts;
   }
@@ -376,8 +379,9 @@ Result<OciExecutor::Machine> OciExecutor::inspect_machine() const {
   machine.hide_cgroups =
       machine.is_crun && !machine.host.pure_cgroup_v2 && os::path_exists(kCgroups);
 
-  std::string profile = options_.seccomp_profile;
-  if (profile.empty() && os::path_exists(kSystemSeccompProfile)) profile = kSystemSeccompProfile;
+  // Docker's default, built in. Not what the machine's packages install: that is podman's, which lets
+  // more through, and a step's result must not depend on which packages there are.
+  const std::string& profile = options_.seccomp_profile;
   std::string profile_text;
   if (profile.empty()) {
     profile_text = builtin_seccomp_profile();

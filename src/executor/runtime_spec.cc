@@ -119,7 +119,12 @@ json capabilities_of(const ExecSpec& spec) {
 
 json process_of(const ExecSpec& spec, const std::optional<os::TerminalSize>& terminal_size) {
   json user = {{"uid", spec.uid}, {"gid", spec.gid}};
-  if (!spec.additional_gids.empty()) user["additionalGids"] = spec.additional_gids;
+  // The primary group is among the supplementary ones, as Docker has it.
+  std::vector<std::uint32_t> groups = {spec.gid};
+  for (const std::uint32_t gid : spec.additional_gids) {
+    if (std::ranges::find(groups, gid) == groups.end()) groups.push_back(gid);
+  }
+  user["additionalGids"] = std::move(groups);
   json process = {{"terminal", spec.terminal},
                   {"user", std::move(user)},
                   {"args", spec.argv},

@@ -66,7 +66,7 @@ TEST_F(BuildPlan, StageShadowsAnImageOfTheSameNameOnlyAfterwards) {
 }
 
 TEST_F(BuildPlan, FromTakesNoStageIndex) {
-  failure("FROM base\nFROM 0\n");
+  EXPECT_EQ(failure("FROM base\nFROM 0\n").kind(), ErrorKind::not_found);
   EXPECT_THAT(images.asked, Contains("0"));
 }
 

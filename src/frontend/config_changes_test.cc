@@ -39,8 +39,9 @@ TEST(ConfigChanges, NoneLeavesTheConfigAsItIs) {
 }
 
 TEST(ConfigChanges, NothingIsAddedToAConfigThatHasNothing) {
-  EXPECT_EQ(*apply_changes(oci::ImageConfig(), {"LABEL a=b"}),
-            (oci::RunConfig{.labels = {{"a", "b"}}}));
+  oci::RunConfig expected;
+  expected.labels = {{"a", "b"}};
+  EXPECT_EQ(*apply_changes(oci::ImageConfig(), {"LABEL a=b"}), expected);
 }
 
 TEST(ConfigChanges, TriggersAreKeptAndNotRun) {

@@ -37,7 +37,9 @@ TEST(HistoryText, HealthcheckIsWrittenAsBuildKitDoes) {
   check.retries = 3;
   EXPECT_EQ(healthcheck_text(check),
             R"(HEALTHCHECK &{["CMD-SHELL" "curl -f x"] "5m0s" "3s" "0s" "0s" '\x03'})");
-  EXPECT_EQ(healthcheck_text({.test = {"NONE"}}),
+  oci::Healthcheck none;
+  none.test = {"NONE"};
+  EXPECT_EQ(healthcheck_text(none),
             R"(HEALTHCHECK &{["NONE"] "0s" "0s" "0s" "0s" '\x00'})");
 }
 

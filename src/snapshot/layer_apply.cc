@@ -6,39 +6,18 @@
 #include "archive/compression.h"
 #include "archive/fd_stream.h"
 #include "archive/tar_reader.h"
-#include "snapshot/async_hash_sink.h"
+#include "snapshot/hashing_source.h"
 #include "snapshot/tar_unpack.h"
 #include "snapshot/tree_tar.h"
 
 namespace kiln::snapshot {
 namespace {
 
-/// Gives on what a source gives and feeds it to a digest.
-class HashingSource final : public archive::ByteSource {
- public:
-  explicit HashingSource(archive::ByteSource& source) : source_(&source) {}
-  Result<std::size_t> read(archive::MutableBytes into) override {
-    const std::size_t n = TRY(source_->read(into));
-    TRY(hash_.write(archive::Bytes(into).first(n)));
-    return n;
-  }
-  Sha256Bytes finish() { return hash_.finish(); }
-  std::uint64_t size() const { return hash_.size(); }
-
- private:
-  archive::ByteSource* source_;
-  AsyncHashSink hash_;
-};
-
 /// Unpacks into an ingest and reads the stream to its end, so that all of it is in the digest.
 Result<void> unpack_all(archive::ByteSource& source, const os::Dir& fs, TarForm form) {
   archive::TarReader tar(source);
   TRY(unpack_tar(tar, fs, form));
-  std::byte rest[4096];
-  for (;;) {
-    const std::size_t n = TRY(source.read(rest));
-    if (n == 0) return {};
-  }
+  return read_to_end(source);
 }
 
 }  // namespace

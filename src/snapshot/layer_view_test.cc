@@ -20,12 +20,18 @@ class LayerViewTest : public ::testing::Test {
  protected:
   void file(int layer, const std::string& path, std::string_view content = "x") {
     const auto slash = path.find_last_of('/');
-    if (slash != std::string::npos) dir(layer, path.substr(0, slash));
-    else dir(layer, "");
+    if (slash != std::string::npos)
+      dir(layer, path.substr(0, slash));
+    else
+      dir(layer, "");
     top_.write(std::to_string(layer) + "/" + path, content);
   }
-  os::Dir dir(int layer, const std::string& path) { return top_.make_dir(std::to_string(layer) + "/" + path); }
-  void opaque(int layer, const std::string& path) { must(dir(layer, path).set_xattr(".", kOpaqueXattr, "y")); }
+  os::Dir dir(int layer, const std::string& path) {
+    return top_.make_dir(std::to_string(layer) + "/" + path);
+  }
+  void opaque(int layer, const std::string& path) {
+    must(dir(layer, path).set_xattr(".", kOpaqueXattr, "y"));
+  }
   void whiteout(int layer, const std::string& folder, const std::string& name) {
     must(dir(layer, folder).create_whiteout(name));
   }
@@ -174,7 +180,8 @@ TEST_F(LayerViewTest, MetadataHasNoMarks) {
   opaque(0, "d");
   must(dir(0, "d").set_xattr(".", "user.mine", "1"));
   const auto v = view(1);
-  EXPECT_EQ(must(v.metadata(*must(v.find(RelPath::clean("d"))))).xattrs, (os::Xattrs{{"user.mine", "1"}}));
+  EXPECT_EQ(must(v.metadata(*must(v.find(RelPath::clean("d"))))).xattrs,
+            (os::Xattrs{{"user.mine", "1"}}));
 }
 
 TEST_F(LayerViewTest, TextOfADirectoryOrOfNothingIsNone) {

@@ -14,7 +14,7 @@ namespace kiln::snapshot {
 namespace {
 
 constexpr std::size_t kBufferSize = 256 * 1024;
-/// Shorter runs of zeros are written: a hole costs an extent.
+/// What a hole is made of: a block of the file system.
 constexpr std::size_t kHoleSize = 4096;
 
 using archive::EntryType;
@@ -107,7 +107,8 @@ class Unpacker {
         return create_hardlink(parent, name, entry);
       case EntryType::symlink:
         if (entry.link_target.empty()) return corrupt("a symlink to nothing");
-        if (!entry.link_target.starts_with('/') &&
+        // In a layer a symlink is content, wherever it points to: it is only ever followed inside.
+        if (form_ == TarForm::plain && !entry.link_target.starts_with('/') &&
             climbs_out(entry.link_target, depth_of(path.str())))
           return corrupt("a symlink that leads outside of the archive: " + entry.link_target);
         TRY(parent.create_symlink(name, entry.link_target));
@@ -152,14 +153,35 @@ class Unpacker {
     while (at < entry.size) {
       const std::size_t n = TRY(tar_->read(buffer_));
       if (n == 0) return corrupt("it is truncated");
-      const archive::Bytes data = archive::Bytes(buffer_).first(n);
-      hole_at_end = n >= kHoleSize &&
-                    std::ranges::all_of(data, [](std::byte b) { return b == std::byte{0}; });
-      if (!hole_at_end) TRY(os::write_at(out, data, at, name));
+      hole_at_end = TRY(write_data(out, archive::Bytes(buffer_).first(n), at, name));
       at += n;
     }
     if (hole_at_end) TRY(os::resize_file(out, entry.size, name));
     return {};
+  }
+
+  /// Writes what isn't zero, in aligned blocks; tells whether the last block was left out.
+  static Result<bool> write_data(const os::Fd& out, archive::Bytes data, std::uint64_t at,
+                                 const std::string& name) {
+    bool left_out = false;
+    std::size_t begin = 0;  // of what is to be written
+    std::size_t end = 0;
+    while (end < data.size()) {
+      const std::size_t in_block = static_cast<std::size_t>((at + end) % kHoleSize);
+      const std::size_t size = std::min(kHoleSize - in_block, data.size() - end);
+      left_out = size == kHoleSize && is_zero(data.subspan(end, size));
+      if (left_out) {
+        TRY(os::write_at(out, data.subspan(begin, end - begin), at + begin, name));
+        begin = end + size;
+      }
+      end += size;
+    }
+    TRY(os::write_at(out, data.subspan(begin, end - begin), at + begin, name));
+    return left_out;
+  }
+
+  static bool is_zero(archive::Bytes data) {
+    return std::ranges::all_of(data, [](std::byte b) { return b == std::byte{0}; });
   }
 
   static Metadata metadata_of(const TarEntry& entry) {

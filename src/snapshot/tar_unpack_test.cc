@@ -18,7 +18,9 @@ using test::untar;
 
 class TarUnpack : public ::testing::Test {
  protected:
-  Result<void> unpack(Tar& tar, TarForm form = TarForm::layer) { return untar(tar.text(), root_, form); }
+  Result<void> unpack(Tar& tar, TarForm form = TarForm::layer) {
+    return untar(tar.text(), root_, form);
+  }
   std::string read(std::string_view path) const { return top_.read("root/" + std::string(path)); }
 
   TempDir top_;
@@ -68,7 +70,11 @@ TEST_F(TarUnpack, MissingDirectoriesAreMade) {
 
 TEST_F(TarUnpack, SymlinkedFolderLeadsLaterEntriesInside) {
   Tar tar;
-  tar.dir("real").symlink("link", "real").file("link/x", "through").symlink("abs", "/real").file("abs/y", "too");
+  tar.dir("real")
+      .symlink("link", "real")
+      .file("link/x", "through")
+      .symlink("abs", "/real")
+      .file("abs/y", "too");
   must(unpack(tar));
   EXPECT_EQ(read("real/x"), "through");
   EXPECT_EQ(read("real/y"), "too");
@@ -84,7 +90,11 @@ TEST_F(TarUnpack, ReplacedSymlinkIsNotFollowedAnyMore) {
 
 TEST_F(TarUnpack, WhiteoutsTakeOverlayForm) {
   Tar tar;
-  tar.file(".wh.gone", "").dir("d").file("d/.wh..wh..opq", "").file("d/.wh.x", "").file("d/.wh..wh.plnk", "");
+  tar.file(".wh.gone", "")
+      .dir("d")
+      .file("d/.wh..wh..opq", "")
+      .file("d/.wh.x", "")
+      .file("d/.wh..wh.plnk", "");
   must(unpack(tar));
   EXPECT_TRUE(must(root_.stat("gone")).is_whiteout());
   EXPECT_EQ(must(root_.find_xattr("d", kOpaqueXattr)), "y");
@@ -105,7 +115,13 @@ TEST_F(TarUnpack, WhiteoutDoesNotTouchWhatTheSameLayerHas) {
 
 TEST_F(TarUnpack, WhiteoutThenDirectoryIsAnOpaqueDirectory) {
   Tar tar;
-  tar.file(".wh.d", "").dir("d").file("d/x").file(".wh.e", "").file("e/y").file(".wh.f", "").file("f", "new");
+  tar.file(".wh.d", "")
+      .dir("d")
+      .file("d/x")
+      .file(".wh.e", "")
+      .file("e/y")
+      .file(".wh.f", "")
+      .file("f", "new");
   must(unpack(tar));
   EXPECT_EQ(must(root_.find_xattr("d", kOpaqueXattr)), "y");
   EXPECT_EQ(must(root_.find_xattr("e", kOpaqueXattr)), "y");
@@ -123,8 +139,11 @@ TEST_F(TarUnpack, PlainFormGivesWhiteoutNamesNoMeaning) {
 TEST_F(TarUnpack, OverlayMarksInXattrsAreNotTakenOver) {
   Tar tar;
   TarEntry dir = Tar::make(EntryType::directory, "d");
-  dir.xattrs = {{kOpaqueXattr, "y"}, {"user.overlay.redirect", "/etc"}, {kDeviceXattr, "c 1 3"},
-                {"user.kiln.xattr.security.capability", "x"}, {"user.fine", "1"}};
+  dir.xattrs = {{kOpaqueXattr, "y"},
+                {"user.overlay.redirect", "/etc"},
+                {kDeviceXattr, "c 1 3"},
+                {"user.kiln.xattr.security.capability", "x"},
+                {"user.fine", "1"}};
   tar.add(dir);
   must(unpack(tar));
   EXPECT_EQ(must(root_.xattrs("d")), (os::Xattrs{{"user.fine", "1"}}));

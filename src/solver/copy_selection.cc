@@ -89,7 +89,6 @@ Result<Selection> select_files(SourceTree& tree, const llb::CopyAction& action,
                                std::size_t& first_group) {
   const dockerfile::IgnorePatterns exclude =
       TRY(dockerfile::IgnorePatterns::create(action.exclude).context("--exclude"));
-  const bool is_pattern = dockerfile::has_glob_characters(action.pattern);
   const std::vector<os::RelPath> paths = TRY(resolve_pattern(tree, action.pattern));
   Selection selection;
   for (const auto& path : paths) {
@@ -98,7 +97,6 @@ Result<Selection> select_files(SourceTree& tree, const llb::CopyAction& action,
     const os::RelPath resolved = TRY(tree.resolve("/" + path.str()));
     const auto top = TRY(tree.find(resolved));
     if (!top) {
-      if (is_pattern) continue;
       Error error = not_found("\"/" + path.str() + "\": not found");
       return std::move(error).with_hint(tree.absence_hint(resolved));
     }

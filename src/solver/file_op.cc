@@ -11,6 +11,7 @@
 #include "base/strings.h"
 #include "llb/file_mode.h"
 #include "os/system.h"
+#include "snapshot/hashing_source.h"
 #include "snapshot/layer_builder.h"
 #include "snapshot/tar_unpack.h"
 #include "solver/copy_selection.h"
@@ -111,9 +112,12 @@ class FileStep {
     append_layers("layer", inputs_->results.front()->layers, content_inputs_);
     std::size_t at = 0;
     for (const auto& action : op_->actions) {
-      if (const auto* copy = std::get_if<llb::CopyAction>(&action))
-        append_inputs(selections_[at++], source(*copy).keeps_owner() && copy->chown.empty(),
-                      content_inputs_);
+      const auto* copy = std::get_if<llb::CopyAction>(&action);
+      if (copy == nullptr) continue;
+      // Which action a file is chosen by is a part of what is copied.
+      content_inputs_.push_back({fmt::format("action:{}", at), ""});
+      append_inputs(selections_[at++], source(*copy).keeps_owner() && copy->chown.empty(),
+                    content_inputs_);
     }
     content_key_ = step_key(operation_, content_inputs_);
     return content_key_;
@@ -181,6 +185,7 @@ class FileStep {
                     const TimePoint& before) {
     const auto& [file, tree] = tagged_[tag];
     if (file->facts_known && file->facts.content == digest) return;
+    content_key_.clear();  // a key made of an earlier reading is not this result's
     // A file that changed under our hands counts as what was copied.
     file->facts.content = digest;
     file->facts_known = true;
@@ -346,14 +351,21 @@ class FileStep {
     if (!is_tar) return false;
     store::ScratchDir scratch = TRY(context_->store.workspace().create_scratch());
     TRY(scratch.dir().set_mode(".", 0755));
-    TRY(unpack(at, scratch.dir()).context([&] { return "unpack " + match.name; }));
+    const TimePoint before = os::wall_clock();
+    const Sha256Bytes digest =
+        TRY(unpack(at, scratch.dir()).context([&] { return "unpack " + match.name; }));
+    if (!file.facts_known || file.facts.content != digest) {
+      // What counts is what was unpacked, not what another reading saw.
+      content_key_.clear();
+      file.facts.content = digest;
+      file.facts_known = true;
+      source(copy).remember(file.entry, file.entry.info, file.facts, before);
+    }
     const os::RelPath target = TRY(builder.resolve(copy.destination, Last::follow));
     TRY(builder.make_directories(target, 0755, owner.uid, owner.gid));
     TRY(take_tree(builder, copy, scratch.dir(), scratch.dir(), {}, target, owner));
     // A directory may be moved only after its last file is.
     scratches_.push_back(std::move(scratch));
-    // Its content is known only through the archive's own digest.
-    if (!file.facts_known) TRY(read_archive_digest(copy, file));
     return true;
   }
 
@@ -372,21 +384,18 @@ class FileStep {
     return archive::looks_like_tar(archive::Bytes(head).first(size));
   }
 
-  static Result<void> unpack(const Located& at, const os::Dir& into) {
+  /// Returns the digest of the archive as it is on disk, from the same reading.
+  static Result<Sha256Bytes> unpack(const Located& at, const os::Dir& into) {
     const os::Fd fd = TRY(at.root->open_file_beneath(at.path));
-    archive::FdSource raw(fd, "/" + at.path.str());
-    const auto plain = TRY(archive::decompress(raw));
-    archive::TarReader tar(*plain);
-    return snapshot::unpack_tar(tar, into, snapshot::TarForm::plain);
-  }
-
-  Result<void> read_archive_digest(const llb::CopyAction& copy, SelectedFile& file) {
-    Selection alone;
-    alone.matches.push_back({"", {file}});
-    TRY(read_facts(source(copy), alone));
-    file.facts = alone.matches.front().files.front().facts;
-    file.facts_known = true;
-    return {};
+    archive::FdSource file(fd, "/" + at.path.str());
+    snapshot::HashingSource raw(file);
+    {
+      const auto plain = TRY(archive::decompress(raw));
+      archive::TarReader tar(*plain);
+      TRY(snapshot::unpack_tar(tar, into, snapshot::TarForm::plain));
+    }
+    TRY(snapshot::read_to_end(raw));
+    return raw.finish();
   }
 
   /// Plans what was unpacked: entries replace what is in their way, and the files are moved, not

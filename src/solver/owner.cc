@@ -43,7 +43,11 @@ Result<Owner> resolve_owner(const snapshot::LayerView& root, const std::string& 
       owner.unknown_names.emplace_back(user);
     }
   }
-  if (!group || group->empty()) return owner;
+  if (!group) return owner;
+  if (group->empty()) {
+    owner.gid = 0;
+    return owner;
+  }
   if (const auto id = parse_id(*group)) {
     owner.gid = *id;
     return owner;
@@ -51,7 +55,8 @@ Result<Owner> resolve_owner(const snapshot::LayerView& root, const std::string& 
   const auto groups = TRY(root.read_text("/etc/group"));
   const auto line = find_line(groups.value_or(""), *group);
   const auto gid = line ? parse_id((*line)[2]) : std::nullopt;
-  owner.gid = gid.value_or(0);
+  // An unknown group leaves the user's.
+  if (gid) owner.gid = *gid;
   if (!gid) owner.unknown_names.emplace_back(*group);
   return owner;
 }

@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exporter/archive_loader.h"
+
+#include <gmock/gmock.h>
+
+#include <thread>
+
+#include "exporter/exporter_test_kit.h"
+#include "os/fd.h"
+#include "os/system.h"
+
+namespace kiln::exporter::testing {
+namespace {
+
+using ArchiveLoader = ExporterTest;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+std::string layer(const std::string& content = "1") { return Tar().file("a", content).text(); }
+
+/// docker save's form with one image of `layers`, each in a member of that name.
+std::string docker_archive(const std::vector<std::pair<std::string, std::string>>& layers,
+                           const std::vector<std::string>& diff_ids_of) {
+  Tar tar;
+  nlohmann::json names = nlohmann::json::array();
+  for (const auto& [name, content] : layers) {
+    tar.file(name, content);
+    names.push_back(name);
+  }
+  tar.file("config.json", config_json(diff_ids_of));
+  const nlohmann::json list = {
+      {{"Config", "config.json"}, {"RepoTags", {"app:1"}}, {"Layers", names}}};
+  return tar.file("manifest.json", list.dump()).text();
+}
+std::string manifest_only(std::string_view manifest) {
+  return Tar().file("config.json", config_json({})).file("manifest.json", manifest).text();
+}
+
+TEST_F(ArchiveLoader, OldDockerFormWithSharedLayersAsSymlinks) {
+  const std::string one = layer("1"), two = layer("2");
+  const nlohmann::json list = {
+      {{"Config", "aa.json"}, {"RepoTags", {"app:1"}}, {"Layers", {"x1/layer.tar"}}},
+      {{"Config", "bb.json"},
+       {"RepoTags", {"app:2"}},
+       {"Layers", {"y1/layer.tar", "y2/layer.tar"}}}};
+  const std::string archive = Tar()
+                                  .file("aa.json", config_json({one}))
+                                  .file("bb.json", config_json({one, two}))
+                                  .file("x1/layer.tar", one)
+                                  .file("x1/VERSION", "1.0")
+                                  .file("x1/json", "{}")
+                                  .symlink("y1/layer.tar", "../x1/layer.tar")
+                                  .file("y2/layer.tar", two)
+                                  .file("repositories", R"({"app":{"1":"x1"}})")
+                                  .file("manifest.json", list.dump())
+                                  .text();
+  const auto loaded = load(*store, archive);
+  ASSERT_EQ(loaded.size(), 2u);
+  EXPECT_EQ(loaded[0].image.id, oci::Digest::of(config_json({one})));
+  EXPECT_THAT(store->images().config(loaded[1].image)->diff_ids,
+              ElementsAre(oci::DiffId::of(one), oci::DiffId::of(two)));
+  EXPECT_THAT(loaded[1].names, ElementsAre("docker.io/library/app:2"));
+}
+
+TEST_F(ArchiveLoader, NullTagsAreAnImageWithoutAName) {
+  const auto loaded =
+      load(*store, manifest_only(R"([{"Config":"config.json","RepoTags":null,"Layers":null}])"));
+  ASSERT_EQ(loaded.size(), 1u);
+  EXPECT_TRUE(loaded[0].names.empty());
+}
+
+TEST_F(ArchiveLoader, CompressedLayersOfALayout) {
+  for (const auto& [kind, type] :
+       {std::pair(archive::Compression::gzip, oci::media_type::kOciLayerGzip),
+        std::pair(archive::Compression::zstd, oci::media_type::kOciLayerZstd)}) {
+    const std::string plain = layer(std::string(type));
+    Layout layout;
+    const auto manifest = layout.image({plain}, {compressed(plain, kind)}, type);
+    const auto loaded = load(*store, layout.text({with_name(manifest, "docker.io/library/app:1")}));
+    ASSERT_EQ(loaded.size(), 1u);
+    EXPECT_THAT(store->images().config(loaded[0].image)->diff_ids,
+                ElementsAre(oci::DiffId::of(plain)));
+  }
+}
+
+TEST_F(ArchiveLoader, ArchiveThatIsCompressedAsAWhole) {
+  const std::string archive = docker_archive({{"l.tar", layer()}}, {layer()});
+  for (const auto kind : {archive::Compression::gzip, archive::Compression::zstd})
+    EXPECT_EQ(load(*store, compressed(archive, kind)).size(), 1u);
+}
+
+TEST_F(ArchiveLoader, ArchiveFromAPipe) {
+  const std::string archive = docker_archive({{"l.tar", layer()}}, {layer()});
+  auto pipe = os::create_pipe();
+  ASSERT_TRUE(pipe.ok());
+  std::jthread writer([&] {
+    EXPECT_TRUE(os::write_all(pipe->write_end, archive::as_bytes(archive), "pipe").ok());
+    pipe->write_end.reset();
+  });
+  const auto loaded = load_image_archive(*store, pipe->read_end, "pipe");
+  ASSERT_TRUE(loaded.ok()) << loaded.error().message();
+  EXPECT_EQ(loaded->size(), 1u);
+  EXPECT_TRUE(fs::is_empty(store->workspace().path()));
+}
+
+TEST_F(ArchiveLoader, IndexOfIndexesIsFollowedAndNamesHold) {
+  Layout layout;
+  const auto manifest = layout.image({layer()}, {layer()}, oci::media_type::kOciLayer);
+  const auto inner = layout.index({manifest});
+  const auto loaded = load(*store, layout.text({with_name(inner, "docker.io/library/app:1")}));
+  ASSERT_EQ(loaded.size(), 1u);
+  EXPECT_THAT(loaded[0].names, ElementsAre("docker.io/library/app:1"));
+}
+
+TEST_F(ArchiveLoader, AttestationsAreNoImages) {
+  Layout layout;
+  const auto manifest = layout.image({layer()}, {layer()}, oci::media_type::kOciLayer);
+  auto attestation = layout.blob(R"({"schemaVersion":2})", oci::media_type::kOciManifest);
+  attestation.annotations["vnd.docker.reference.type"] = "attestation-manifest";
+  EXPECT_EQ(load(*store, layout.text({layout.index({manifest, attestation})})).size(), 1u);
+}
+
+TEST_F(ArchiveLoader, PlatformsThatTheArchiveDoesNotHoldAreLeftOut) {
+  Layout layout;
+  const auto manifest = layout.image({layer()}, {layer()}, oci::media_type::kOciLayer);
+  auto absent = manifest;
+  absent.digest = oci::Digest::of("absent");
+  EXPECT_EQ(load(*store, layout.text({layout.index({absent, manifest})})).size(), 1u);
+}
+
+TEST_F(ArchiveLoader, OfSeveralPlatformsTheNameIsThisMachines) {
+  const std::string own = os::go_architecture();
+  const std::string foreign = own == "s390x" ? "amd64" : "s390x";
+  Layout layout;
+  std::vector<oci::Descriptor> manifests;
+  for (const auto& architecture : {own, foreign}) {
+    oci::ImageConfig config;
+    config.platform = {"linux", architecture, {}};
+    oci::Manifest manifest;
+    manifest.config = layout.blob(config.to_json(), oci::media_type::kOciConfig);
+    manifests.push_back(layout.blob(manifest.to_json(), oci::media_type::kOciManifest));
+    manifests.back().platform = config.platform;
+  }
+  load(*store, layout.text({with_name(layout.index(manifests), "docker.io/library/app:1")}));
+  const auto named = store->images().get("app:1");
+  ASSERT_TRUE(named.ok()) << named.error().message();
+  EXPECT_EQ(store->images().config(*named)->platform.architecture, own);
+}
+
+TEST_F(ArchiveLoader, BareTagOfALayoutNamesNothing) {
+  Layout layout;
+  auto manifest = layout.image({layer()}, {layer()}, oci::media_type::kOciLayer);
+  manifest.annotations["org.opencontainers.image.ref.name"] = "latest";
+  EXPECT_TRUE(load(*store, layout.text({manifest})).at(0).names.empty());
+}
+
+// --- what isn't sound
+
+TEST_F(ArchiveLoader, MissingMembersAreCorrupt) {
+  Layout layout;
+  auto manifest = layout.image({layer()}, {layer()}, oci::media_type::kOciLayer);
+  manifest.digest = oci::Digest::of("absent");
+  EXPECT_EQ(refused(layout.text({manifest})).kind(), ErrorKind::corrupt);
+  EXPECT_EQ(refused(manifest_only(R"([{"Config":"absent.json","RepoTags":["app:1"]}])")).kind(),
+            ErrorKind::corrupt);
+  const std::string without_layer =
+      Tar()
+          .file("c", config_json({layer()}))
+          .file("manifest.json", R"([{"Config":"c","RepoTags":["app:1"],"Layers":["l.tar"]}])")
+          .text();
+  EXPECT_EQ(refused(without_layer).kind(), ErrorKind::corrupt);
+}
+
+TEST_F(ArchiveLoader, BlobThatIsNotWhatItsDigestSaysIsCorrupt) {
+  const std::string config = config_json({});
+  oci::Manifest manifest;
+  manifest.config.media_type = oci::media_type::kOciConfig;
+  manifest.config.digest = oci::Digest::of(config + " ");
+  manifest.config.size = config.size();
+  oci::Index index;
+  oci::Descriptor descriptor;
+  descriptor.media_type = oci::media_type::kOciManifest;
+  descriptor.digest = oci::Digest::of(manifest.to_json());
+  descriptor.size = manifest.to_json().size();
+  index.manifests = {with_name(descriptor, "docker.io/library/app:1")};
+  const std::string archive =
+      Tar()
+          .file("blobs/sha256/" + descriptor.digest.hex(), manifest.to_json())
+          .file("blobs/sha256/" + manifest.config.digest.hex(), config)
+          .file("index.json", index.to_json())
+          .text();
+  EXPECT_EQ(refused(archive).kind(), ErrorKind::corrupt);
+}
+
+TEST_F(ArchiveLoader, LayerBlobThatIsNotWhatItsDigestSaysIsCorrupt) {
+  const std::string gzip = compressed(layer(), archive::Compression::gzip);
+  const std::string zstd = compressed(layer(), archive::Compression::zstd);
+  oci::Manifest manifest;
+  oci::Descriptor blob;
+  Layout layout;
+  manifest.config = layout.blob(config_json({layer()}), oci::media_type::kOciConfig);
+  blob.media_type = oci::media_type::kOciLayerGzip;
+  blob.digest = oci::Digest::of(gzip);
+  blob.size = gzip.size();
+  manifest.layers = {blob};
+  // The layer is the same, its blob is another.
+  layout.file("blobs/sha256/" + blob.digest.hex(), zstd);
+  const auto descriptor = layout.blob(manifest.to_json(), oci::media_type::kOciManifest);
+  EXPECT_EQ(refused(layout.text({descriptor})).kind(), ErrorKind::corrupt);
+}
+
+TEST_F(ArchiveLoader, LayerThatIsNotWhatItsDiffIdSaysIsCorrupt) {
+  const Error error = refused(docker_archive({{"l.tar", layer("2")}}, {layer("1")}));
+  EXPECT_EQ(error.kind(), ErrorKind::corrupt);
+  EXPECT_FALSE(store->layers().find(oci::DiffId::of(layer("1")))->has_value());
+}
+
+TEST_F(ArchiveLoader, LayerCountMustBeTheConfigs) {
+  const std::vector<std::pair<std::string, std::string>> one = {{"l.tar", layer()}};
+  EXPECT_EQ(refused(docker_archive(one, {layer(), layer("2")})).kind(), ErrorKind::corrupt);
+  EXPECT_EQ(refused(docker_archive(one, {})).kind(), ErrorKind::corrupt);
+}
+
+TEST_F(ArchiveLoader, NothingIsNamedIfTheLastLayerIsBroken) {
+  const Error error = refused(docker_archive({{"1.tar", layer("1")}, {"2.tar", "no tar at all"}},
+                                             {layer("1"), layer("2")}));
+  EXPECT_EQ(error.kind(), ErrorKind::corrupt);
+  EXPECT_FALSE(store->images().get("app:1").ok());
+}
+
+TEST_F(ArchiveLoader, ManifestsOfOtherShapesAreCorrupt) {
+  for (const char* manifest :
+       {"", "{", "{}", "null", "1", "\"x\"", "[1]", "[null]", "[[]]", "[{}]", R"([{"Config":1}])",
+        R"([{"Config":"config.json","Layers":"l"}])", R"([{"Config":"config.json","Layers":[1]}])",
+        R"([{"Config":"config.json","RepoTags":"app"}])",
+        R"([{"Config":"config.json","RepoTags":[{}]}])", R"([{"Config":["config.json"]}])",
+        "\xff\xfe"}) {
+    EXPECT_EQ(refused(manifest_only(manifest)).kind(), ErrorKind::corrupt) << manifest;
+  }
+}
+
+TEST_F(ArchiveLoader, NameThatIsNoneIsRefused) {
+  for (const char* tag : {"UPPER", "", "../x", "a b", "app@sha256:1"}) {
+    const std::string manifest =
+        std::string(R"([{"Config":"config.json","RepoTags":[")") + tag + "\"]}]";
+    const auto kind = refused(manifest_only(manifest)).kind();
+    EXPECT_TRUE(kind == ErrorKind::corrupt || kind == ErrorKind::invalid_input) << tag;
+  }
+}
+
+TEST_F(ArchiveLoader, DeepAndHugeManifestsAreRefused) {
+  EXPECT_EQ(refused(manifest_only(std::string(1'000'000, '['))).kind(), ErrorKind::corrupt);
+  std::string deep;
+  for (int i = 0; i < 100'000; ++i) deep += "{\"a\":";
+  EXPECT_EQ(refused(manifest_only(deep)).kind(), ErrorKind::corrupt);
+  refused(manifest_only("[" + std::string(5'000'000, ' ') + "]")).kind();
+}
+
+TEST_F(ArchiveLoader, LayersCanNotNameFilesOfTheMachine) {
+  for (const char* path : {"../../../../etc/passwd", "/etc/passwd", "config.json/../../x", ""}) {
+    const std::string manifest =
+        std::string(R"([{"Config":"c","RepoTags":["app:1"],"Layers":[")") + path + "\"]}]";
+    const std::string archive =
+        Tar().file("c", config_json({layer()})).file("manifest.json", manifest).text();
+    EXPECT_EQ(refused(archive).kind(), ErrorKind::corrupt) << path;
+  }
+}
+
+TEST_F(ArchiveLoader, LinksThatLeadOutOrRoundAreNotFollowed) {
+  for (const char* target : {"/etc/passwd", "../../../../../../etc/passwd", "l.tar"}) {
+    const std::string archive =
+        Tar()
+            .file("c", config_json({layer()}))
+            .symlink("l.tar", target)
+            .file("manifest.json", R"([{"Config":"c","RepoTags":["app:1"],"Layers":["l.tar"]}])")
+            .text();
+    EXPECT_EQ(refused(archive).kind(), ErrorKind::corrupt) << target;
+  }
+}
+
+TEST_F(ArchiveLoader, IndexThatNestsTooDeeplyIsCorrupt) {
+  Layout layout;
+  auto top = layout.image({}, {}, oci::media_type::kOciLayer);
+  for (int i = 0; i < 50; ++i) top = layout.index({top});
+  EXPECT_EQ(refused(layout.text({top})).kind(), ErrorKind::corrupt);
+}
+
+TEST_F(ArchiveLoader, WhatIsNoImageArchiveSaysWhatToDo) {
+  const Error error = refused(Tar().file("etc/passwd", "x").text());
+  EXPECT_EQ(error.kind(), ErrorKind::corrupt);
+  EXPECT_THAT(error.message(), HasSubstr("not an image archive"));
+  EXPECT_THAT(error.hint(), HasSubstr("import"));
+}
+
+TEST_F(ArchiveLoader, TruncatedArchivesAreCorrupt) {
+  const std::string archive = docker_archive({{"l.tar", layer()}}, {layer()});
+  const std::string zipped = compressed(archive, archive::Compression::gzip);
+  EXPECT_EQ(refused(std::string_view(archive).substr(0, 700)).kind(), ErrorKind::corrupt);
+  EXPECT_EQ(refused(std::string_view(zipped).substr(0, zipped.size() / 2)).kind(),
+            ErrorKind::corrupt);
+  EXPECT_EQ(refused("").kind(), ErrorKind::corrupt);
+  EXPECT_EQ(refused("neither tar nor anything").kind(), ErrorKind::corrupt);
+}
+
+}  // namespace
+}  // namespace kiln::exporter::testing

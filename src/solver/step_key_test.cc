@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "solver/step_key.h"
+
+#include <gtest/gtest.h>
+
+#include "solver/solver_test_kit.h"
+#include "solver/step_cache.h"
+
+namespace kiln::solver {
+namespace {
+
+TEST(StepKey, IsADigestOfTheOperationAndEveryInput) {
+  const std::string key = step_key("op", {{"a", "1"}, {"b", "2"}});
+  EXPECT_EQ(key.size(), 64u);
+  EXPECT_EQ(key, step_key("op", {{"a", "1"}, {"b", "2"}}));
+  EXPECT_NE(key, step_key("op2", {{"a", "1"}, {"b", "2"}}));
+  EXPECT_NE(key, step_key("op", {{"a", "1"}, {"b", "3"}}));
+  EXPECT_NE(key, step_key("op", {{"a", "1"}}));
+  EXPECT_NE(key, step_key("op", {{"b", "2"}, {"a", "1"}}));
+}
+
+TEST(StepKey, WhereOnePartEndsMatters) {
+  EXPECT_NE(step_key("op", {{"a", "b"}}), step_key("op", {{"ab", ""}}));
+  EXPECT_NE(step_key("opa", {}), step_key("op", {{"a", ""}}));
+  EXPECT_NE(step_key("op\na\tb\n", {}), step_key("op", {{"a", "b"}}));
+}
+
+TEST(StepKey, LayersKeepTheirOrder) {
+  const auto a = oci::DiffId::of("a"), b = oci::DiffId::of("b");
+  std::vector<store::Input> one, two;
+  append_layers("layer", {a, b}, one);
+  append_layers("layer", {b, a}, two);
+  EXPECT_NE(step_key("op", one), step_key("op", two));
+  EXPECT_EQ(one.size(), 2u);
+}
+
+using StepCache = testing::SolverTest;
+
+TEST_F(StepCache, RecordWhoseLayerIsGoneIsNoHit) {
+  write("a", "1");
+  const auto target = copy("/a");
+  const auto first = solved(target);
+  const auto layer = first->results.at(target).layers.back();
+  ASSERT_TRUE(store->layers().remove(layer).ok());
+  EXPECT_FALSE(hits(target));
+  EXPECT_TRUE(hits(target));
+}
+
+TEST_F(StepCache, UnknownKeyIsNoHit) {
+  testing::RecordingProgress progress;
+  SolveContext solve_context{*store, *executor, progress};
+  const auto found = find_step(solve_context, std::string(64, '0'), {});
+  ASSERT_TRUE(found.ok());
+  EXPECT_FALSE(found->has_value());
+  EXPECT_TRUE(solve_context.used_keys.empty());
+}
+
+}  // namespace
+}  // namespace kiln::solver

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/database.h"
+
+#include <gtest/gtest.h>
+
+#include <thread>
+#include <vector>
+
+#include "os/test_temp_dir.h"
+
+namespace kiln::store {
+namespace {
+
+using os::test::must;
+using os::test::TempDir;
+
+class DatabaseTest : public ::testing::Test {
+ protected:
+  Database open() { return must(Database::open(path_)); }
+  static std::int64_t count(const Database& database) {
+    auto query = must(database.prepare("SELECT count(*) FROM tree_digests"));
+    EXPECT_TRUE(must(query.step()));
+    return query.number(0);
+  }
+  static Result<void> insert(const Database& database, std::string_view key) {
+    auto statement =
+        must(database.prepare("INSERT INTO tree_digests (key, digest) VALUES (?, 'x')"));
+    return statement.bind(0, key).run();
+  }
+  TempDir top_;
+  std::string path_ = top_.path("index");
+};
+
+TEST_F(DatabaseTest, MayBeOpenedAgainAndTwice) {
+  {
+    must(insert(open(), "a"));
+  }
+  const Database first = open(), second = open();
+  must(insert(first, "b"));
+  EXPECT_EQ(count(second), 2);
+}
+
+TEST_F(DatabaseTest, TransactionWithoutCommitIsUndone) {
+  const Database database = open();
+  {
+    const auto transaction = must(database.begin());
+    must(insert(database, "a"));
+  }
+  EXPECT_EQ(count(database), 0);
+  auto transaction = must(database.begin());
+  must(insert(database, "a"));
+  must(transaction.commit());
+  EXPECT_EQ(count(database), 1);
+}
+
+TEST_F(DatabaseTest, OtherConnectionsSeeOnlyWhatIsCommitted) {
+  const Database first = open(), second = open();
+  auto transaction = must(first.begin());
+  must(insert(first, "a"));
+  EXPECT_EQ(count(second), 0);
+  must(transaction.commit());
+  EXPECT_EQ(count(second), 1);
+}
+
+TEST_F(DatabaseTest, NewerSchemaIsRefused) {
+  {
+    must(open().execute("PRAGMA user_version = 1000"));
+  }
+  const auto opened = Database::open(path_);
+  ASSERT_FALSE(opened.ok());
+  EXPECT_EQ(opened.error().kind(), ErrorKind::unsupported);
+  EXPECT_FALSE(opened.error().hint().empty());
+}
+
+TEST_F(DatabaseTest, WhatIsNoDatabaseIsCorrupt) {
+  top_.write("index", std::string(5000, 'x'));
+  const auto opened = Database::open(path_);
+  ASSERT_FALSE(opened.ok());
+  EXPECT_EQ(opened.error().kind(), ErrorKind::corrupt) << opened.error().message();
+}
+
+TEST_F(DatabaseTest, TextAndBytesComeBackAsTheyWere) {
+  const Database database = open();
+  const std::string odd("a\0b\xff'\n", 6);
+  must(insert(database, odd));
+  auto query = must(database.prepare("SELECT key FROM tree_digests"));
+  ASSERT_TRUE(must(query.step()));
+  EXPECT_EQ(query.text(0), odd);
+  EXPECT_FALSE(must(query.step()));
+}
+
+TEST_F(DatabaseTest, ManyAtOnceCreateItOnce) {
+  std::vector<std::thread> threads;
+  std::vector<std::string> errors(6);
+  for (std::size_t i = 0; i < errors.size(); ++i) {
+    threads.emplace_back([this, i, &errors] {
+      auto database = Database::open(path_);
+      if (!database.ok())
+        errors[i] = database.error().message();
+      else if (auto inserted = insert(*database, std::to_string(i)); !inserted.ok())
+        errors[i] = inserted.error().message();
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  for (const auto& error : errors) EXPECT_EQ(error, "");
+  EXPECT_EQ(count(open()), 6);
+}
+
+TEST_F(DatabaseTest, TransactionsOfThreadsTakeTurns) {
+  const Database database = open();
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&, i] {
+      for (int j = 0; j < 20; ++j) {
+        auto transaction = must(database.begin());
+        must(insert(database, std::to_string(i) + "/" + std::to_string(j)));
+        if (j % 2 == 0) must(transaction.commit());
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(count(database), 40);
+}
+
+}  // namespace
+}  // namespace kiln::store
