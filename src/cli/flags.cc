@@ -3,19 +3,67 @@
 
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
+#include <array>
+#include <variant>
+
+#include "base/strings.h"
 
 namespace kiln::cli {
 namespace {
+
 constexpr int kWrongFlag = 125;  // docker's code for words it can't make out
+
+using Target = std::variant<bool*, std::string*, std::vector<std::string>*>;
+
+struct Flag {
+  std::string long_name;  ///< without dashes
+  char short_name = 0;
+  Target target;
+  std::string help;
+
+  bool takes_value() const { return !std::holds_alternative<bool*>(target); }
+};
+
+/// Go's strconv.ParseBool.
+std::optional<bool> parse_bool(std::string_view text) {
+  constexpr std::array kTrue = {"1", "t", "T", "true", "TRUE", "True"};
+  constexpr std::array kFalse = {"0", "f", "F", "false", "FALSE", "False"};
+  if (std::ranges::find(kTrue, text) != kTrue.end()) return true;
+  if (std::ranges::find(kFalse, text) != kFalse.end()) return false;
+  return std::nullopt;
 }
+
+}  // namespace
 
 struct FlagSet::State {
   std::string command, usage, description;
-  CLI::App app;
+  std::vector<Flag> flags;
   std::size_t least = 0;
   std::size_t most = 0;
+  bool arguments_end_flags = false;
+
+  Flag* find_long(std::string_view name) {
+    const auto it = std::ranges::find(flags, name, &Flag::long_name);
+    return it == flags.end() ? nullptr : &*it;
+  }
+  Flag* find_short(char name) {
+    const auto it = std::ranges::find(flags, name, &Flag::short_name);
+    return it == flags.end() ? nullptr : &*it;
+  }
+  void add(const std::string& names, Target target, const std::string& help) {
+    Flag flag;
+    for (const std::string_view name : split(names, ',')) {
+      if (name.starts_with("--")) {
+        flag.long_name = name.substr(2);
+      } else {
+        flag.short_name = name.at(1);
+      }
+    }
+    flag.target = target;
+    flag.help = help;
+    flags.push_back(std::move(flag));
+  }
 };
 
 FlagSet::FlagSet(std::string command, std::string usage, std::string description)
@@ -23,32 +71,29 @@ FlagSet::FlagSet(std::string command, std::string usage, std::string description
   state_->command = std::move(command);
   state_->usage = std::move(usage);
   state_->description = std::move(description);
-  state_->app.set_help_flag("--help", "print this");
-  state_->app.allow_extras();
 }
 
 FlagSet::FlagSet(FlagSet&&) noexcept = default;
 FlagSet::~FlagSet() = default;
 
 FlagSet& FlagSet::flag(const std::string& names, bool& target, const std::string& help) {
-  state_->app.add_flag(names, target, help);
+  state_->add(names, &target, help);
   return *this;
 }
 
 FlagSet& FlagSet::option(const std::string& names, std::string& target, const std::string& help) {
-  // The last one counts, as in docker.
-  state_->app.add_option(names, target, help)->take_last();
+  state_->add(names, &target, help);
   return *this;
 }
 
 FlagSet& FlagSet::list(const std::string& names, std::vector<std::string>& target,
                        const std::string& help) {
-  state_->app.add_option(names, target, help)->allow_extra_args(false);
+  state_->add(names, &target, help);
   return *this;
 }
 
 FlagSet& FlagSet::arguments_end_flags() {
-  state_->app.prefix_command();
+  state_->arguments_end_flags = true;
   return *this;
 }
 
@@ -82,35 +127,92 @@ Result<void> FlagSet::check_count(std::size_t count) const {
   return usage_error(fmt::format("'{}' {}", state_->command, wanted), 1);
 }
 
+namespace {
+
+/// Gives a flag its value; the message of what is wrong with it, or nullopt.
+std::optional<std::string> assign(Flag& flag, const std::string& value) {
+  if (auto* text = std::get_if<std::string*>(&flag.target)) {
+    **text = value;  // the last one counts
+  } else if (auto* list = std::get_if<std::vector<std::string>*>(&flag.target)) {
+    (*list)->push_back(value);
+  } else {
+    const auto parsed = parse_bool(value);
+    if (!parsed) {
+      const std::string name = flag.short_name != 0
+                                   ? fmt::format("-{}, --{}", flag.short_name, flag.long_name)
+                                   : "--" + flag.long_name;
+      return fmt::format(
+          "invalid argument \"{}\" for \"{}\" flag: strconv.ParseBool: parsing \"{}\": invalid "
+          "syntax",
+          value, name, value);
+    }
+    *std::get<bool*>(flag.target) = *parsed;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
 Result<FlagSet::Parsed> FlagSet::parse(std::vector<std::string> words) {
   Parsed out;
-  const std::size_t end_of_flags =
-      static_cast<std::size_t>(std::ranges::find(words, "--") - words.begin());
-  const std::size_t words_after = words.size() > end_of_flags ? words.size() - end_of_flags - 1 : 0;
-  try {
-    std::ranges::reverse(words);  // CLI11 takes them from the back
-    state_->app.parse(words);
-  } catch (const CLI::CallForHelp&) {
-    out.help = true;
-    return out;
-  } catch (const CLI::ArgumentMismatch& e) {
-    const std::string text = e.what();
-    return usage_error("flag needs an argument: " + text.substr(0, text.find(':')), kWrongFlag);
-  } catch (const CLI::ParseError& e) {
-    return usage_error(e.what(), kWrongFlag);
-  }
-  out.arguments = state_->app.remaining();
-  std::erase(out.arguments, "--");
-  const std::size_t before = out.arguments.size() - std::min(words_after, out.arguments.size());
-  for (std::size_t i = 0; i < before; ++i) {
-    const std::string& word = out.arguments[i];
-    if (word.size() > 1 && word.starts_with("--"))
-      return usage_error("unknown flag: " + word.substr(0, word.find('=')), kWrongFlag);
-    if (word.size() > 1 && word[0] == '-')
-      return usage_error(fmt::format("unknown shorthand flag: '{}' in {}", word[1], word),
-                         kWrongFlag);
-    // What follows the first argument is not ours.
-    if (state_->app.get_prefix_command()) break;
+  std::size_t at = 0;
+  const auto set = [&](Flag& flag, const std::string& value) -> Result<void> {
+    const auto wrong = assign(flag, value);
+    if (wrong) return usage_error(*wrong, kWrongFlag);
+    return {};
+  };
+  const auto take_long = [&](std::string_view word) -> Result<void> {
+    const auto [name, value] = split_once(word.substr(2), '=');
+    if (name.empty() || name.starts_with('-'))
+      return usage_error("bad flag syntax: " + std::string(word), kWrongFlag);
+    Flag* flag = state_->find_long(name);
+    if (flag == nullptr) {
+      if (name == "help") {
+        out.help = true;
+        return {};
+      }
+      return usage_error("unknown flag: --" + std::string(name), kWrongFlag);
+    }
+    if (value) return set(*flag, std::string(*value));
+    if (!flag->takes_value()) return set(*flag, "true");
+    if (at == words.size())
+      return usage_error("flag needs an argument: --" + std::string(name), kWrongFlag);
+    return set(*flag, words[at++]);
+  };
+  const auto take_short = [&](const std::string& word) -> Result<void> {
+    for (std::size_t i = 1; i < word.size(); ++i) {
+      Flag* flag = state_->find_short(word[i]);
+      if (flag == nullptr)
+        return usage_error(
+            fmt::format("unknown shorthand flag: '{}' in -{}", word[i], word.substr(i)),
+            kWrongFlag);
+      const std::string rest = word.substr(i + 1);
+      if (rest.starts_with('=')) return set(*flag, rest.substr(1));
+      if (!flag->takes_value()) {
+        TRY(set(*flag, "true"));
+        continue;
+      }
+      if (!rest.empty()) return set(*flag, rest);
+      if (at == words.size())
+        return usage_error(
+            fmt::format("flag needs an argument: '{}' in -{}", word[i], word.substr(i)),
+            kWrongFlag);
+      return set(*flag, words[at++]);
+    }
+    return {};
+  };
+  while (at < words.size()) {
+    const std::string word = words[at++];
+    const bool is_flag = word.size() > 1 && word[0] == '-';
+    if (!is_flag) out.arguments.push_back(word);
+    if (word == "--" || (!is_flag && state_->arguments_end_flags)) {
+      out.arguments.insert(out.arguments.end(), words.begin() + static_cast<std::ptrdiff_t>(at),
+                           words.end());
+      break;
+    }
+    if (!is_flag) continue;
+    TRY(word.starts_with("--") ? take_long(word) : take_short(word));
+    if (out.help) return out;
   }
   TRY(check_count(out.arguments.size()));
   return out;
@@ -121,15 +223,13 @@ std::string FlagSet::help() const {
       fmt::format("Usage:  {} {}\n\n{}\n", state_->command, state_->usage, state_->description);
   std::vector<std::pair<std::string, std::string>> rows;
   std::size_t width = 0;
-  for (const CLI::Option* option : state_->app.get_options()) {
-    std::string names;
-    for (const auto& name : option->get_snames()) names += "-" + name + ", ";
-    if (names.empty()) names = "    ";
-    for (const auto& name : option->get_lnames()) names += "--" + name;
-    if (option->get_items_expected_max() > 0)
-      names += option->get_allow_extra_args() ? " string" : " list";
+  for (const Flag& flag : state_->flags) {
+    std::string names = flag.short_name != 0 ? fmt::format("-{}, ", flag.short_name) : "    ";
+    names += "--" + flag.long_name;
+    if (std::holds_alternative<std::string*>(flag.target)) names += " string";
+    if (std::holds_alternative<std::vector<std::string>*>(flag.target)) names += " list";
     width = std::max(width, names.size());
-    rows.emplace_back(std::move(names), option->get_description());
+    rows.emplace_back(std::move(names), flag.help);
   }
   std::ranges::sort(rows, {}, [](const auto& row) { return row.first.substr(4); });
   out += "\nOptions:\n";

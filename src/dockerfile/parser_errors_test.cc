@@ -50,7 +50,7 @@ TEST(ParserErrors, NameTheLineAndTheRule) {
       {"ARG a\n", 1, "dockerfile contains no stages to build"},
       {"# only a comment\n\n", 1, "file with no instructions"},
       {"# escape=x\nFROM busybox\n", 1, "invalid escape token 'x' does not match ` or \\"},
-      {"# escape=`\n# ESCAPE=\\\nFROM busybox\n", 2,
+      {"# escape=`\n# ESCAPE=\\\nFROM busybox\n", 1,
        "only one escape parser directive can be used"},
       {"# syntax=docker/dockerfile:1\n# syntax=docker/dockerfile:1\nFROM busybox\n", 2,
        "only one syntax parser directive can be used"},

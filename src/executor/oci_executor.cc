@@ -379,8 +379,8 @@ Result<OciExecutor::Machine> OciExecutor::inspect_machine() const {
   machine.hide_cgroups =
       machine.is_crun && !machine.host.pure_cgroup_v2 && os::path_exists(kCgroups);
 
-  // Docker's default, built in. Not what the machine's packages install: that is podman's, which lets
-  // more through, and a step's result must not depend on which packages there are.
+  // Docker's default, built in. Not what the machine's packages install: that is podman's, which
+  // lets more through, and a step's result must not depend on which packages there are.
   const std::string& profile = options_.seccomp_profile;
   std::string profile_text;
   if (profile.empty()) {

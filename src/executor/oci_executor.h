@@ -17,7 +17,8 @@ struct OciExecutorOptions {
   std::string work_dir;
   /// Name or path of an OCI runtime with runc's command line.
   std::string runtime = "crun";
-  /// A file with a profile in Docker's format. Empty: the built-in one, which is as Docker's default.
+  /// A file with a profile in Docker's format. Empty: the built-in one, which is as Docker's
+  /// default.
   std::string seccomp_profile = {};
   /// A folder for what is worth keeping for the next process, the compiled seccomp filter. Empty:
   /// work_dir.

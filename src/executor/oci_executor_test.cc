@@ -380,6 +380,7 @@ TEST_F(OciExecutorTest, BackgroundProcessDoesNotKeepARun) {
 TEST_F(OciExecutorTest, ManyThreadsRunAtOnce) {
   create_mount_points();
   mount_rootfs();
+  OciExecutor& shared = executor();
   std::vector<std::jthread> threads;
   std::atomic<int> succeeded = 0;
   for (int i = 0; i < 6; ++i) {
@@ -387,7 +388,7 @@ TEST_F(OciExecutorTest, ManyThreadsRunAtOnce) {
       ExecIo io;
       std::string out;
       io.output = [&](OutputStream, std::string_view bytes) { out.append(bytes); };
-      auto status = executor().run(shell("echo " + std::to_string(i)), io, {});
+      auto status = shared.run(shell("echo " + std::to_string(i)), io, {});
       EXPECT_TRUE(status.ok()) << status.error().message();
       if (status.ok() && status->success() && out == std::to_string(i) + "\n") ++succeeded;
     });

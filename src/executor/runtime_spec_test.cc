@@ -59,7 +59,7 @@ TEST(RuntimeSpec, ProcessIsAsAskedWithDockersCapabilities) {
   EXPECT_EQ(process["args"], json({"/bin/sh", "-c", "make"}));
   EXPECT_EQ(process["env"], json({"PATH=/bin", "A=1"}));
   EXPECT_EQ(process["cwd"], "/src");
-  EXPECT_EQ(process["user"], json::parse(R"({"uid":0,"gid":0})"));
+  EXPECT_EQ(process["user"], json::parse(R"({"uid":0,"gid":0,"additionalGids":[0]})"));
   EXPECT_EQ(process["noNewPrivileges"], false);
   EXPECT_EQ(process["terminal"], false);
   EXPECT_FALSE(process.contains("rlimits"));
@@ -80,7 +80,7 @@ TEST(RuntimeSpec, OrdinaryUsersKeepTheBoundingSetOnly) {
   wanted.gid = 100;
   wanted.additional_gids = {4, 24};
   const json process = config(wanted)["process"];
-  EXPECT_EQ(process["user"], json::parse(R"({"uid":1000,"gid":100,"additionalGids":[4,24]})"));
+  EXPECT_EQ(process["user"], json::parse(R"({"uid":1000,"gid":100,"additionalGids":[100,4,24]})"));
   EXPECT_EQ(process["capabilities"]["bounding"].size(), 14U);
   EXPECT_TRUE(process["capabilities"]["effective"].empty());
   EXPECT_TRUE(process["capabilities"]["permitted"].empty());

@@ -13,6 +13,8 @@
 #include "oci/reference.h"
 #include "os/dir.h"
 #include "os/file_io.h"
+#include "os/system.h"
+#include "snapshot/hash_sink.h"
 #include "snapshot/layer_apply.h"
 
 namespace kiln::exporter {
@@ -194,18 +196,46 @@ class Loader {
     const std::string text = TRY(read_verified(descriptor.digest, oci::kMaxManifestSize));
     if (oci::media_type::is_index(descriptor.media_type)) {
       const oci::Index index = TRY(oci::Index::parse(text));
-      for (auto child : index.manifests) {
-        if (child.annotations.empty()) child.annotations = descriptor.annotations;
-        TRY(load_descriptor(child, depth + 1));
-      }
-      return {};
+      return load_children(index, descriptor, depth);
     }
     const oci::Manifest manifest = TRY(oci::Manifest::parse(text));
     const std::string config = TRY(read_verified(manifest.config.digest, oci::kMaxConfigSize));
     std::vector<std::string> layers;
-    for (const auto& layer : manifest.layers) layers.push_back(blob_path(layer.digest));
+    for (const auto& layer : manifest.layers) {
+      TRY(verify_blob(layer.digest));
+      layers.push_back(blob_path(layer.digest));
+    }
     const auto names = TRY(names_of(descriptor));
     return load_image(config, layers, names);
+  }
+
+  /// A name can lead to one image only: of several platforms to this machine's, else to the first.
+  Result<void> load_children(const oci::Index& index, const oci::Descriptor& parent, int depth) {
+    const auto ours = std::ranges::find_if(index.manifests, [](const oci::Descriptor& child) {
+      return child.platform && child.platform->architecture == os::go_architecture();
+    });
+    const auto named = ours == index.manifests.end() ? index.manifests.begin() : ours;
+    for (auto it = index.manifests.begin(); it != index.manifests.end(); ++it) {
+      oci::Descriptor child = *it;
+      const auto kind = child.annotations.find("vnd.docker.reference.type");
+      if (kind == child.annotations.end())
+        child.annotations = it == named ? parent.annotations : std::map<std::string, std::string>();
+      TRY(load_descriptor(child, depth + 1));
+    }
+    return {};
+  }
+
+  /// A layer's blob; its content has to fit its diff ID too, which is seen when it is unpacked.
+  Result<void> verify_blob(const oci::Digest& digest) {
+    const auto known = oci::DiffId::parse(digest.str());
+    const auto there = TRY(store_->layers().find(*known));
+    if (there) return {};  // a plain one, unpacked and verified before
+    const auto source = TRY(file_->open_member(blob_path(digest)));
+    snapshot::HashSink hash;
+    TRY(archive::copy_all(*source, hash));
+    if (oci::Digest(hash.finish()) != digest)
+      return corrupt(file_->name() + ": blob " + digest.str() + " is damaged");
+    return {};
   }
 
   /// A layout's index names an image by annotations: containerd's full name, or the spec's, which

@@ -187,6 +187,12 @@ class Planner {
     const std::string& own = file_->stages[index].name;
     if (!own.empty() && own == to_lower(name.text))
       return invalid_input("circular dependency: stage " + own + " copies from itself");
+    for (const auto& later : file_->stages) {
+      if (!later.name.empty() && later.name == to_lower(name.text))
+        return invalid_input(fmt::format(
+            "cannot copy from stage \"{}\", it needs to be defined before current stage \"{}\"",
+            name.text, stage_label(index)));
+    }
     const StageState state = TRY(image_state(name.text, options_->platform, "FROM " + name.text));
     return state.root;
   }

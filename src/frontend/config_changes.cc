@@ -33,6 +33,7 @@ Result<oci::RunConfig> apply_changes(const oci::ImageConfig& config,
   std::string text = "FROM base\n";
   for (const auto& change : changes) text += change + "\n";
   const dockerfile::Dockerfile file = TRY(dockerfile::parse("--change", text));
+  if (file.stages.size() != 1) return invalid_input("FROM is not a valid change command");
   for (const auto& instruction : file.stages.back().instructions) {
     if (std::ranges::find(kAllowed, instruction.keyword) == kAllowed.end())
       return invalid_input(instruction.keyword + " is not a valid change command");
@@ -45,6 +46,16 @@ Result<oci::RunConfig> apply_changes(const oci::ImageConfig& config,
   OneImage images(base);
   BuildPlan plan = TRY(plan_build(file, options, images));
   oci::RunConfig out = std::move(plan.config.config);
+  // A build gives every image a PATH; a change does so only if it says so.
+  const bool had_path = oci::find_env(config.config.env, "PATH").has_value();
+  const bool sets_path = std::ranges::any_of(file.stages.back().instructions, [](const auto& i) {
+    const auto* env = std::get_if<dockerfile::Env>(&i.value);
+    return env != nullptr && std::ranges::any_of(env->pairs, [](const auto& pair) {
+             return pair.key.text == "PATH";
+           });
+  });
+  if (!had_path && !sets_path)
+    std::erase_if(out.env, [](const std::string& pair) { return pair.starts_with("PATH="); });
   out.on_build.insert(out.on_build.begin(), triggers.begin(), triggers.end());
   return out;
 }

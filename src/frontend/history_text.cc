@@ -7,20 +7,44 @@
 
 namespace kiln::frontend {
 
+namespace {
+
+/// Bytes of the UTF-8 character at the beginning of `text`; 0 if there is none.
+std::size_t character_length(std::string_view text) {
+  const auto first = static_cast<unsigned char>(text.front());
+  const std::size_t length = first < 0x80                     ? 1
+                             : first >= 0xc2 && first <= 0xdf ? 2
+                             : first >= 0xe0 && first <= 0xef ? 3
+                             : first >= 0xf0 && first <= 0xf4 ? 4
+                                                              : 0;
+  if (length == 0 || length > text.size()) return 0;
+  for (std::size_t i = 1; i < length; ++i) {
+    if ((static_cast<unsigned char>(text[i]) & 0xc0) != 0x80) return 0;
+  }
+  return length;
+}
+
+}  // namespace
+
 std::string go_quoted(std::string_view text) {
   std::string out = "\"";
-  for (const char c : text) {
+  while (!text.empty()) {
+    const char c = text.front();
+    const std::size_t length = character_length(text);
+    if (length > 1) {
+      out += text.substr(0, length);
+      text.remove_prefix(length);
+      continue;
+    }
+    text.remove_prefix(1);
     const auto byte = static_cast<unsigned char>(c);
     if (c == '"' || c == '\\') {
       out += '\\';
       out += c;
-    } else if (c == '\n') {
-      out += "\\n";
-    } else if (c == '\t') {
-      out += "\\t";
-    } else if (c == '\r') {
-      out += "\\r";
-    } else if (byte < 0x20 || byte == 0x7f) {
+    } else if (c >= '\a' && c <= '\r') {
+      out += '\\';
+      out += "abtnvfr"[c - '\a'];
+    } else if (byte < 0x20 || byte >= 0x7f) {
       out += fmt::format("\\x{:02x}", byte);
     } else {
       out += c;
@@ -43,14 +67,37 @@ std::string run_text(const std::vector<std::string>& argv, const std::vector<std
   return out + join(argv, " ");
 }
 
-std::string healthcheck_text(const oci::Healthcheck& check) {
-  const auto seconds = [](std::int64_t nanoseconds) {
-    return fmt::format("{}s", static_cast<double>(nanoseconds) / 1e9);
+std::string go_duration(std::int64_t nanoseconds) {
+  if (nanoseconds == 0) return "0s";
+  if (nanoseconds < 0) return "-" + go_duration(-nanoseconds);
+  const auto with_fraction = [](std::int64_t value, std::int64_t unit, const char* name) {
+    std::string text = fmt::format("{}.{:09}", value / unit, value % unit * (1'000'000'000 / unit));
+    text.erase(text.find_last_not_of('0') + 1);
+    if (text.ends_with('.')) text.pop_back();
+    return text + name;
   };
-  return fmt::format(
-      "HEALTHCHECK {{Test:{} Interval:{} Timeout:{} StartPeriod:{} StartInterval:{} Retries:{}}}",
-      go_list(check.test), seconds(check.interval), seconds(check.timeout),
-      seconds(check.start_period), seconds(check.start_interval), check.retries);
+  constexpr std::int64_t kMicrosecond = 1'000, kMillisecond = 1'000'000, kSecond = 1'000'000'000;
+  if (nanoseconds < kMicrosecond) return fmt::format("{}ns", nanoseconds);
+  if (nanoseconds < kMillisecond) return with_fraction(nanoseconds, kMicrosecond, "µs");
+  if (nanoseconds < kSecond) return with_fraction(nanoseconds, kMillisecond, "ms");
+  const std::int64_t minutes = nanoseconds / (60 * kSecond);
+  std::string out;
+  if (minutes >= 60) out += fmt::format("{}h", minutes / 60);
+  if (minutes > 0) out += fmt::format("{}m", minutes % 60);
+  return out + with_fraction(nanoseconds % (60 * kSecond), kSecond, "s");
+}
+
+std::string healthcheck_text(const oci::Healthcheck& check) {
+  // Go's %q of the struct: the number of retries comes out as a character.
+  std::string retries = fmt::format("'\\x{:02x}'", check.retries);
+  if (check.retries >= 0x20 && check.retries < 0x7f)
+    retries = fmt::format("'{}'", static_cast<char>(check.retries));
+  if (check.retries >= 7 && check.retries <= 13)
+    retries = fmt::format("'\\{}'", "abtnvfr"[check.retries - 7]);
+  return fmt::format("HEALTHCHECK &{{{} \"{}\" \"{}\" \"{}\" \"{}\" {}}}",
+                     go_quoted_list(check.test), go_duration(check.interval),
+                     go_duration(check.timeout), go_duration(check.start_period),
+                     go_duration(check.start_interval), retries);
 }
 
 }  // namespace kiln::frontend

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,6 +19,8 @@ std::string go_quoted_list(const std::vector<std::string>& items);
 std::string go_list(const std::vector<std::string>& items);
 /// `|2 A=1 B=2 /bin/sh -c …`: a command with the build arguments that it saw.
 std::string run_text(const std::vector<std::string>& argv, const std::vector<std::string>& args);
+/// Go's time.Duration as text: `1m30s`.
+std::string go_duration(std::int64_t nanoseconds);
 std::string healthcheck_text(const oci::Healthcheck& check);
 
 }  // namespace kiln::frontend

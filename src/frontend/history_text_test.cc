@@ -39,8 +39,7 @@ TEST(HistoryText, HealthcheckIsWrittenAsBuildKitDoes) {
             R"(HEALTHCHECK &{["CMD-SHELL" "curl -f x"] "5m0s" "3s" "0s" "0s" '\x03'})");
   oci::Healthcheck none;
   none.test = {"NONE"};
-  EXPECT_EQ(healthcheck_text(none),
-            R"(HEALTHCHECK &{["NONE"] "0s" "0s" "0s" "0s" '\x00'})");
+  EXPECT_EQ(healthcheck_text(none), R"(HEALTHCHECK &{["NONE"] "0s" "0s" "0s" "0s" '\x00'})");
 }
 
 TEST(Ports, NumberAloneIsTcp) {

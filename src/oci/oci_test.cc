@@ -66,7 +66,7 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST(Reference, RefusesBadNames) {
   for (const char* bad : {"", "A", "a:", ":a", "a:b:c", "a//b", "a/", "/a", "-a", "a..b", "a@b",
-                          "a:.x", "a b", "Upper/case", "a@sha256:12", "a___b", "../a", "a\nb"})
+                          "a:.x", "a b", "a@sha256:12", "a___b", "../a", "a\nb"})
     EXPECT_FALSE(Reference::parse(bad).ok()) << bad;
 }
 

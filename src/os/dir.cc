@@ -384,9 +384,20 @@ Result<void> Dir::set_owner(std::string_view name, std::uint32_t uid, std::uint3
 }
 
 Result<void> Dir::set_mode(std::string_view name, unsigned mode) const {
-  if (::fchmodat(fd_.get(), CName(name), mode, 0) != 0)
-    return system_error(errno, "change mode of", operand(name));
-  return {};
+  // fchmodat2 (Linux 6.6): fchmodat itself can't be told not to follow a symlink.
+  constexpr long kFchmodat2 = 452;
+  if (::syscall(kFchmodat2, fd_.get(), static_cast<const char*>(CName(name)), mode,
+                AT_SYMLINK_NOFOLLOW) == 0)
+    return {};
+  if (errno == ENOSYS) {
+    const FileInfo info = TRY(stat(name));
+    if (info.type == FileType::symlink) {
+      errno = EOPNOTSUPP;
+    } else if (::fchmodat(fd_.get(), CName(name), mode, 0) == 0) {
+      return {};
+    }
+  }
+  return system_error(errno, "change mode of", operand(name));
 }
 
 Result<void> Dir::set_mtime(std::string_view name, std::int64_t seconds,

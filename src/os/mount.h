@@ -27,8 +27,9 @@ class Mount {
   const std::string& target() const { return target_; }
   void reset();
 
-  /// Overlays `lower` (topmost first, at least one), any number that the kernel takes, under
-  /// `upper` at `target`. Without `upper` it is read-only. Marks are kept in user.overlay.* xattrs
+  /// Overlays `lower` (topmost first; at least one, and two without `upper`), any number that the
+  /// kernel takes, under `upper` at `target`. Without `upper` it is read-only. Marks are kept in
+  /// user.overlay.* xattrs
   /// (`userxattr`), as root too, so that one form of layer serves root and ordinary users.
   static Result<Mount> overlay(const std::vector<const Dir*>& lower, const Dir* upper,
                                const Dir* work, const std::string& target);

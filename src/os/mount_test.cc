@@ -70,14 +70,6 @@ TEST_F(MountTest, PathsWithOptionCharactersAreFine) {
   EXPECT_EQ(top_.read("at/f"), "x");
 }
 
-TEST_F(MountTest, OneLowerDirectoryAloneIsReadOnly) {
-  top_.write("low/f", "x");
-  const auto mount = Mount::overlay({&low_}, nullptr, nullptr, top_.path("at"));
-  ASSERT_TRUE(mount.ok()) << mount.error().message();
-  EXPECT_EQ(top_.read("at/f"), "x");
-  EXPECT_FALSE(create_file(top_.path("at/new")).ok());
-}
-
 TEST_F(MountTest, MissingTargetIsNotFound) {
   const auto mount = Mount::overlay({&low_}, &upper_, &work_, top_.path("absent"));
   ASSERT_FALSE(mount.ok());

@@ -23,6 +23,10 @@
 #include "base/strings.h"
 #include "os/relay.h"
 
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#endif
+
 namespace kiln::os {
 namespace {
 
@@ -142,7 +146,12 @@ class ChildStack {
  public:
   ChildStack()
       : base_(::mmap(nullptr, kChildStackSize, PROT_READ | PROT_WRITE,
-                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0)) {}
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0)) {
+#ifdef __SANITIZE_ADDRESS__
+    // A child that executed a program left its frames' marks in the shadow of this address.
+    if (valid()) ASAN_UNPOISON_MEMORY_REGION(base_, kChildStackSize);
+#endif
+  }
   ChildStack(const ChildStack&) = delete;
   ChildStack& operator=(const ChildStack&) = delete;
   ~ChildStack() {

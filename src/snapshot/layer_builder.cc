@@ -98,13 +98,20 @@ struct LayerBuilder::Writer {
   std::uint64_t disk_size = 0;
   std::uint64_t content_size = 0;
   struct Linked {
+    Metadata metadata;  ///< of the file, and so of all its names
     std::string path;
     os::Dir dir;
     std::string name;
   };
   std::map<std::size_t, Linked> groups;
 
+  /// Times that every file system can hold (ext4's range), so that what is read back is what was
+  /// written.
+  static constexpr std::int64_t kEarliest = -(std::int64_t{1} << 31);
+  static constexpr std::int64_t kLatest = (std::int64_t{15032385535});
+
   Metadata clamp(Metadata metadata) const {
+    metadata.mtime = std::clamp(metadata.mtime, kEarliest, kLatest);
     if (max_mtime && (metadata.mtime > *max_mtime ||
                       (metadata.mtime == *max_mtime && metadata.mtime_nanoseconds > 0))) {
       metadata.mtime = *max_mtime;
@@ -173,7 +180,7 @@ struct LayerBuilder::Writer {
     if (node.group) {
       const auto first = groups.find(*node.group);
       if (first != groups.end()) {
-        archive::TarEntry link = entry_of(node, metadata, path);
+        archive::TarEntry link = entry_of(node, first->second.metadata, path);
         link.type = archive::EntryType::hardlink;
         link.link_target = first->second.path;
         link.xattrs.clear();
@@ -181,7 +188,7 @@ struct LayerBuilder::Writer {
         return dir.create_hardlink(name, first->second.dir, first->second.name);
       }
       os::Dir again = TRY(dir.open_dir("."));
-      groups.emplace(*node.group, Linked{path, std::move(again), name});
+      groups.emplace(*node.group, Linked{metadata, path, std::move(again), name});
     }
     archive::TarEntry entry = entry_of(node, metadata, path);
     if (node.content.root == nullptr) {
@@ -193,6 +200,10 @@ struct LayerBuilder::Writer {
     } else if (node.content.take) {
       const os::Dir from = TRY(node.content.root->open_dir_beneath(node.content.path.parent()));
       TRY(from.rename(node.content.path.name(), dir, name));
+      const os::Xattrs had = TRY(dir.xattrs(name));
+      for (const auto& [key, value] : had) {
+        if (!metadata.xattrs.contains(key)) TRY(dir.remove_xattr(name, key));
+      }
       const os::Fd in = TRY(dir.open_for_reading(name));
       const os::FileInfo info = TRY(os::file_info(in, path));
       entry.size = info.size;
@@ -403,6 +414,8 @@ Result<void> LayerBuilder::put_symlink(const os::RelPath& path, std::string targ
 
 Result<void> LayerBuilder::put_device(const os::RelPath& path, archive::EntryType type,
                                       std::uint32_t major, std::uint32_t minor, Metadata metadata) {
+  if (type == archive::EntryType::char_device && major == 0 && minor == 0)
+    return invalid_input("/" + path.str() + ": a device 0/0 can't be kept in a layer");
   Node node;
   node.type = type;
   node.device_major = major;

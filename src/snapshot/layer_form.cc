@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <limits>
+
 #include "base/strings.h"
 
 namespace kiln::snapshot {
@@ -25,7 +27,8 @@ os::Xattrs image_xattrs(const os::Xattrs& on_disk) {
   os::Xattrs out;
   for (const auto& [name, value] : on_disk) {
     if (name.starts_with(kShadowXattrPrefix)) {
-      out[name.substr(kShadowXattrPrefix.size())] = value;
+      const std::string real = name.substr(kShadowXattrPrefix.size());
+      if (!real.empty() && !is_of_host(real)) out[real] = value;
     } else if (!is_of_host(name)) {
       out.emplace(name, value);
     }
@@ -43,8 +46,12 @@ std::optional<ShadowDevice> shadow_device(const os::Xattrs& on_disk) {
   if (it == on_disk.end()) return std::nullopt;
   const auto parts = split(it->second, ' ');
   if (parts.size() != 3) return std::nullopt;
+  if (parts[0] != "b" && parts[0] != "c") return std::nullopt;
   const auto major = parse_uint(parts[1]), minor = parse_uint(parts[2]);
-  if (!major || !minor) return std::nullopt;
+  constexpr std::uint64_t kMost = std::numeric_limits<std::uint32_t>::max();
+  if (!major || !minor || *major > kMost || *minor > kMost) return std::nullopt;
+  // A character device 0/0 is no device in a layer: it hides a name.
+  if (parts[0] == "c" && *major == 0 && *minor == 0) return std::nullopt;
   return ShadowDevice{
       parts[0] == "b" ? archive::EntryType::block_device : archive::EntryType::char_device,
       static_cast<std::uint32_t>(*major), static_cast<std::uint32_t>(*minor)};

@@ -45,7 +45,12 @@ Result<os::Mount> mount_layers(const store::LayerStore& store,
                         image_xattrs(on_disk)}));
   }
   std::vector<const os::Dir*> topmost_first;
-  for (auto it = lower.rbegin(); it != lower.rend(); ++it) topmost_first.push_back(&*it);
+  for (auto it = lower.rbegin(); it != lower.rend(); ++it) {
+    topmost_first.push_back(&*it);
+    // The kernel doesn't look for this mark at a layer's root.
+    const auto mark = TRY(it->find_xattr(".", kOpaqueXattr));
+    if (mark == "y") break;
+  }
   return os::Mount::overlay(topmost_first, &upper_dir, &work_dir, mount_point);
 }
 

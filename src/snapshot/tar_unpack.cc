@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <memory>
 #include <vector>
 
 #include "base/strings.h"
@@ -20,8 +21,9 @@ constexpr std::size_t kHoleSize = 4096;
 using archive::EntryType;
 using archive::TarEntry;
 
-/// Whether `path`, followed from `depth` directories below the root, climbs above it.
-bool climbs_out(std::string_view path, int depth) {
+/// Whether `path`, followed from the root, climbs above it.
+bool climbs_out(std::string_view path) {
+  int depth = 0;
   for (const std::string_view part : split(path, '/')) {
     if (part.empty() || part == ".") continue;
     depth += part == ".." ? -1 : 1;
@@ -29,8 +31,6 @@ bool climbs_out(std::string_view path, int depth) {
   }
   return false;
 }
-
-int depth_of(std::string_view path) { return static_cast<int>(std::ranges::count(path, '/')); }
 
 class Unpacker {
  public:
@@ -52,13 +52,13 @@ class Unpacker {
     // In a plain archive an absolute name is one below the destination, as for docker and tar.
     if (form_ == TarForm::layer && entry.path.starts_with('/'))
       return corrupt("its name is absolute");
-    if (climbs_out(entry.path, 0)) return corrupt("its name leads outside of the archive");
+    if (climbs_out(entry.path)) return corrupt("its name leads outside of the archive");
     const os::RelPath path = os::RelPath::clean(entry.path);
     if (path.is_root()) {
       if (entry.type != EntryType::directory) return corrupt("the root is not a directory");
       return apply_directory(*root_, ".", path, entry);
     }
-    const os::Dir* parent = TRY(open_parent(path));
+    const std::shared_ptr<const os::Dir> parent = TRY(open_parent(path));
     const std::string name(path.name());
     if (form_ == TarForm::layer && name.starts_with(kWhiteoutPrefix))
       return unpack_whiteout(*parent, name);
@@ -87,7 +87,9 @@ class Unpacker {
     const auto there = TRY(parent.find(name));
     if (!there) return false;
     if (there->type == os::FileType::directory && entry.type == EntryType::directory) return false;
-    if (there->type == os::FileType::directory) forget_parent();
+    // What the next entry's folder is may have changed.
+    if (there->type == os::FileType::directory || there->type == os::FileType::symlink)
+      forget_parent();
     TRY(parent.remove_tree(name));
     return form_ == TarForm::layer && there->is_whiteout();
   }
@@ -107,10 +109,6 @@ class Unpacker {
         return create_hardlink(parent, name, entry);
       case EntryType::symlink:
         if (entry.link_target.empty()) return corrupt("a symlink to nothing");
-        // In a layer a symlink is content, wherever it points to: it is only ever followed inside.
-        if (form_ == TarForm::plain && !entry.link_target.starts_with('/') &&
-            climbs_out(entry.link_target, depth_of(path.str())))
-          return corrupt("a symlink that leads outside of the archive: " + entry.link_target);
         TRY(parent.create_symlink(name, entry.link_target));
         break;
       case EntryType::fifo:
@@ -118,8 +116,8 @@ class Unpacker {
         break;
       case EntryType::char_device:
       case EntryType::block_device:
-        if (form_ == TarForm::layer && entry.type == EntryType::char_device &&
-            entry.device_major == 0 && entry.device_minor == 0)
+        if (entry.type == EntryType::char_device && entry.device_major == 0 &&
+            entry.device_minor == 0)
           return corrupt("a device 0/0, which layers can't hold");
         TRY(create_device(parent, name, entry.type, entry.device_major, entry.device_minor));
         break;
@@ -129,7 +127,7 @@ class Unpacker {
 
   Result<void> create_hardlink(const os::Dir& parent, const std::string& name,
                                const TarEntry& entry) {
-    if (climbs_out(entry.link_target, 0))
+    if (climbs_out(entry.link_target))
       return corrupt("a hard link that leads outside of the archive: " + entry.link_target);
     const os::RelPath target = os::RelPath::clean(entry.link_target);
     auto dir = open_existing_parent(target);
@@ -195,14 +193,18 @@ class Unpacker {
   }
 
   /// The directory that `path` is to be created in. Missing ones are made, 0755 of 0:0.
-  Result<const os::Dir*> open_parent(const os::RelPath& path) {
+  Result<std::shared_ptr<const os::Dir>> open_parent(const os::RelPath& path) {
     const os::RelPath parent = path.parent();
-    if (parent.is_root()) return root_;
-    if (parent_ && parent_path_ == parent) return &*parent_;
-    os::Dir dir = TRY(ensure_directory(parent));
-    parent_ = std::move(dir);
+    if (parent_ && parent_path_ == parent) return parent_;
+    os::Dir dir;
+    if (parent.is_root()) {
+      dir = TRY(root_->open_dir("."));
+    } else {
+      dir = TRY(ensure_directory(parent));
+    }
+    parent_ = std::make_shared<const os::Dir>(std::move(dir));
     parent_path_ = parent;
-    return &*parent_;
+    return parent_;
   }
 
   Result<os::Dir> open_existing_parent(const os::RelPath& path) {
@@ -266,7 +268,8 @@ class Unpacker {
   TarForm form_;
   std::vector<std::byte> buffer_;
   std::map<os::RelPath, Time> times_;
-  std::optional<os::Dir> parent_;  ///< of the last entry: the next one is mostly beside it
+  /// Of the last entry: the next one is mostly beside it.
+  std::shared_ptr<const os::Dir> parent_;
   os::RelPath parent_path_;
 };
 

@@ -35,6 +35,14 @@ TEST_F(TarUnpack, LaterEntryReplacesEarlierOne) {
   EXPECT_EQ(read("d"), "a file now");
 }
 
+TEST_F(TarUnpack, FileReplacesADirectoryBelowAFolder) {
+  Tar tar;
+  tar.dir("a").dir("a/b").file("a/x").file("a/b", "a file now").file("a/y", "after");
+  must(unpack(tar));
+  EXPECT_EQ(read("a/b"), "a file now");
+  EXPECT_EQ(read("a/y"), "after");
+}
+
 TEST_F(TarUnpack, ReplacingAHardLinkLeavesItsPartnerAlone) {
   Tar tar;
   tar.file("a", "first").hardlink("b", "a").file("a", "second");

@@ -60,14 +60,14 @@ class TreeWriter {
   Result<void> write_entry(const os::Dir& dir, const std::string& name, std::string path) {
     ++stats_.entries;
     const os::FileInfo info = TRY(dir.stat(name));
+    if (name.starts_with(kWhiteoutPrefix) && info.type != os::FileType::socket)
+      return invalid_input("/" + path + ": a name that begins with .wh. can't be kept in a layer");
     if (info.is_whiteout()) {
       archive::TarEntry mark;
       mark.path = path.substr(0, path.size() - name.size()) + std::string(kWhiteoutPrefix) + name;
       return tar_.begin(mark);
     }
     if (info.type == os::FileType::socket) return {};
-    if (name.starts_with(kWhiteoutPrefix))
-      return invalid_input("/" + path + ": a name that begins with .wh. can't be kept in a layer");
     if (info.type != os::FileType::directory && info.links > 1) {
       const auto [first, added] = links_.try_emplace({info.device, info.inode}, path);
       if (!added) {

@@ -116,6 +116,14 @@ Result<Selection> select_files(SourceTree& tree, const llb::CopyAction& action,
       file.entry = std::move(entry);
       match.files.push_back(std::move(file));
     }
+    // A name outside of the selection makes no link: what isn't copied doesn't count.
+    std::map<std::size_t, std::size_t> sizes;
+    for (const auto& file : match.files) {
+      if (file.link_group) ++sizes[*file.link_group];
+    }
+    for (auto& file : match.files) {
+      if (file.link_group && sizes[*file.link_group] < 2) file.link_group.reset();
+    }
     first_group += groups.size();
     selection.matches.push_back(std::move(match));
   }

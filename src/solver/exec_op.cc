@@ -78,7 +78,7 @@ Result<StepOutcomeResult> run_exec_op(SolveContext& context, const StepInputs& i
     const executor::ExecSpec spec = TRY(make_spec(context, op, base, ingest));
     executor::ExecIo io;
     io.output = [&](executor::OutputStream stream, std::string_view bytes) {
-      context.progress.report(StepOutput{
+      context.report(StepOutput{
           inputs.id, stream == executor::OutputStream::out ? OutputStream::out : OutputStream::err,
           std::string(bytes)});
     };

@@ -207,7 +207,7 @@ class FileStep {
   Result<Owner> owner_of(const std::string& text) {
     Owner owner = TRY(resolve_owner(*base_, text));
     for (const auto& name : owner.unknown_names)
-      context_->progress.report(StepNote{
+      context_->report(StepNote{
           inputs_->id, fmt::format("warning: the image has no \"{}\": 0 is used instead", name)});
     return owner;
   }

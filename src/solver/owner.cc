@@ -34,7 +34,8 @@ Result<Owner> resolve_owner(const snapshot::LayerView& root, const std::string& 
     owner.uid = owner.gid = *id;
   } else if (!user.empty()) {
     const auto passwd = TRY(root.read_text("/etc/passwd"));
-    const auto line = find_line(passwd.value_or(""), user);
+    const std::string text_of_passwd = passwd.value_or("");
+    const auto line = find_line(text_of_passwd, user);
     const auto uid = line ? parse_id((*line)[2]) : std::nullopt;
     if (uid) {
       owner.uid = *uid;
@@ -53,7 +54,8 @@ Result<Owner> resolve_owner(const snapshot::LayerView& root, const std::string& 
     return owner;
   }
   const auto groups = TRY(root.read_text("/etc/group"));
-  const auto line = find_line(groups.value_or(""), *group);
+  const std::string text_of_groups = groups.value_or("");
+  const auto line = find_line(text_of_groups, *group);
   const auto gid = line ? parse_id((*line)[2]) : std::nullopt;
   // An unknown group leaves the user's.
   if (gid) owner.gid = *gid;

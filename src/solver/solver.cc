@@ -49,6 +49,8 @@ Error located(const llb::Vertex& vertex, Error error) {
   return Error(error.kind(), std::move(text)).with_hint(hint).with_exit_code(code);
 }
 
+std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+
 /// The graph's state belongs to the thread that calls run(). Workers get one vertex at a time and
 /// hand back its result; nothing else is shared between them.
 class Scheduler {
@@ -162,7 +164,7 @@ class Scheduler {
       const bool cancelled = outcome.error().kind() == ErrorKind::cancelled;
       if (shown)
         report(StepEnded{task.id, cancelled ? StepOutcome::cancelled : StepOutcome::failed,
-                         outcome.error().message()});
+                         first_line(outcome.error().message())});
       return located(vertex, std::move(outcome).error());
     }
     if (shown)
@@ -170,7 +172,7 @@ class Scheduler {
     return outcome;
   }
 
-  void report(const ProgressEvent& event) { context_->progress.report(event); }
+  void report(const ProgressEvent& event) { context_->report(event); }
 
   SolveContext* context_;
   const llb::Graph* graph_;

@@ -231,7 +231,7 @@ TEST_F(OwnerTest, GroupByNameOrNumber) {
 TEST_F(OwnerTest, UnknownNamesAreRootAndNamed) {
   expect("ghost", 0, 0, 1);
   expect("ghost:ghosts", 0, 0, 2);
-  expect("app:ghosts", 1000, 0, 1);
+  expect("app:ghosts", 1000, 1001, 1);  // the user's group stays
 }
 TEST_F(OwnerTest, MalformedPasswdLineIsNoUser) { expect("bad", 0, 0, 1); }
 TEST_F(OwnerTest, NumberThatIsTooLargeIsAName) { expect("4294967296", 0, 0, 1); }

@@ -33,6 +33,12 @@ struct SolveContext {
     const std::lock_guard lock(used_mutex);
     used_keys.push_back(key);
   }
+  /// Progress takes one event at a time. Any thread.
+  void report(const ProgressEvent& event) {
+    const std::lock_guard lock(progress_mutex);
+    progress.report(event);
+  }
+  std::mutex progress_mutex = {};
   std::mutex used_mutex = {};
   std::vector<std::string> used_keys = {};  // guarded by used_mutex
 };

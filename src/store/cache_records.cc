@@ -101,9 +101,11 @@ Result<std::optional<std::string>> CacheRecords::find_tree_digest(std::string_vi
 }
 
 Result<void> CacheRecords::put_tree_digest(std::string_view key, std::string_view digest) {
+  auto transaction = TRY(database_->begin());
   auto statement =
       TRY(database_->prepare("INSERT OR REPLACE INTO tree_digests (key, digest) VALUES (?, ?)"));
-  return statement.bind(0, key).bind(1, digest).run();
+  TRY(statement.bind(0, key).bind(1, digest).run());
+  return transaction.commit();
 }
 
 }  // namespace kiln::store

@@ -169,16 +169,25 @@ Result<std::vector<Image>> ImageStore::list() const {
 }
 
 Result<void> ImageStore::tag(const oci::Digest& id, const oci::Reference& name) {
+  auto transaction = TRY(database_->begin());
   auto statement =
       TRY(database_->prepare("INSERT OR REPLACE INTO names (reference, image) VALUES (?, ?)"));
-  return statement.bind(0, name.without_digest().with_default_tag().canonical())
-      .bind(1, id.hex())
-      .run();
+  TRY(statement.bind(0, name.without_digest().with_default_tag().canonical())
+          .bind(1, id.hex())
+          .run());
+  return transaction.commit();
 }
 
 Result<bool> ImageStore::untag(const oci::Reference& name) {
-  auto statement = TRY(database_->prepare("DELETE FROM names WHERE reference = ? RETURNING image"));
-  return statement.bind(0, name.without_digest().with_default_tag().canonical()).step();
+  auto transaction = TRY(database_->begin());
+  bool found = false;
+  {
+    auto statement =
+        TRY(database_->prepare("DELETE FROM names WHERE reference = ? RETURNING image"));
+    found = TRY(statement.bind(0, name.without_digest().with_default_tag().canonical()).step());
+  }
+  TRY(transaction.commit());
+  return found;
 }
 
 Result<std::vector<oci::DiffId>> ImageStore::remove(const Image& image) {

@@ -89,8 +89,14 @@ Result<bool> LayerStore::is_used(const oci::DiffId& id) const {
 }
 
 Result<void> LayerStore::remove(const oci::DiffId& id) {
-  auto statement = TRY(database_->prepare("DELETE FROM layers WHERE diff_id = ?"));
-  TRY(statement.bind(0, id.hex()).run());
+  const auto info = TRY(find(id));
+  {
+    auto transaction = TRY(database_->begin());
+    auto statement = TRY(database_->prepare("DELETE FROM layers WHERE diff_id = ?"));
+    TRY(statement.bind(0, id.hex()).run());
+    TRY(transaction.commit());
+  }
+  if (info && info->blob) os::remove_file(paths_.blob(info->blob->digest));
   // Out of the way first: a half-deleted layer must not keep its name.
   const std::string trash = workspace_->new_path();
   auto renamed = os::rename_file(paths_.layer(id), trash);

@@ -8,7 +8,7 @@
 namespace kiln::store {
 namespace {
 
-constexpr std::string_view kMagic = "kiln stat index 1\n";
+constexpr std::string_view kMagic = "kiln stat index 2\n";
 constexpr std::uint8_t kMaxUnseen = 16;
 /// Longer than the tick of any kernel's coarse clock.
 constexpr std::int64_t kGrainNanoseconds = 50'000'000;
@@ -55,7 +55,12 @@ StatIndex StatIndex::load(std::string path) {
 }
 
 bool StatIndex::parse(std::string_view in) {
-  if (!in.starts_with(kMagic)) return false;
+  if (!in.starts_with(kMagic) || in.size() < kMagic.size() + sizeof(Sha256Bytes)) return false;
+  // A wrong digest in here would be a wrong cache key: damage must not go unnoticed.
+  const std::string_view checksum = in.substr(in.size() - sizeof(Sha256Bytes));
+  in.remove_suffix(sizeof(Sha256Bytes));
+  const Sha256Bytes found = sha256(in);
+  if (std::memcmp(found.data(), checksum.data(), found.size()) != 0) return false;
   in.remove_prefix(kMagic.size());
   std::uint64_t count = 0;
   if (!take(in, count) || count > in.size()) return false;
@@ -129,6 +134,7 @@ Result<void> StatIndex::save() {
     append_text(out, e.facts.xattrs);
   }
   std::memcpy(out.data() + count_at, &count, sizeof count);
+  append(out, sha256(out));
   changed_ = false;
   return os::write_file_atomically(path_, out, 0600);
 }

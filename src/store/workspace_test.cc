@@ -74,7 +74,8 @@ TEST_F(WorkspaceTest, LockOfAnotherProcessCounts) {
   os::SpawnOptions options;
   // It says when it has the lock.
   const os::Pipe ready = must(os::create_pipe());
-  options.argv = {*flock, "-x", top_.path("tmp/theirs.lock"), "sh", "-c", "echo; exec sleep 100"};
+  options.argv = {
+      *flock, "-x", "-F", top_.path("tmp/theirs.lock"), "sh", "-c", "echo; exec sleep 100"};
   options.out = os::Stdio::of(must(ready.write_end.duplicate()));
   auto process = must(os::Process::spawn(std::move(options)));
   std::byte byte{};
