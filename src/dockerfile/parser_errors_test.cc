@@ -52,7 +52,7 @@ TEST(ParserErrors, NameTheLineAndTheRule) {
       {"# escape=x\nFROM busybox\n", 1, "invalid escape token 'x' does not match ` or \\"},
       {"# escape=`\n# ESCAPE=\\\nFROM busybox\n", 1,
        "only one escape parser directive can be used"},
-      {"# syntax=docker/dockerfile:1\n# syntax=docker/dockerfile:1\nFROM busybox\n", 2,
+      {"# syntax=docker/dockerfile:1\n# syntax=docker/dockerfile:1\nFROM busybox\n", 1,
        "only one syntax parser directive can be used"},
       {"FROM busybox\nCOPY\n", 2,
        "COPY requires at least two arguments, but only one was provided. Destination could not be "

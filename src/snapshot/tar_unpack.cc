@@ -21,9 +21,8 @@ constexpr std::size_t kHoleSize = 4096;
 using archive::EntryType;
 using archive::TarEntry;
 
-/// Whether `path`, followed from the root, climbs above it.
-bool climbs_out(std::string_view path) {
-  int depth = 0;
+/// Whether `path`, followed from `depth` directories below the root, climbs above it.
+bool climbs_out(std::string_view path, std::ptrdiff_t depth = 0) {
   for (const std::string_view part : split(path, '/')) {
     if (part.empty() || part == ".") continue;
     depth += part == ".." ? -1 : 1;
@@ -109,6 +108,10 @@ class Unpacker {
         return create_hardlink(parent, name, entry);
       case EntryType::symlink:
         if (entry.link_target.empty()) return corrupt("a symlink to nothing");
+        // In a layer a symlink is content, wherever it points to.
+        if (form_ == TarForm::plain && !entry.link_target.starts_with('/') &&
+            climbs_out(entry.link_target, std::ranges::count(path.str(), '/')))
+          return corrupt("a symlink that leads outside of the archive: " + entry.link_target);
         TRY(parent.create_symlink(name, entry.link_target));
         break;
       case EntryType::fifo:

@@ -19,7 +19,8 @@ enum class TarForm {
 /// Unpacks a tar stream into an empty directory. Nothing is written outside of it, whatever the
 /// archive says; symlinks in it lead parents of later entries, but only inside. Kind corrupt,
 /// naming the entry, for a name that climbs out with ".." or, in a layer, is absolute, and
-/// for a hard link to what isn't there. A symlink is content, wherever it points to.
+/// for a hard link to what isn't there. In a layer a symlink is content, wherever it
+/// points to; in a plain archive one that climbs out is corrupt too.
 Result<void> unpack_tar(archive::TarReader& tar, const os::Dir& root, TarForm form);
 
 }  // namespace kiln::snapshot
