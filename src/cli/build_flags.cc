@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/build_flags.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "base/strings.h"
+#include "os/system.h"
+
+namespace kiln::cli {
+namespace {
+
+constexpr unsigned kLeastJobs = 8;
+
+/// NAME=VALUE; NAME alone takes its value from the environment and is left out if it has none
+/// there.
+std::map<std::string, std::string> parse_build_args(const std::vector<std::string>& args) {
+  std::map<std::string, std::string> out;
+  for (const auto& arg : args) {
+    const auto [name, value] = split_once(arg, '=');
+    if (value) {
+      out[std::string(name)] = *value;
+    } else if (const auto from_environment = os::environment(std::string(name))) {
+      out[std::string(name)] = *from_environment;
+    }
+  }
+  return out;
+}
+
+Result<std::optional<std::int64_t>> source_date_epoch(
+    const std::map<std::string, std::string>& args) {
+  std::optional<std::string> text;
+  if (const auto given = args.find("SOURCE_DATE_EPOCH"); given != args.end()) text = given->second;
+  if (!text) text = os::environment("SOURCE_DATE_EPOCH");
+  if (!text || text->empty()) return std::optional<std::int64_t>();
+  const auto seconds = parse_uint(*text);
+  if (!seconds || *seconds > INT64_MAX)
+    return invalid_input("invalid SOURCE_DATE_EPOCH: " + *text + " is not a number of seconds");
+  return std::optional(static_cast<std::int64_t>(*seconds));
+}
+
+}  // namespace
+
+FlagSet build_flag_set(const Session& session, BuildFlags& flags) {
+  FlagSet set(session.command, "[OPTIONS] PATH", "Build an image from a Dockerfile");
+  set.list("--build-arg", flags.build_args,
+           "value of a build argument, NAME=VALUE or NAME from the environment")
+      .option("-f,--file", flags.file,
+              "the Dockerfile (default PATH/Dockerfile; - is standard input)")
+      .flag("--force-rm", flags.force_remove, "accepted: nothing is left of a step in any case")
+      .option("--iidfile", flags.iidfile, "write the image's ID to a file")
+      .option("--jobs", flags.jobs, "steps at once (default: twice the processors, at least 8)")
+      .list("--label", flags.labels, "a label of the image, NAME=VALUE")
+      .flag("--load", flags.load, "accepted: the result is always in the store")
+      .option("--network", flags.network, "network of RUN: host (default) or none")
+      .flag("--no-cache", flags.no_cache, "run every step again")
+      .option("--progress", flags.progress, "auto, plain, tty or quiet")
+      .flag("-q,--quiet", flags.quiet, "print the image's ID alone")
+      .flag("--rm", flags.remove, "accepted: nothing is left of a step in any case")
+      .option("--runtime", flags.runtime, "the OCI runtime that runs steps")
+      .list("-t,--tag", flags.tags, "a name for the image, NAME[:TAG]")
+      .option("--target", flags.target, "the stage to build")
+      .arguments(1, 1);
+  return set;
+}
+
+Result<std::vector<oci::Reference>> parse_tags(const std::vector<std::string>& tags) {
+  std::vector<oci::Reference> out;
+  for (const auto& tag : tags) {
+    auto reference = oci::Reference::parse(tag);
+    if (!reference) {
+      const bool upper = to_lower(tag.substr(0, tag.find(':'))) != tag.substr(0, tag.find(':'));
+      return invalid_input(
+          fmt::format("invalid tag \"{}\": {}", tag,
+                      upper ? "repository name must be lowercase" : "invalid reference format"));
+    }
+    if (reference->digest())
+      return invalid_input(
+          fmt::format("invalid tag \"{}\": a digest can't be given to an image", tag));
+    out.push_back(reference->with_default_tag());
+  }
+  return out;
+}
+
+Result<frontend::BuildOptions> build_options(const BuildFlags& flags) {
+  frontend::BuildOptions out;
+  out.target = flags.target;
+  out.build_args = parse_build_args(flags.build_args);
+  for (const auto& label : flags.labels) {
+    const auto [name, value] = split_once(label, '=');
+    if (name.empty()) return invalid_input("invalid label \"" + label + "\": it has no name");
+    out.labels[std::string(name)] = value.value_or("");
+  }
+  if (flags.network == "none") {
+    out.network = llb::NetworkMode::none;
+  } else if (flags.network != "host" && flags.network != "default") {
+    return invalid_input("network mode \"" + flags.network +
+                         "\" is not supported: use host or none");
+  }
+  out.platform = {"linux", os::go_architecture(), {}};
+  out.source_date_epoch = TRY(source_date_epoch(out.build_args));
+  return out;
+}
+
+Result<unsigned> job_count(const BuildFlags& flags) {
+  // Steps mostly wait, for a disk, a server or a sleep: more of them than processors is right.
+  if (flags.jobs.empty()) return std::max(kLeastJobs, 2 * os::processor_count());
+  const auto jobs = parse_uint(flags.jobs);
+  if (!jobs || *jobs == 0 || *jobs > 1024)
+    return invalid_input("invalid number of jobs: " + flags.jobs);
+  return static_cast<unsigned>(*jobs);
+}
+
+}  // namespace kiln::cli

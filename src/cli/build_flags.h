@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "cli/flags.h"
+#include "cli/session.h"
+#include "frontend/build_plan.h"
+#include "oci/reference.h"
+
+namespace kiln::cli {
+
+/// What was asked for on the command line of `build`, as written.
+struct BuildFlags {
+  std::vector<std::string> tags, build_args, labels;
+  std::string file, target, network = "default", progress, iidfile, jobs, runtime = "crun";
+  bool no_cache = false, quiet = false, pull = false, remove = true, force_remove = false,
+       load = false;
+};
+
+/// The flags of `build`; `flags` must outlive what is returned.
+FlagSet build_flag_set(const Session& session, BuildFlags& flags);
+
+Result<std::vector<oci::Reference>> parse_tags(const std::vector<std::string>& tags);
+/// What the flags mean for the Dockerfile, the ignore patterns aside.
+Result<frontend::BuildOptions> build_options(const BuildFlags& flags);
+/// How many steps may run at once.
+Result<unsigned> job_count(const BuildFlags& flags);
+
+}  // namespace kiln::cli
