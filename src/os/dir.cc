@@ -43,6 +43,28 @@ FileType type_of_dirent(unsigned char type) {
   return type == DT_UNKNOWN ? FileType::unknown : type_of_mode(DTTOIF(type));
 }
 
+/// From the directory's beginning: nobody has read from this descriptor yet. getdents64 itself,
+/// because fdopendir and closedir make four more calls.
+Result<std::vector<DirEntry>> read_entries(const Fd& fd, const std::string& path) {
+  constexpr std::size_t kBufferSize = std::size_t{32} << 10;
+  alignas(dirent64) char buffer[kBufferSize];
+  std::vector<DirEntry> out;
+  for (;;) {
+    const ssize_t size = ::getdents64(fd.get(), buffer, sizeof buffer);
+    if (size < 0) return system_error(errno, "list", path);
+    if (size == 0) break;
+    for (ssize_t at = 0; at < size;) {
+      const auto* entry = reinterpret_cast<const dirent64*>(buffer + at);
+      const std::string_view name = entry->d_name;
+      if (name != "." && name != "..")
+        out.push_back({std::string(name), type_of_dirent(entry->d_type)});
+      at += entry->d_reclen;
+    }
+  }
+  std::ranges::sort(out, {}, &DirEntry::name);
+  return out;
+}
+
 FileInfo from_statx(const struct statx& s) {
   FileInfo out;
   out.type = type_of_mode(s.stx_mode);
@@ -232,28 +254,10 @@ Result<std::string> Dir::read_link(std::string_view name) const {
 }
 
 Result<std::vector<DirEntry>> Dir::list() const {
-  // A descriptor of its own: the position of a directory stream is shared by duplicates.
-  const int own = ::openat(fd_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (own < 0) return system_error(errno, "open", path_);
-  DIR* stream = ::fdopendir(own);
-  if (stream == nullptr) {
-    const int error_number = errno;
-    ::close(own);
-    return system_error(error_number, "list", path_);
-  }
-  std::vector<DirEntry> out;
-  errno = 0;
-  while (const dirent* entry = ::readdir(stream)) {  // NOLINT: the stream is this call's own
-    const std::string_view name = entry->d_name;
-    if (name != "." && name != "..")
-      out.push_back({std::string(name), type_of_dirent(entry->d_type)});
-    errno = 0;
-  }
-  const int error_number = errno;
-  ::closedir(stream);
-  if (error_number != 0) return system_error(error_number, "list", path_);
-  std::ranges::sort(out, {}, &DirEntry::name);
-  return out;
+  // A descriptor of its own: the position in a directory is shared by all users of one.
+  const Fd own(::openat(fd_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!own) return system_error(errno, "open", path_);
+  return read_entries(own, path_);
 }
 
 Result<Fd> Dir::open_in_root(std::string_view path, int flags) const {
@@ -308,6 +312,12 @@ Result<Dir> Dir::open_dir_beneath(const RelPath& path) const {
   Fd fd(open_beneath(fd_.get(), path.is_root() ? "." : path.c_str(), O_RDONLY | O_DIRECTORY));
   if (!fd) return system_error(errno, "open", operand(path.str()));
   return Dir(std::move(fd), path.is_root() ? path_ : operand(path.str()));
+}
+
+Result<Dir::Listing> Dir::list_beneath(const RelPath& path) const {
+  Listing out{TRY(open_dir_beneath(path)), {}};
+  out.entries = TRY(read_entries(out.dir.fd_, out.dir.path_));
+  return out;
 }
 
 Result<Fd> Dir::open_file_beneath(const RelPath& path) const {

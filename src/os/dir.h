@@ -79,6 +79,9 @@ class Dir {
   /// Along `path` without following any symlink, in one call of openat2 or statx.
   Result<std::optional<FileInfo>> find_beneath(const RelPath& path) const;
   Result<Dir> open_dir_beneath(const RelPath& path) const;
+  /// As open_dir_beneath(path) and list(), with fewer calls.
+  struct Listing;
+  Result<Listing> list_beneath(const RelPath& path) const;
   Result<Fd> open_file_beneath(const RelPath& path) const;
   Result<bool> has_xattr_beneath(const RelPath& path, const char* key,
                                  std::string_view value) const;
@@ -117,6 +120,11 @@ class Dir {
   std::string operand(std::string_view name) const;
   Fd fd_;
   std::string path_;
+};
+
+struct Dir::Listing {
+  Dir dir;
+  std::vector<DirEntry> entries;
 };
 
 /// Of an open file.

@@ -2,9 +2,11 @@
 #include "solver/source_tree.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "snapshot/layer_form.h"
 #include "snapshot/link_resolution.h"
+#include "solver/context_walk.h"
 
 namespace kiln::solver {
 
@@ -64,52 +66,12 @@ Result<std::vector<std::string>> ContextTree::list(const os::RelPath& path) cons
 }
 
 Result<std::vector<TreeEntry>> ContextTree::walk(const TreeEntry& top) const {
-  std::vector<TreeEntry> out;
-  out.push_back(top);
+  std::vector<TreeEntry> out = {top};
   if (top.info.type != os::FileType::directory) return out;
-  std::optional<Verdict> verdict;
-  os::RelPath at;
-  for (const std::string_view part : top.path.components()) {
-    at = at / part;
-    verdict = ignore_.judge(at.str(), verdict ? &*verdict : nullptr);
-  }
-  const os::Dir dir = TRY(root_.open_dir_beneath(top.path));
-  TRY(walk_into(dir, top.path, verdict ? &*verdict : nullptr, out));
+  std::vector<TreeEntry> below = TRY(walk_context(root_, ignore_, top.path));
+  out.insert(out.end(), std::make_move_iterator(below.begin()),
+             std::make_move_iterator(below.end()));
   return out;
-}
-
-/// Appends what is in `dir`; tells whether anything was.
-Result<bool> ContextTree::walk_into(const os::Dir& dir, const os::RelPath& path,
-                                    const Verdict* verdict, std::vector<TreeEntry>& out) const {
-  const std::vector<os::DirEntry> names = TRY(dir.list());
-  bool any = false;
-  for (const auto& name : names) {
-    const os::RelPath child = path / name.name;
-    Verdict own;
-    if (!ignore_.empty()) {
-      own = ignore_.judge(child.str(), verdict);
-      if (own.ignored && !ignore_.may_contain_exceptions(child.str())) continue;
-    }
-    const auto info = TRY(dir.find(name.name));
-    if (!info) continue;  // gone since it was listed
-    if (info->type == os::FileType::socket) continue;
-    if (own.ignored && info->type != os::FileType::directory) continue;
-    TreeEntry entry{child, *info, {}};
-    if (info->type == os::FileType::symlink) entry.link_target = TRY(dir.read_link(name.name));
-    out.push_back(std::move(entry));
-    bool filled = false;
-    if (info->type == os::FileType::directory) {
-      const os::Dir sub = TRY(dir.open_dir(name.name));
-      filled = TRY(walk_into(sub, child, ignore_.empty() ? nullptr : &own, out));
-    }
-    // An ignored directory is there only for what was taken back below it.
-    if (own.ignored && !filled) {
-      out.pop_back();
-      continue;
-    }
-    any = true;
-  }
-  return any;
 }
 
 Result<Located> ContextTree::locate(const TreeEntry& entry) const {

@@ -73,11 +73,8 @@ class ContextTree final : public SourceTree {
   Result<void> save_index();
 
  private:
-  using Verdict = dockerfile::IgnorePatterns::Verdict;
   ContextTree(os::Dir root, dockerfile::IgnorePatterns ignore, store::StatIndex index)
       : root_(std::move(root)), ignore_(std::move(ignore)), index_(std::move(index)) {}
-  Result<bool> walk_into(const os::Dir& dir, const os::RelPath& path, const Verdict* verdict,
-                         std::vector<TreeEntry>& out) const;
   Result<std::optional<TreeEntry>> find_unfiltered(const os::RelPath& path) const;
   bool is_left_out(const TreeEntry& entry) const;
 
