@@ -315,9 +315,9 @@ Result<Dir> Dir::open_dir_beneath(const RelPath& path) const {
 }
 
 Result<Dir::Listing> Dir::list_beneath(const RelPath& path) const {
-  Listing out{TRY(open_dir_beneath(path)), {}};
-  out.entries = TRY(read_entries(out.dir.fd_, out.dir.path_));
-  return out;
+  Dir dir = TRY(open_dir_beneath(path));
+  std::vector<DirEntry> entries = TRY(read_entries(dir.fd_, dir.path_));
+  return Listing{std::move(dir), std::move(entries)};
 }
 
 Result<Fd> Dir::open_file_beneath(const RelPath& path) const {
