@@ -7,28 +7,15 @@
 #include <string>
 #include <string_view>
 
+#include "base/byte_stream.h"
 #include "base/result.h"
 
 namespace kiln::archive {
 
-using Bytes = std::span<const std::byte>;
-using MutableBytes = std::span<std::byte>;
-
-/// Bytes that are read once, in order.
-class ByteSource {
- public:
-  virtual ~ByteSource() = default;
-  /// Reads 1 to `into.size()` bytes (`into` must not be empty); 0 only at the end.
-  virtual Result<std::size_t> read(MutableBytes into) = 0;
-};
-
-/// Takes bytes in order. Whoever creates a sink says how its end is told.
-class ByteSink {
- public:
-  virtual ~ByteSink() = default;
-  /// Takes all of `data`.
-  virtual Result<void> write(Bytes data) = 0;
-};
+using kiln::Bytes;
+using kiln::ByteSink;
+using kiln::ByteSource;
+using kiln::MutableBytes;
 
 Bytes as_bytes(std::string_view text);
 std::string_view as_text(Bytes data);

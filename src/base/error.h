@@ -17,6 +17,11 @@ enum class ErrorKind {
   no_space,        ///< disk, quota or memory is full
   cancelled,       ///< the user asked to stop
   step_failed,     ///< a process of a build step or container exited with a failure
+  unauthorized,    ///< a server wants credentials, or others than it got
+  unreachable,     ///< no connection to a server: its name is unknown, or nobody answers there
+  untrusted,       ///< no encrypted connection, or its certificate does not fit
+  timed_out,       ///< a server did not answer, or stopped in the middle
+  interrupted,     ///< a connection broke, or a server failed; a later try may do better
   system,          ///< any other failure of the operating system
 };
 
