@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "archive/fd_stream.h"
 #include "base/strings.h"
 #include "cli/commands.h"

@@ -5,6 +5,7 @@
 
 #include <thread>
 
+#include "base/json.h"
 #include "exporter/exporter_test_kit.h"
 #include "os/fd.h"
 #include "os/system.h"
