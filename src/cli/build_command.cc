@@ -4,11 +4,13 @@
 #include <map>
 #include <memory>
 
+#include "cli/build_call.h"
 #include "cli/build_flags.h"
 #include "cli/commands.h"
 #include "cli/dockerfile_input.h"
 #include "cli/progress_display.h"
 #include "cli/step_output.h"
+#include "cli/store_images.h"
 #include "executor/oci_executor.h"
 #include "exporter/image_result.h"
 #include "frontend/build_plan.h"
@@ -21,25 +23,6 @@ namespace kiln::cli {
 namespace {
 
 constexpr int kStandardError = 2;
-
-class StoreImages final : public frontend::BaseImages {
- public:
-  explicit StoreImages(store::Store& store) : store_(&store) {}
-  Result<frontend::BaseImage> resolve(const std::string& reference, const oci::Platform&) override {
-    const auto image = TRY(store_->images().find(reference));
-    if (!image) {
-      TRY(oci::Reference::parse(reference));
-      return not_found(reference + ": no such image in the store")
-          .with_hint("kiln images lists what is there; kiln import and kiln load bring images in");
-    }
-    frontend::BaseImage out;
-    out.config = TRY(store_->images().config(*image));
-    return out;
-  }
-
- private:
-  store::Store* store_;
-};
 
 std::vector<exporter::BuiltStep> built_steps(
     const frontend::BuildPlan& plan, const std::map<llb::VertexId, solver::StepResult>& results) {
@@ -107,14 +90,22 @@ Result<int> build_command(const Session& session, std::vector<std::string> words
   const unsigned jobs = TRY(job_count(flags));
   const DockerfileInput input = TRY(read_dockerfile(parsed.arguments.front(), flags.file));
   options.ignore = input.ignore;
-  const dockerfile::Dockerfile file = TRY(dockerfile::parse(input.name, input.text));
+  const auto call = TRY(parse_call(flags.call, flags.check));
+  if (call) return build_call(session, *call, input, input.path, options);
+
+  const auto file = dockerfile::parse(input.name, input.text);
+  if (!file) {
+    const auto display = TRY(open_progress(flags));
+    report_before_error(input, options, file.error(), *display);
+    return file.error();
+  }
 
   store::Store store = TRY(session.open_store(Access::layers));
   const os::InterruptWatcher interrupts;
   StoreImages images(store);
-  const frontend::BuildPlan plan = TRY(frontend::plan_build(file, options, images));
-
   const auto display = TRY(open_progress(flags));
+  const frontend::BuildPlan plan = TRY(plan_with_warnings(*file, options, images, *display));
+
   StepOutputKeeper progress(*display);
   executor::OciExecutor executor(
       {store.workspace().path() + "/executor", flags.runtime, {}, store.paths().executor_cache()});

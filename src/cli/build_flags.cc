@@ -47,6 +47,9 @@ FlagSet build_flag_set(const Session& session, BuildFlags& flags) {
   FlagSet set(session.command, "[OPTIONS] PATH", "Build an image from a Dockerfile");
   set.list("--build-arg", flags.build_args,
            "value of a build argument, NAME=VALUE or NAME from the environment")
+      .option("--call", flags.call,
+              "answer instead of building: check, outline or targets, with ,format=json")
+      .flag("--check", flags.check, "report what the rules say of the Dockerfile: --call=check")
       .option("-f,--file", flags.file,
               "the Dockerfile (default PATH/Dockerfile; - is standard input)")
       .flag("--force-rm", flags.force_remove, "accepted: nothing is left of a step in any case")

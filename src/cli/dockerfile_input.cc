@@ -46,12 +46,13 @@ Result<DockerfileInput> read_dockerfile(const std::string& context, const std::s
   std::string ignore_beside;
   if (file == "-") {
     const os::Fd input = TRY(os::standard_input());
-    out.name = "Dockerfile";
+    out.name = out.path = "Dockerfile";
     out.text = TRY(os::read_all(input, "standard input", kMaxDockerfileSize));
   } else if (!file.empty()) {
     auto text = TRY(read_if_there(file));
     if (!text) return no_dockerfile(base_name(file));
     out.name = base_name(file);
+    out.path = file;
     out.text = *std::move(text);
     ignore_beside = file + ".dockerignore";
   } else {
@@ -59,6 +60,7 @@ Result<DockerfileInput> read_dockerfile(const std::string& context, const std::s
       auto text = TRY(read_if_there(out.context_path + "/" + name));
       if (!text) continue;
       out.name = name;
+      out.path = context == "." ? name : out.context_path + "/" + name;
       out.text = *std::move(text);
       ignore_beside = out.context_path + "/" + name + ".dockerignore";
       break;

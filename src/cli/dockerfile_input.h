@@ -11,6 +11,7 @@ namespace kiln::cli {
 /// What a build is made of: the Dockerfile's text, the context's folder and what is ignored in it.
 struct DockerfileInput {
   std::string name;  ///< as errors call it
+  std::string path;  ///< as the user finds it
   std::string text;
   std::string context_path;  ///< absolute, without symlinks
   std::vector<std::string> ignore;

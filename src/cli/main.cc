@@ -7,12 +7,11 @@
 #include "base/strings.h"
 #include "cli/commands.h"
 #include "cli/session.h"
+#include "cli/version.h"
 #include "os/process_setup.h"
 
 namespace kiln::cli {
 namespace {
-
-constexpr std::string_view kVersion = "0.1.0";
 
 struct Command {
   std::string_view name;  ///< one or two words
