@@ -11,6 +11,8 @@
 #include "cli/progress_display.h"
 #include "cli/step_output.h"
 #include "cli/store_images.h"
+#include "dockerfile/frontend_choice.h"
+#include "dockerfile/syntax_tree.h"
 #include "executor/oci_executor.h"
 #include "exporter/image_result.h"
 #include "frontend/build_plan.h"
@@ -75,6 +77,26 @@ Result<std::unique_ptr<solver::Progress>> open_progress(const BuildFlags& flags)
   return create_progress(kStandardError, options);
 }
 
+Result<int> print_parsed(const BuildFlags& flags, const std::string& context) {
+  if (flags.print != "ast") return invalid_input("invalid --print: " + flags.print + " (only ast)");
+  const DockerfileText file = TRY(read_dockerfile_text(context, flags.file));
+  const std::string tree = TRY(dockerfile::syntax_tree(file.name, file.text));
+  TRY(print(tree));
+  return 0;
+}
+
+/// The instructions, and what frontend was asked for.
+Result<dockerfile::Dockerfile> parse_dockerfile(const DockerfileInput& input,
+                                                const frontend::BuildOptions& options) {
+  const auto syntax = options.build_args.find("BUILDKIT_SYNTAX");
+  auto remark = TRY(dockerfile::check_frontend(
+      dockerfile::Source(input.name, input.text),
+      syntax == options.build_args.end() ? std::string() : syntax->second));
+  dockerfile::Dockerfile file = TRY(dockerfile::parse(input.name, input.text));
+  if (remark) file.warnings.push_back(*std::move(remark));
+  return file;
+}
+
 }  // namespace
 
 Result<int> build_command(const Session& session, std::vector<std::string> words) {
@@ -85,6 +107,7 @@ Result<int> build_command(const Session& session, std::vector<std::string> words
     TRY(print(set.help()));
     return 0;
   }
+  if (!flags.print.empty()) return print_parsed(flags, parsed.arguments.front());
   const std::vector<oci::Reference> names = TRY(parse_tags(flags.tags));
   frontend::BuildOptions options = TRY(build_options(flags));
   const unsigned jobs = TRY(job_count(flags));
@@ -93,7 +116,7 @@ Result<int> build_command(const Session& session, std::vector<std::string> words
   const auto call = TRY(parse_call(flags.call, flags.check));
   if (call) return build_call(session, *call, input, input.path, options);
 
-  const auto file = dockerfile::parse(input.name, input.text);
+  const auto file = parse_dockerfile(input, options);
   if (!file) {
     const auto display = TRY(open_progress(flags));
     report_before_error(input, options, file.error(), *display);

@@ -31,13 +31,12 @@ std::map<std::string, std::string> parse_build_args(const std::vector<std::strin
 
 Result<std::optional<std::int64_t>> source_date_epoch(
     const std::map<std::string, std::string>& args) {
-  std::optional<std::string> text;
-  if (const auto given = args.find("SOURCE_DATE_EPOCH"); given != args.end()) text = given->second;
-  if (!text) text = os::environment("SOURCE_DATE_EPOCH");
-  if (!text || text->empty()) return std::optional<std::int64_t>();
-  const auto seconds = parse_uint(*text);
+  const auto given = args.find("SOURCE_DATE_EPOCH");
+  if (given == args.end() || given->second.empty()) return std::optional<std::int64_t>();
+  const auto seconds = parse_uint(given->second);
   if (!seconds || *seconds > INT64_MAX)
-    return invalid_input("invalid SOURCE_DATE_EPOCH: " + *text + " is not a number of seconds");
+    return invalid_input("invalid SOURCE_DATE_EPOCH: " + given->second +
+                         " is not a number of seconds");
   return std::optional(static_cast<std::int64_t>(*seconds));
 }
 
@@ -59,6 +58,7 @@ FlagSet build_flag_set(const Session& session, BuildFlags& flags) {
       .flag("--load", flags.load, "accepted: the result is always in the store")
       .option("--network", flags.network, "network of RUN: host (default) or none")
       .flag("--no-cache", flags.no_cache, "run every step again")
+      .option("--print", flags.print, "ast: print the Dockerfile's tree as JSON and build nothing")
       .option("--progress", flags.progress, "auto, plain, tty or quiet")
       .flag("-q,--quiet", flags.quiet, "print the image's ID alone")
       .flag("--rm", flags.remove, "accepted: nothing is left of a step in any case")
@@ -103,6 +103,9 @@ Result<frontend::BuildOptions> build_options(const BuildFlags& flags) {
                          "\" is not supported: use host or none");
   }
   out.platform = {"linux", os::go_architecture(), {}};
+  // Read from the environment too, and then seen by ARG, as docker's client does it.
+  if (const auto epoch = os::environment("SOURCE_DATE_EPOCH"))
+    out.build_args.try_emplace("SOURCE_DATE_EPOCH", *epoch);
   out.source_date_epoch = TRY(source_date_epoch(out.build_args));
   return out;
 }

@@ -15,7 +15,8 @@ namespace kiln::cli {
 /// What was asked for on the command line of `build`, as written.
 struct BuildFlags {
   std::vector<std::string> tags, build_args, labels;
-  std::string file, target, call, network = "default", progress, iidfile, jobs, runtime = "crun";
+  std::string file, target, call, network = "default", progress, print, iidfile, jobs,
+                                  runtime = "crun";
   bool check = false, no_cache = false, quiet = false, pull = false, remove = true,
        force_remove = false, load = false;
 };

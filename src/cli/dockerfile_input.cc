@@ -38,38 +38,67 @@ Result<std::optional<std::string>> read_if_there(const std::string& path) {
   return std::move(text).error();
 }
 
+/// A Dockerfile, and where it lies; empty for standard input.
+struct FoundDockerfile {
+  DockerfileText file;
+  std::string path;
+};
+
+Result<FoundDockerfile> find_dockerfile(const std::string& context_path, const std::string& file) {
+  if (file == "-") {
+    const os::Fd input = TRY(os::standard_input());
+    std::string text = TRY(os::read_all(input, "standard input", kMaxDockerfileSize));
+    return FoundDockerfile{{"Dockerfile", std::move(text)}, {}};
+  }
+  std::vector<std::string> candidates;
+  if (!file.empty()) {
+    candidates.push_back(file);
+    // On a file system that tells them apart, docker takes either case of its own name.
+    if (base_name(file) == "Dockerfile")
+      candidates.push_back(file.substr(0, file.size() - 10) + "dockerfile");
+  } else {
+    for (const char* name : {"Dockerfile", "dockerfile", "Containerfile"})
+      candidates.push_back(context_path + "/" + name);
+  }
+  for (const auto& path : candidates) {
+    auto text = TRY(read_if_there(path));
+    if (text) return FoundDockerfile{{base_name(path), *std::move(text)}, path};
+  }
+  return no_dockerfile(base_name(candidates.front()));
+}
+
+Result<std::optional<std::string>> find_ignore_file(const std::string& context_path,
+                                                    const std::string& dockerfile_path) {
+  std::vector<std::string> candidates;
+  if (!dockerfile_path.empty()) {
+    candidates = {dockerfile_path + ".dockerignore", dockerfile_path + ".containerignore"};
+  }
+  candidates.push_back(context_path + "/.dockerignore");
+  candidates.push_back(context_path + "/.containerignore");
+  for (const auto& path : candidates) {
+    auto text = TRY(read_if_there(path));
+    if (text) return text;
+  }
+  return std::optional<std::string>();
+}
+
 }  // namespace
+
+Result<DockerfileText> read_dockerfile_text(const std::string& context, const std::string& file) {
+  std::string context_path;
+  if (file.empty()) context_path = TRY(open_context(context));
+  FoundDockerfile found = TRY(find_dockerfile(context_path, file));
+  return std::move(found.file);
+}
 
 Result<DockerfileInput> read_dockerfile(const std::string& context, const std::string& file) {
   DockerfileInput out;
   out.context_path = TRY(open_context(context));
-  std::string ignore_beside;
-  if (file == "-") {
-    const os::Fd input = TRY(os::standard_input());
-    out.name = out.path = "Dockerfile";
-    out.text = TRY(os::read_all(input, "standard input", kMaxDockerfileSize));
-  } else if (!file.empty()) {
-    auto text = TRY(read_if_there(file));
-    if (!text) return no_dockerfile(base_name(file));
-    out.name = base_name(file);
-    out.path = file;
-    out.text = *std::move(text);
-    ignore_beside = file + ".dockerignore";
-  } else {
-    for (const char* name : {"Dockerfile", "dockerfile", "Containerfile"}) {
-      auto text = TRY(read_if_there(out.context_path + "/" + name));
-      if (!text) continue;
-      out.name = name;
-      out.path = context == "." ? name : out.context_path + "/" + name;
-      out.text = *std::move(text);
-      ignore_beside = out.context_path + "/" + name + ".dockerignore";
-      break;
-    }
-    if (out.name.empty()) return no_dockerfile("Dockerfile");
-  }
-  std::optional<std::string> ignore;
-  if (!ignore_beside.empty()) ignore = TRY(read_if_there(ignore_beside));
-  if (!ignore) ignore = TRY(read_if_there(out.context_path + "/.dockerignore"));
+  FoundDockerfile found = TRY(find_dockerfile(out.context_path, file));
+  out.name = std::move(found.file.name);
+  out.text = std::move(found.file.text);
+  out.path = found.path.empty() || (file.empty() && context == ".") ? out.name : found.path;
+  const auto ignore = TRY(find_ignore_file(out.context_path, found.path));
   if (ignore) out.ignore = dockerfile::parse_ignore_file(*ignore);
   return out;
 }

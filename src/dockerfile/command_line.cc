@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dockerfile/command_line.h"
 
+#include <algorithm>
+#include <charconv>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "dockerfile/unicode.h"
 
@@ -65,6 +68,40 @@ void find_literals(std::string_view text, std::vector<JsonItem>& items) {
   }
 }
 
+/// The code unit of `\uXXXX` at the start of `text`.
+std::optional<unsigned> escaped_unit(std::string_view text) {
+  if (text.size() < 6 || !text.starts_with("\\u")) return std::nullopt;
+  unsigned unit = 0;
+  const auto [end, error] = std::from_chars(text.data() + 2, text.data() + 6, unit, 16);
+  if (error != std::errc() || end != text.data() + 6) return std::nullopt;
+  return unit;
+}
+
+/// Half of a surrogate pair becomes U+FFFD, as Go reads it; nlohmann's parser refuses it.
+std::string without_lone_surrogates(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    if (text[0] != '\\') {
+      out += text[0];
+      text.remove_prefix(1);
+      continue;
+    }
+    const auto unit = escaped_unit(text);
+    if (!unit) {
+      out += text.substr(0, 2);
+      text.remove_prefix(std::min<std::size_t>(2, text.size()));
+      continue;
+    }
+    const auto next = escaped_unit(text.substr(6));
+    const bool high = *unit >= 0xD800 && *unit < 0xDC00;
+    const bool low = *unit >= 0xDC00 && *unit < 0xE000;
+    const std::size_t length = high && next && *next >= 0xDC00 && *next < 0xE000 ? 12 : 6;
+    out += (high || low) && length == 6 ? "\\ufffd" : text.substr(0, length);
+    text.remove_prefix(length);
+  }
+  return out;
+}
+
 }  // namespace
 
 JsonArray parse_json_array(std::string_view text) {
@@ -72,7 +109,11 @@ JsonArray parse_json_array(std::string_view text) {
   JsonArray array;
   if (!text.starts_with('[')) return array;
   StringArrayHandler handler;
-  if (!nlohmann::json::sax_parse(text, &handler)) return array;
+  const bool has_units = text.find("\\u") != std::string_view::npos;
+  if (!nlohmann::json::sax_parse(has_units ? without_lone_surrogates(text) : std::string(text),
+                                 &handler)) {
+    return array;
+  }
   if (!handler.only_strings) {
     array.form = JsonForm::mixed;
     return array;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dockerfile/expand.h"
 
+#include <utility>
+
 #include "dockerfile/shell_pattern.h"
 #include "dockerfile/unicode.h"
 
@@ -25,6 +27,7 @@ class WordSplitter {
     }
   }
   void add_literally(std::string_view text) { word_ += text; }
+  void forget_begun_word() { word_.clear(); }
   std::vector<std::string> take() {
     end_word();
     return std::move(words_);
@@ -68,12 +71,14 @@ class Expander {
       if (c == '$') {
         const std::string value = TRY(dollar());
         out.text += value;
+        if (std::exchange(had_operand_, false)) words.forget_begun_word();
         words.add_splitting(value);
       } else if (c == '<' || (quote && options_.quotes != Quotes::literal)) {
         const std::string piece = TRY(c == '<'    ? Result<std::string>(heredoc_operator())
                                       : c == '\'' ? single_quoted()
                                                   : double_quoted());
         out.text += piece;
+        if (std::exchange(had_operand_, false)) words.forget_begun_word();
         words.add_literally(piece);
       } else if (c == options_.escape) {
         const std::string piece = escaped();
@@ -250,6 +255,7 @@ class Expander {
     const Escapes outer = std::exchange(escapes_, escapes);
     auto result = run(stop);
     escapes_ = outer;
+    had_operand_ = true;
     if (result.ok()) return std::move(result->text);
     if (at_end()) return invalid_input(when_missing);
     return std::move(result).error();
@@ -312,6 +318,9 @@ class Expander {
   UsedNames* used_;
   std::size_t pos_ = 0;
   int depth_ = 0;
+  /// An operator's word was read. BuildKit collects the words of that in the same place as those
+  /// around it, so that what it had of the word before is gone: `a${x:-b}` is one word, `b`.
+  bool had_operand_ = false;
 };
 
 }  // namespace

@@ -363,7 +363,9 @@ TEST(ExpandWords, SplitAtUnquotedBlanksOfTextAndVariables) {
   EXPECT_EQ(words("x\" \"y z"), (Words{"x y", "z"}));
   EXPECT_EQ(words("a\\ b c"), (Words{"a b", "c"}));
   EXPECT_EQ(words("80 443/tcp"), (Words{"80", "443/tcp"}));
-  EXPECT_EQ(words("80${UNDEF:-80}"), (Words{"8080"}));
+  EXPECT_EQ(words("80$UNDEF${X}"), (Words{"801"}));
+  // The word that an operator is in begins behind it, as in BuildKit.
+  EXPECT_EQ(words("a 80${UNDEF:-81} b"), (Words{"a", "81", "b"}));
   EXPECT_EQ(words("cat << EOF >x"), (Words{"cat", "<< EOF", ">x"}));
 }
 

@@ -87,6 +87,12 @@ Range LogicalLine::range_of(std::string_view part) const {
   return {position(begin), end};
 }
 
+Range LogicalLine::range() const {
+  Range range = range_of(text_);
+  if (!pieces_.empty()) range.begin = pieces_.front().origin;
+  return range;
+}
+
 std::string_view LineReader::take_line() {
   const std::string_view line = source_.line(next_);
   if (source_.raw_line(next_).size() > kMaxLineSize + 1) {

@@ -28,7 +28,8 @@ class LogicalLine {
   /// `part` must be a view of text(). An empty part is at one position.
   Range range_of(std::string_view part) const;
   Word word(std::string_view part) const { return {std::string(part), range_of(part)}; }
-  Range range() const { return range_of(text_); }
+  /// From its first line on, also where that has nothing but the escape character.
+  Range range() const;
 
   /// Comment lines right above it.
   std::vector<std::string> comments;

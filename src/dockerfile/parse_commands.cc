@@ -133,8 +133,8 @@ std::optional<CommandLine> parse_command(const Request& request, std::string_vie
   command.range = request.line.range_of(text);
   switch (array.form) {
     case JsonForm::mixed:
-      request.fail_at(text,
-                      "when using JSON array syntax, arrays must be comprised of strings only");
+      request.fail_malformed(
+          text, "when using JSON array syntax, arrays must be comprised of strings only");
       return std::nullopt;
     case JsonForm::strings:
       command.exec_form = true;

@@ -32,8 +32,8 @@ std::optional<std::vector<KeyValue>> parse_pairs(const Request& request) {
   if (words[0].find('=') == std::string_view::npos) {
     const auto [key, value] = split_first_blank(arguments);
     if (!value) {
-      request.fail_at(key, fmt::format("{} must have two arguments", request.name()),
-                      fmt::format("write {} {}=<value>", request.name(), key));
+      request.fail_malformed(key, fmt::format("{} must have two arguments", request.name()),
+                             fmt::format("write {} {}=<value>", request.name(), key));
       return std::nullopt;
     }
     KeyValue& pair = pairs.emplace_back();
@@ -46,11 +46,12 @@ std::optional<std::vector<KeyValue>> parse_pairs(const Request& request) {
   for (const std::string_view word : words) {
     const auto equals = word.find('=');
     if (equals == std::string_view::npos) {
-      request.fail_at(word,
-                      fmt::format("Syntax error - can't find = in \"{}\". Must be of the form: "
-                                  "name=value",
-                                  word),
-                      "a value with blanks must be quoted");
+      request.fail_malformed(
+          word,
+          fmt::format("Syntax error - can't find = in \"{}\". Must be of the form: "
+                      "name=value",
+                      word),
+          "a value with blanks must be quoted");
     } else if (equals == 0) {
       request.fail_at(word, fmt::format("{} names can not be blank", request.name()));
     } else {
@@ -79,8 +80,8 @@ std::optional<std::vector<Word>> parse_list(const Request& request) {
   std::vector<Word> words;
   switch (array.form) {
     case JsonForm::mixed:
-      request.fail_at(arguments,
-                      "when using JSON array syntax, arrays must be comprised of strings only");
+      request.fail_malformed(
+          arguments, "when using JSON array syntax, arrays must be comprised of strings only");
       return std::nullopt;
     case JsonForm::strings:
       for (const auto& item : array.items) {

@@ -45,6 +45,8 @@ class FileParser {
 
  private:
   void parse_line(LineReader& reader, const LogicalLine& line);
+  void parse_statement(const LogicalLine& line, const Statement& statement,
+                       const std::vector<Heredoc>& heredocs, Range range);
   void add_instruction(Instruction instruction);
   std::vector<Heredoc> read_heredocs(LineReader& reader, const LogicalLine& line,
                                      const Statement& statement);
@@ -85,8 +87,14 @@ void FileParser::add_instruction(Instruction instruction) {
 }
 
 void FileParser::parse_line(LineReader& reader, const LogicalLine& line) {
+  const auto known_errors = findings_.errors.size();
   const Statement statement = split_statement(line, line.text(), file_.directives.escape);
   const auto heredocs = read_heredocs(reader, line, statement);
+  Range range = line.range();
+  if (reader.line_number() > range.end.line + 1) {
+    const unsigned last = reader.line_number() - 1;
+    range.end = {last, static_cast<unsigned>(file_.source.line(last).size()) + 1};
+  }
   if (line.empty_continuation) {
     const Position at{*line.empty_continuation, 1};
     findings_.warnings.push_back({{at, at},
@@ -94,6 +102,14 @@ void FileParser::parse_line(LineReader& reader, const LogicalLine& line) {
                                   "empty continuation lines will become errors in a future "
                                   "release of the language: remove the line"});
   }
+  parse_statement(line, statement, heredocs, range);
+  for (std::size_t i = known_errors; i < findings_.errors.size(); ++i) {
+    findings_.errors[i].within = range;
+  }
+}
+
+void FileParser::parse_statement(const LogicalLine& line, const Statement& statement,
+                                 const std::vector<Heredoc>& heredocs, Range range) {
   const auto keyword = find_keyword(statement.keyword);
   if (!keyword) {
     fail(line.range_of(statement.keyword),
@@ -102,11 +118,6 @@ void FileParser::parse_line(LineReader& reader, const LogicalLine& line) {
     return;
   }
   const Request request{line, statement, *keyword, heredocs, file_.directives.escape, findings_};
-  Range range = line.range();
-  if (reader.line_number() > range.end.line + 1) {
-    const unsigned last = reader.line_number() - 1;
-    range.end = {last, static_cast<unsigned>(file_.source.line(last).size()) + 1};
-  }
   std::string original(statement.all);
   if (*keyword == Keyword::from) {
     seen_from_ = true;
@@ -153,7 +164,8 @@ Result<Dockerfile> FileParser::run() {
     any = true;
     parse_line(reader, line);
   }
-  if (!any) fail({{1, 1}, {1, 1}}, "file with no instructions");
+  const Position end{source.line_count(), 1};
+  if (!any) fail({end, end}, "file with no instructions");
   if (any && !seen_from_ && findings_.errors.empty()) {
     fail({{1, 1}, {1, 1}}, "dockerfile contains no stages to build", "add a FROM instruction");
   }

@@ -48,7 +48,7 @@ TEST(ParserErrors, NameTheLineAndTheRule) {
       {"RUN x\n", 1, "no build stage in current context"},
       {"ENV a=b\nFROM busybox\n", 1, "no build stage in current context"},
       {"ARG a\n", 1, "dockerfile contains no stages to build"},
-      {"# only a comment\n\n", 1, "file with no instructions"},
+      {"# only a comment\n\n", 2, "file with no instructions"},
       {"# escape=x\nFROM busybox\n", 1, "invalid escape token 'x' does not match ` or \\"},
       {"# escape=`\n# ESCAPE=\\\nFROM busybox\n", 1,
        "only one escape parser directive can be used"},
@@ -168,7 +168,7 @@ TEST(ParserErrors, NameTheLineAndTheRule) {
 TEST(ParserErrors, EmptyFile) {
   EXPECT_EQ(error_of(""), "Dockerfile: the Dockerfile cannot be empty");
   EXPECT_EQ(error_of("\xEF\xBB\xBF"), "Dockerfile: the Dockerfile cannot be empty");
-  EXPECT_THAT(error_of("\n \n"), StartsWith("Dockerfile:1: file with no instructions"));
+  EXPECT_THAT(error_of("\n \n"), StartsWith("Dockerfile:2: file with no instructions"));
 }
 
 TEST(ParserErrors, QuoteTheLineWithACaret) {
@@ -183,12 +183,13 @@ TEST(ParserErrors, QuoteTheLineWithACaret) {
 
 TEST(ParserErrors, PointIntoContinuationLines) {
   EXPECT_EQ(error_of("FROM busybox\nENV a=b \\\n  # why\n  c \\\n  d=e\n"),
-            "Dockerfile:4: Syntax error - can't find = in \"c\". Must be of the form: name=value\n"
-            "   2 |     ENV a=b \\\n"
-            "   3 |       # why\n"
+            "Dockerfile:2: Syntax error - can't find = in \"c\". Must be of the form: name=value\n"
+            "   1 |     FROM busybox\n"
+            "   2 | >>> ENV a=b \\\n"
+            "   3 | >>>   # why\n"
             "   4 | >>>   c \\\n"
             "     |       ^\n"
-            "   5 |       d=e");
+            "   5 | >>>   d=e");
 }
 
 TEST(ParserErrors, AreAllReportedAtOnce) {

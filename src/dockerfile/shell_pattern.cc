@@ -143,6 +143,47 @@ Result<std::string> ShellPattern::remove_suffix(std::string_view value, Length l
   return encode(runes);
 }
 
+namespace {
+
+/// `$0` and `${0}` of a replacement are the match, `$$` is `$`, and any other `$name` or `${name}`
+/// is nothing: BuildKit hands what replaces all occurrences to Go's Regexp.ReplaceAllString.
+std::string fill_template(std::string_view text, std::string_view match) {
+  std::string out;
+  while (!text.empty()) {
+    const auto dollar = std::min(text.find('$'), text.size());
+    out += text.substr(0, dollar);
+    text.remove_prefix(dollar);
+    if (text.empty()) break;
+    text.remove_prefix(1);
+    if (text.starts_with('$')) {
+      out += '$';
+      text.remove_prefix(1);
+      continue;
+    }
+    std::string_view rest = text;
+    const bool braced = rest.starts_with('{');
+    if (braced) rest.remove_prefix(1);
+    std::size_t length = 0;
+    while (length < rest.size()) {
+      const Rune rune = decode_rune(rest, length);
+      if (!is_letter(rune.value) && !is_digit(rune.value) && rune.value != '_') break;
+      length += rune.width;
+    }
+    const std::string_view name = rest.substr(0, length);
+    rest.remove_prefix(length);
+    if (name.empty() || (braced && !rest.starts_with('}'))) {
+      out += '$';
+      continue;
+    }
+    if (braced) rest.remove_prefix(1);
+    if (name == "0") out += match;
+    text = rest;
+  }
+  return out;
+}
+
+}  // namespace
+
 Result<std::string> ShellPattern::replace(std::string_view value, std::string_view replacement,
                                           Occurrences occurrences) const {
   const std::u32string runes = decode(value);
@@ -156,7 +197,10 @@ Result<std::string> ShellPattern::replace(std::string_view value, std::string_vi
     const auto end = wanted ? matcher.match(at, Length::longest) : std::nullopt;
     // An empty match right behind another match does not count.
     if (end && (*end > at || last_end != at)) {
-      out += replacement;
+      out += occurrences == Occurrences::first
+                 ? std::string(replacement)
+                 : fill_template(replacement,
+                                 encode(std::u32string_view(runes).substr(at, *end - at)));
       replaced = true;
       last_end = end;
       if (*end > at) {

@@ -22,7 +22,8 @@ class ShellPattern {
   Result<std::string> remove_suffix(std::string_view value, Length length) const;
 
   enum class Occurrences { first, all };
-  /// `value` with the longest leftmost match, or every one, replaced.
+  /// `value` with the longest leftmost match, or every one, replaced. Of what replaces every one,
+  /// `$0` is the match, `$$` a dollar and other `$name` nothing.
   Result<std::string> replace(std::string_view value, std::string_view replacement,
                               Occurrences occurrences) const;
 

@@ -85,7 +85,9 @@ std::string_view Source::line(unsigned number) const {
   return line;
 }
 
-std::string excerpt(const Source& source, Range range) {
+std::string excerpt(const Source& source, Range range) { return excerpt(source, range, range); }
+
+std::string excerpt(const Source& source, Range range, Range focus) {
   const unsigned first = range.begin.line;
   const unsigned last = std::max(first, range.end.line);
   const unsigned from = first > kLinesBefore ? first - kLinesBefore : 1;
@@ -98,7 +100,7 @@ std::string excerpt(const Source& source, Range range) {
     std::string row = fmt::format("{:4} | {} {}", number, marked ? ">>>" : "   ", printable(line));
     row.erase(row.find_last_not_of(' ') + 1);
     out += row + '\n';
-    if (marked && number == first) out += caret_line(line, range);
+    if (marked && number == focus.begin.line) out += caret_line(line, focus);
   }
   return out;
 }
@@ -111,9 +113,11 @@ Error to_error(const Source& source, std::vector<Diagnostic> diagnostics) {
   std::string message;
   const auto shown = std::min(diagnostics.size(), kShownDiagnostics);
   for (std::size_t i = 0; i < shown; ++i) {
-    const auto& [range, text, hint] = diagnostics[i];
+    const auto& [range, text, hint, within] = diagnostics[i];
+    const Range quoted = within.value_or(range);
     fmt::format_to(std::back_inserter(message), "{}{}:{}: {}\n{}", i == 0 ? "" : "\n",
-                   source.name(), range.begin.line, printable(text), excerpt(source, range));
+                   source.name(), quoted.begin.line, printable(text),
+                   excerpt(source, quoted, range));
     if (!hint.empty() && diagnostics.size() > 1) message += "hint: " + hint + '\n';
   }
   if (diagnostics.size() > shown) {

@@ -3,6 +3,7 @@
 
 #include <compare>
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -58,6 +59,8 @@ struct Diagnostic {
   std::string message;
   /// What to do about it; empty if the message says it all.
   std::string hint;
+  /// The instruction that it is about: errors name its first line and quote all of it.
+  std::optional<Range> within = std::nullopt;
 };
 
 /// The lines of `range` with their neighbours and numbers, `>>>` before each, and a caret line when
@@ -68,7 +71,9 @@ struct Diagnostic {
 ///          |     ^~~~
 ///
 /// Control characters are shown as `?`, lines longer than a screen are cut. Ends in a line end.
+/// With `focus`, a part of the range, the caret line stands below that part.
 std::string excerpt(const Source& source, Range range);
+std::string excerpt(const Source& source, Range range, Range focus);
 
 /// All of them as one error of kind invalid_input, in the order of the source:
 /// `Dockerfile:3: unknown instruction: FORM (did you mean FROM?)` and the excerpt below it.

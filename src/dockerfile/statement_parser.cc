@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "base/strings.h"
 #include "dockerfile/flags.h"
@@ -50,6 +51,11 @@ std::shared_ptr<const Instruction> parse_trigger(const Request& request, const S
                                fmt::format("unknown instruction: {}{}", trigger.keyword,
                                            did_you_mean(trigger.keyword, keyword_names())),
                                {}});
+  }
+  if (findings.malformed) {
+    auto& errors = request.findings.errors;
+    std::move(findings.errors.begin(), findings.errors.end(), std::back_inserter(errors));
+    return nullptr;
   }
   for (Diagnostic& problem : findings.errors) {
     problem.message = "ONBUILD trigger will fail: " + problem.message;

@@ -17,6 +17,9 @@ namespace kiln::dockerfile {
 struct Findings {
   std::vector<Diagnostic> errors;
   std::vector<Diagnostic> warnings;
+  /// An error is about the form of the arguments, which BuildKit reads before it knows what to make
+  /// of the instruction: ONBUILD fails of it too.
+  bool malformed = false;
 };
 
 /// A statement on its way to becoming an instruction.
@@ -36,6 +39,10 @@ struct Request {
     fail_at(statement.keyword, std::move(message), std::move(hint));
   }
   void fail(Range range, std::string message, std::string hint = {}) const;
+  void fail_malformed(std::string_view part, std::string message, std::string hint = {}) const {
+    findings.malformed = true;
+    fail_at(part, std::move(message), std::move(hint));
+  }
 };
 
 /// One per group of instructions; nullopt after at least one error was reported.

@@ -19,11 +19,21 @@ constexpr std::string_view kDefaultPath =
 Result<GlobalArgs> global_args(const df::Dockerfile& file, const BuildOptions& options) {
   GlobalArgs out;
   Variables& values = out.values;
+  std::string target = options.target;
+  if (target.empty()) target = file.stages.back().name;
+  if (target.empty()) target = "default";
   const std::pair<const char*, std::string> predefined[] = {
-      {"BUILDPLATFORM", options.platform.str()},     {"BUILDOS", options.platform.os},
-      {"BUILDARCH", options.platform.architecture},  {"BUILDVARIANT", options.platform.variant},
-      {"TARGETPLATFORM", options.platform.str()},    {"TARGETOS", options.platform.os},
-      {"TARGETARCH", options.platform.architecture}, {"TARGETVARIANT", options.platform.variant}};
+      {"BUILDPLATFORM", options.platform.str()},
+      {"BUILDOS", options.platform.os},
+      {"BUILDARCH", options.platform.architecture},
+      {"BUILDVARIANT", options.platform.variant},
+      {"TARGETPLATFORM", options.platform.str()},
+      {"TARGETOS", options.platform.os},
+      {"TARGETARCH", options.platform.architecture},
+      {"TARGETVARIANT", options.platform.variant},
+      {"BUILDOSVERSION", {}},
+      {"TARGETOSVERSION", {}},
+      {"TARGETSTAGE", std::move(target)}};
   for (const auto& [name, value] : predefined) {
     const auto given = options.build_args.find(name);
     values.set(name, given == options.build_args.end() ? value : given->second);
@@ -37,7 +47,9 @@ Result<GlobalArgs> global_args(const df::Dockerfile& file, const BuildOptions& o
         values.set(pair.key.text, given->second);
       } else if (pair.has_value) {
         auto value = df::expand_word(pair.value.text, lookup, file.directives.escape);
-        if (!value) return error_at(file.source, instruction.range, std::move(value).error());
+        if (!value)
+          return error_at(file.source, instruction.range, std::move(value).error(),
+                          pair.value.range);
         values.set(pair.key.text, *value);
       }
     }
@@ -68,7 +80,7 @@ class Planner {
  private:
   Result<std::size_t> find_target() {
     if (options_->target.empty()) return file_->stages.size() - 1;
-    const auto found = find_named_stage(options_->target, file_->stages.size());
+    const auto found = find_named_stage(to_lower(options_->target), file_->stages.size());
     if (found) return *found;
     std::vector<std::string> names;
     for (const auto& s : file_->stages) {
@@ -117,10 +129,11 @@ class Planner {
   Result<StageState> base_state(const df::Stage& s, std::size_t index, const std::string& label) {
     const auto lookup = [this](std::string_view name) { return globals_.values.find(name); };
     auto name = df::expand_word(s.from.image.text, lookup, file_->directives.escape);
-    if (!name) return error_at(file_->source, s.range, std::move(name).error());
+    if (!name) return error_at(file_->source, s.range, std::move(name).error(), s.from.image.range);
     if (name->empty())
       return error_at(file_->source, s.range,
-                      invalid_input("base name (" + s.from.image.text + ") should not be blank"));
+                      invalid_input("base name (" + s.from.image.text + ") should not be blank"),
+                      s.from.image.range);
     const oci::Platform platform = TRY(stage_platform(s));
     if (const auto earlier = find_named_stage(*name, index)) {
       // Arguments of the base stage stay declared; whether its command was set here does not carry
@@ -128,15 +141,20 @@ class Planner {
       return stage(*earlier);
     }
     auto state = image_state(*name, platform, step_name(label, 1, count_steps(s), "FROM " + *name));
-    if (!state) return error_at(file_->source, s.range, std::move(state).error());
+    if (!state) {
+      Error error = std::move(state).error();
+      // Other than --from and --target, FROM does not look past the case of letters.
+      if (find_named_stage(to_lower(*name), index))
+        error = std::move(error).with_hint("did you mean the stage " + to_lower(*name) + "?");
+      return error_at(file_->source, s.range, std::move(error), s.from.image.range);
+    }
     return state;
   }
 
-  /// FROM takes a stage by its name only.
+  /// A stage by its name only; names are in lower case.
   std::optional<std::size_t> find_named_stage(const std::string& name, std::size_t end) const {
-    const std::string lower = to_lower(name);
     for (std::size_t i = end; i-- > 0;) {
-      if (file_->stages[i].name == lower && !lower.empty()) return i;
+      if (file_->stages[i].name == name && !name.empty()) return i;
     }
     return std::nullopt;
   }
@@ -145,9 +163,11 @@ class Planner {
     if (!s.from.platform) return options_->platform;
     const auto lookup = [this](std::string_view name) { return globals_.values.find(name); };
     auto text = df::expand_word(s.from.platform->text, lookup, file_->directives.escape);
-    if (!text) return error_at(file_->source, s.range, std::move(text).error());
+    if (!text)
+      return error_at(file_->source, s.range, std::move(text).error(), s.from.platform->range);
     auto platform = oci::Platform::parse(*text, options_->platform);
-    if (!platform) return error_at(file_->source, s.range, std::move(platform).error());
+    if (!platform)
+      return error_at(file_->source, s.range, std::move(platform).error(), s.from.platform->range);
     return platform;
   }
 

@@ -51,7 +51,7 @@ TEST_F(BuildPlan, EmptyTargetIsTheLastStage) {
 }
 
 TEST_F(BuildPlan, FromOfAnEarlierStageContinuesIt) {
-  const auto p = plan("FROM base AS one\nENV A=1\nRUN a\nUSER u\nFROM One\nRUN b\n");
+  const auto p = plan("FROM base AS one\nENV A=1\nRUN a\nUSER u\nFROM one\nRUN b\n");
   const auto execs = ops<llb::ExecOp>(p);
   ASSERT_EQ(execs.size(), 2u);
   EXPECT_THAT(execs[1].env, Contains("A=1"));

@@ -58,9 +58,11 @@ class StageLowering {
     for (const auto& text : triggers) TRY(run_trigger(text));
     for (const auto& instruction : stage_->instructions) {
       place_ = {instruction.range, false, instruction.original};
+      failed_at_.reset();
       auto lowered = lower(instruction);
       if (!lowered)
-        return error_at(context_.file.source, instruction.range, std::move(lowered).error());
+        return error_at(context_.file.source, instruction.range, std::move(lowered).error(),
+                        failed_at_);
     }
     return std::move(state_);
   }
@@ -86,15 +88,19 @@ class StageLowering {
 
   // --- expansion
 
-  Result<std::string> expand(const df::Word& word) { return expand(word.text); }
+  Result<std::string> expand(const df::Word& word) {
+    auto text = expand(word.text);
+    if (!text) failed_at_ = word.range;
+    return text;
+  }
   Result<std::string> expand(const std::string& text) {
     return df::expand_word(text, lookup(), escape());
   }
   df::Lookup lookup() const {
     return [this](std::string_view name) { return state_.variables.find(name); };
   }
-  /// A trigger was written in another file, under that file's own escape directive.
-  char escape() const { return place_.is_trigger ? '\\' : context_.file.directives.escape; }
+  /// Of this file also in triggers, as in BuildKit, though their text is read with `\`.
+  char escape() const { return context_.file.directives.escape; }
 
   // --- vertices
 
@@ -197,10 +203,8 @@ class StageLowering {
     const std::string destination = TRY(expand(copy.destination));
     const std::string target = absolute_destination(state_.config.config.working_dir, destination);
     std::vector<std::string> exclude;
-    for (const auto& word : copy.exclude) {
-      std::string pattern = TRY(expand(word));
-      exclude.push_back(std::move(pattern));
-    }
+    // These are taken as they are written: variables are not expanded in them.
+    for (const auto& word : copy.exclude) exclude.push_back(word.text);
     std::string created_by = copy.is_add ? "ADD" : "COPY";
     if (!chown.empty()) created_by += " --chown=" + chown;
     if (!chmod.empty()) created_by += " --chmod=" + chmod;
@@ -270,7 +274,6 @@ class StageLowering {
 
   Result<void> lower_value(const df::Instruction& instruction, const df::Workdir& workdir) {
     const std::string path = TRY(expand(workdir.path));
-    if (path.empty()) return invalid_input("WORKDIR requires exactly one argument");
     std::string& current = state_.config.config.working_dir;
     // An absolute path stands as it is written, as in BuildKit; a relative one is joined and
     // cleaned.
@@ -296,7 +299,6 @@ class StageLowering {
     for (const auto& pair : env.pairs) {
       std::string key = TRY(expand(pair.key));
       std::string value = TRY(expand(pair.value));
-      if (key.empty()) return invalid_input("ENV names can not be blank");
       pairs.emplace_back(std::move(key), std::move(value));
     }
     for (const auto& [key, value] : pairs) {
@@ -314,7 +316,6 @@ class StageLowering {
     for (const auto& pair : label.pairs) {
       const std::string key = TRY(expand(pair.key));
       std::string value = TRY(expand(pair.value));
-      if (key.empty()) return invalid_input("LABEL names can not be blank");
       created_by += " " + key + "=" + value;
       state_.config.config.labels[key] = std::move(value);
     }
@@ -326,7 +327,8 @@ class StageLowering {
     (void)instruction;
     std::string created_by = "ARG";
     for (const auto& pair : arg.pairs) {
-      const std::string key = TRY(expand(pair.key));
+      // An argument's name, other than a variable's, is taken as it is written.
+      const std::string& key = pair.key.text;
       std::optional<std::string> value;
       const auto given = context_.options.build_args.find(key);
       if (given != context_.options.build_args.end()) {
@@ -349,13 +351,12 @@ class StageLowering {
 
   Result<void> lower_value(const df::Instruction&, const df::User& user) {
     state_.config.config.user = TRY(expand(user.user));
-    if (state_.config.config.user.empty())
-      return invalid_input("USER requires exactly one argument");
     add_history("USER " + state_.config.config.user);
     return {};
   }
 
   Result<void> lower_value(const df::Instruction&, const df::StopSignal& signal) {
+    failed_at_ = signal.signal.range;
     const std::string name = TRY(expand(signal.signal));
     if (!is_signal(name)) return invalid_input("invalid signal: " + name);
     state_.config.config.stop_signal = name;
@@ -370,7 +371,7 @@ class StageLowering {
   }
 
   Result<void> lower_value(const df::Instruction&, const df::Cmd& cmd) {
-    std::vector<std::string> argv = TRY(command_of(cmd.command));
+    std::vector<std::string> argv = TRY(argv_of(cmd.command, cmd.command.shell));
     add_history("CMD " + go_quoted_list(argv));
     state_.config.config.command = std::move(argv);
     command_set_ = true;
@@ -378,17 +379,12 @@ class StageLowering {
   }
 
   Result<void> lower_value(const df::Instruction&, const df::Entrypoint& entrypoint) {
-    std::vector<std::string> argv = TRY(command_of(entrypoint.command));
+    std::vector<std::string> argv = TRY(argv_of(entrypoint.command, entrypoint.command.shell));
     add_history("ENTRYPOINT " + go_quoted_list(argv));
     state_.config.config.entrypoint = std::move(argv);
     // A command of the base image was meant for the base image's entry point.
     if (!command_set_) state_.config.config.command.reset();
     return {};
-  }
-
-  Result<std::vector<std::string>> command_of(const df::CommandLine& command) {
-    if (!command.exec_form && command.shell.empty()) return std::vector<std::string>();
-    return argv_of(command, command.shell);
   }
 
   Result<void> lower_value(const df::Instruction&, const df::Shell& shell) {
@@ -400,6 +396,7 @@ class StageLowering {
   Result<void> lower_value(const df::Instruction&, const df::Expose& expose) {
     std::vector<std::string> ports;
     for (const auto& word : expose.ports) {
+      failed_at_ = word.range;
       const auto words = TRY(df::expand_words(word.text, lookup(), escape()));
       for (const auto& text : words) {
         const auto parsed = TRY(parse_ports(text));
@@ -455,6 +452,8 @@ class StageLowering {
   std::size_t total_;
   std::size_t index_ = 0;
   Place place_;
+  /// The word whose expansion failed.
+  std::optional<df::Range> failed_at_;
   bool command_set_ = false;
   bool network_set_ = false;
 };
@@ -482,9 +481,10 @@ std::size_t count_steps(const dockerfile::Stage& stage) {
   return count;
 }
 
-Error error_at(const dockerfile::Source& source, dockerfile::Range range, Error error) {
+Error error_at(const dockerfile::Source& source, dockerfile::Range range, Error error,
+               std::optional<dockerfile::Range> focus) {
   std::string text = fmt::format("{}:{}: {}\n{}", source.name(), range.begin.line, error.message(),
-                                 dockerfile::excerpt(source, range));
+                                 dockerfile::excerpt(source, range, focus.value_or(range)));
   Error out(error.kind(), std::move(text));
   if (!error.hint().empty()) return std::move(out).with_hint(error.hint());
   return out;

@@ -50,7 +50,8 @@ std::string step_name(const std::string& label, std::size_t index, std::size_t t
 /// Steps of a stage that show in progress: FROM and what makes a layer.
 std::size_t count_steps(const dockerfile::Stage& stage);
 
-/// An error at a place of the Dockerfile, with the quoted lines.
-Error error_at(const dockerfile::Source& source, dockerfile::Range range, Error error);
+/// An error at a place of the Dockerfile, with the quoted lines; the caret is below `focus`.
+Error error_at(const dockerfile::Source& source, dockerfile::Range range, Error error,
+               std::optional<dockerfile::Range> focus = std::nullopt);
 
 }  // namespace kiln::frontend

@@ -1,24 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// A Dockerfile, and what is in it, from anyone: parsed, expanded, matched, quoted in errors.
+// A Dockerfile from anyone: parsed, quoted in errors, printed as a tree.
 #include <cstdint>
 #include <string>
 #include <string_view>
 
 #include "base/check.h"
-#include "dockerfile/expand.h"
-#include "dockerfile/glob.h"
-#include "dockerfile/ignore.h"
 #include "dockerfile/parser.h"
+#include "dockerfile/syntax_tree.h"
 
 namespace {
 
 using namespace kiln::dockerfile;
-
-std::optional<std::string> find_variable(std::string_view name) {
-  if (name == "X") return "a.b  c/d*\\";
-  if (name == "E") return "";
-  return std::nullopt;
-}
 
 void check_range(const Source& source, Range range) {
   CHECK(range.begin <= range.end);
@@ -47,39 +39,6 @@ void check_file(const Dockerfile& file, std::string_view text) {
   if (!file.warnings.empty()) static_cast<void>(to_error(file.source, file.warnings));
 }
 
-void expand_all_ways(std::string_view text) {
-  for (const char escape : {'\\', '`'}) {
-    for (const auto quotes : {Quotes::remove, Quotes::keep, Quotes::literal}) {
-      for (const auto escapes : {Escapes::remove, Escapes::keep}) {
-        for (const auto unset : {UnsetVariables::empty, UnsetVariables::keep}) {
-          const ExpandOptions options{
-              .escape = escape, .quotes = quotes, .escapes = escapes, .unset = unset};
-          static_cast<void>(expand(text, find_variable, options).ok());
-        }
-      }
-    }
-  }
-}
-
-void match_patterns(std::string_view text) {
-  const auto patterns = IgnorePatterns::create(parse_ignore_file(text));
-  if (patterns.ok()) {
-    for (const char* path : {"a", "a/b/c", ".hidden", "größe/x.log", "a[b]\\"}) {
-      const auto root = patterns->judge("a", nullptr);
-      static_cast<void>(patterns->judge(path, &root));
-      // What a walker may skip holds nothing that it would have taken.
-      const std::string below = std::string(path) + "/x/a";
-      if (patterns->ignores(path) && !patterns->may_contain_exceptions(path)) {
-        CHECK(patterns->ignores(below));
-      }
-    }
-  }
-  const auto line = text.substr(0, text.find('\n'));
-  if (const auto matches = glob_match(line, "src/main.go"); matches.ok() && line == "src/main.go") {
-    CHECK(*matches);
-  }
-}
-
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -88,7 +47,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (file.ok()) check_file(*file, text);
   static_cast<void>(parse_instruction(text, '\\').ok());
   static_cast<void>(find_syntax(Source("Dockerfile", std::string(text))));
-  expand_all_ways(text);
-  match_patterns(text);
+  CHECK(syntax_tree("Dockerfile", std::string(text)).ok() == file.ok());
   return 0;
 }
