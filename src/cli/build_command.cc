@@ -6,6 +6,7 @@
 
 #include "cli/build_call.h"
 #include "cli/build_flags.h"
+#include "cli/build_report.h"
 #include "cli/commands.h"
 #include "cli/dockerfile_input.h"
 #include "cli/progress_display.h"
@@ -111,6 +112,8 @@ Result<int> build_command(const Session& session, std::vector<std::string> words
   const std::vector<oci::Reference> names = TRY(parse_tags(flags.tags));
   frontend::BuildOptions options = TRY(build_options(flags));
   const unsigned jobs = TRY(job_count(flags));
+  const ReportForm dry_run = TRY(parse_report_form(flags.dry_run, "--dry-run"));
+  const ReportForm explain = TRY(parse_report_form(flags.explain, "--explain"));
   const DockerfileInput input = TRY(read_dockerfile(parsed.arguments.front(), flags.file));
   options.ignore = input.ignore;
   const auto call = TRY(parse_call(flags.call, flags.check));
@@ -129,23 +132,33 @@ Result<int> build_command(const Session& session, std::vector<std::string> words
   const auto display = TRY(open_progress(flags));
   const frontend::BuildPlan plan = TRY(plan_with_warnings(*file, options, images, *display));
 
-  StepOutputKeeper progress(*display);
+  StepOutputKeeper output(*display);
+  StepRecorder progress(output);
   executor::OciExecutor executor(
       {store.workspace().path() + "/executor", flags.runtime, {}, store.paths().executor_cache()});
   solver::SolveContext context{store, executor, progress};
+  context.build_name = input.context_path + "|" + input.name;
   context.cache = flags.no_cache ? solver::UseCache::ignore : solver::UseCache::use;
   context.contexts["context"] = TRY(solver::ContextTree::open(
       input.context_path, options.ignore, store.load_stat_index(input.context_path)));
 
+  if (dry_run != ReportForm::none) {
+    const auto steps = TRY(solver::forecast(context, plan.graph, plan.result));
+    TRY(print(show_forecast(steps, plan.graph, dry_run)));
+    return 0;
+  }
   auto results = solver::solve(context, plan.graph, plan.result, jobs, interrupts.token());
   if (!results) {
     progress.report(solver::BuildEnded{false});
+    if (explain != ReportForm::none)
+      TRY(print(explain_build(progress.steps(), plan.graph, explain)));
     // Nothing showed what the failing step said.
-    if (flags.quiet && !progress.failed_output().empty()) print_error(progress.failed_output());
+    if (flags.quiet && !output.failed_output().empty()) print_error(output.failed_output());
     return std::move(results).error().context("failed to build");
   }
   const store::Image image = TRY(export_image(store, plan, *results, options, names, progress));
   progress.report(solver::BuildEnded{true});
+  if (explain != ReportForm::none) TRY(print(explain_build(progress.steps(), plan.graph, explain)));
   if (!flags.iidfile.empty()) TRY(os::write_file_atomically(flags.iidfile, image.id.str()));
   if (flags.quiet) TRY(print(image.id.str() + "\n"));
   return 0;

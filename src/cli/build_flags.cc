@@ -49,6 +49,10 @@ FlagSet build_flag_set(const Session& session, BuildFlags& flags) {
       .option("--call", flags.call,
               "answer instead of building: check, outline or targets, with ,format=json")
       .flag("--check", flags.check, "report what the rules say of the Dockerfile: --call=check")
+      .optional("--dry-run", flags.dry_run, "text",
+                "print what would hit and what would run, and change nothing: text or json")
+      .optional("--explain", flags.explain, "text",
+                "print why the steps that ran were not in the cache: text or json")
       .option("-f,--file", flags.file,
               "the Dockerfile (default PATH/Dockerfile; - is standard input)")
       .flag("--force-rm", flags.force_remove, "accepted: nothing is left of a step in any case")

@@ -19,6 +19,7 @@ struct BuildFlags {
                                   runtime = "crun";
   bool check = false, no_cache = false, quiet = false, pull = false, remove = true,
        force_remove = false, load = false;
+  std::string dry_run, explain;
 };
 
 /// The flags of `build`; `flags` must outlive what is returned.

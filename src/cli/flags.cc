@@ -21,8 +21,10 @@ struct Flag {
   char short_name = 0;
   Target target;
   std::string help;
+  std::string implied = "true";  ///< what it means without a value, where it can stand so
+  bool may_stand_alone = false;
 
-  bool takes_value() const { return !std::holds_alternative<bool*>(target); }
+  bool takes_value() const { return !may_stand_alone; }
 };
 
 /// Go's strconv.ParseBool.
@@ -61,6 +63,7 @@ struct FlagSet::State {
       }
     }
     flag.target = target;
+    flag.may_stand_alone = std::holds_alternative<bool*>(target);
     flag.help = help;
     flags.push_back(std::move(flag));
   }
@@ -83,6 +86,14 @@ FlagSet& FlagSet::flag(const std::string& names, bool& target, const std::string
 
 FlagSet& FlagSet::option(const std::string& names, std::string& target, const std::string& help) {
   state_->add(names, &target, help);
+  return *this;
+}
+
+FlagSet& FlagSet::optional(const std::string& names, std::string& target,
+                           const std::string& implied, const std::string& help) {
+  state_->add(names, &target, help);
+  state_->flags.back().implied = implied;
+  state_->flags.back().may_stand_alone = true;
   return *this;
 }
 
@@ -174,7 +185,7 @@ Result<FlagSet::Parsed> FlagSet::parse(std::vector<std::string> words) {
       return usage_error("unknown flag: --" + std::string(name), kWrongFlag);
     }
     if (value) return set(*flag, std::string(*value));
-    if (!flag->takes_value()) return set(*flag, "true");
+    if (!flag->takes_value()) return set(*flag, flag->implied);
     if (at == words.size())
       return usage_error("flag needs an argument: --" + std::string(name), kWrongFlag);
     return set(*flag, words[at++]);
@@ -189,7 +200,7 @@ Result<FlagSet::Parsed> FlagSet::parse(std::vector<std::string> words) {
       const std::string rest = word.substr(i + 1);
       if (rest.starts_with('=')) return set(*flag, rest.substr(1));
       if (!flag->takes_value()) {
-        TRY(set(*flag, "true"));
+        TRY(set(*flag, flag->implied));
         continue;
       }
       if (!rest.empty()) return set(*flag, rest);
@@ -227,6 +238,8 @@ std::string FlagSet::help() const {
     std::string names = flag.short_name != 0 ? fmt::format("-{}, ", flag.short_name) : "    ";
     names += "--" + flag.long_name;
     if (std::holds_alternative<std::string*>(flag.target)) names += " string";
+    if (flag.may_stand_alone && !std::holds_alternative<bool*>(flag.target))
+      names += fmt::format("[=\"{}\"]", flag.implied);
     if (std::holds_alternative<std::vector<std::string>*>(flag.target)) names += " list";
     width = std::max(width, names.size());
     rows.emplace_back(std::move(names), flag.help);

@@ -24,6 +24,9 @@ class FlagSet {
   /// `names` such as "--no-cache" or "-t,--tag". The target must outlive parse().
   FlagSet& flag(const std::string& names, bool& target, const std::string& help);
   FlagSet& option(const std::string& names, std::string& target, const std::string& help);
+  /// A flag that may stand alone, which means `implied`, or be given a word: `--flag=word`.
+  FlagSet& optional(const std::string& names, std::string& target, const std::string& implied,
+                    const std::string& help);
   FlagSet& list(const std::string& names, std::vector<std::string>& target,
                 const std::string& help);
   /// Everything from the first argument on is an argument: `run IMAGE COMMAND -flags-of-it`.

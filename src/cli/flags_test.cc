@@ -229,6 +229,21 @@ TEST(Flags, CountsAreRefusedInDockersWords) {
   EXPECT_EQ(message(0, 1, {"a", "b"}), "'kiln image build' requires at most 1 argument");
 }
 
+TEST(Flags, OptionalValueIsGivenWithAnEqualsSignOnly) {
+  const auto parsed = [](Words words) {
+    std::string report;
+    FlagSet set("kiln build", "[OPTIONS] PATH", "Builds");
+    set.optional("--explain", report, "text", "why").arguments(1, 1);
+    const auto out = set.parse(std::move(words));
+    EXPECT_TRUE(out.ok());
+    EXPECT_THAT(set.help(), HasSubstr("--explain string[=\"text\"]"));
+    return report;
+  };
+  EXPECT_EQ(parsed({"."}), "");
+  EXPECT_EQ(parsed({"--explain", "json"}), "text");
+  EXPECT_EQ(parsed({"--explain=json", "."}), "json");
+}
+
 TEST(Flags, HelpIsAskedForWhateverElseIsSaid) {
   Command command(1, 1);
   command.parse({"--help"});

@@ -87,6 +87,11 @@ void PlainProgress::handle(const solver::StepNote& event) {
   add(step(event.step), sanitize_line(event.text, Escapes::none));
 }
 
+void PlainProgress::handle(const solver::StepMissed& event) {
+  if (event.reason.kind == solver::MissReason::Kind::cache_off) return;
+  add(step(event.step), "cache miss: " + sanitize_line(describe(event.reason), Escapes::none));
+}
+
 void PlainProgress::handle(const solver::StepEnded& event) {
   Step& ended = step(event.step);
   ended.out.finish([&](std::string_view line) { add_output(ended, line); });

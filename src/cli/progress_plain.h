@@ -70,6 +70,7 @@ class PlainProgress : public solver::Progress {
   void handle(const solver::StepStarted& event);
   void handle(const solver::StepOutput& event);
   void handle(const solver::StepNote& event);
+  void handle(const solver::StepMissed& event);
   void handle(const solver::StepEnded& event);
   void handle(const solver::BuildWarning& event);
   void handle(const solver::BuildEnded& event);

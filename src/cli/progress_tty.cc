@@ -97,6 +97,9 @@ void TtyProgress::handle(const solver::StepNote& event) {
   step(event.step).notes.push_back(sanitize_line(event.text, Escapes::none));
 }
 
+/// A live display has no room for it; --explain prints it at the end.
+void TtyProgress::handle(const solver::StepMissed& /*event*/) {}
+
 void TtyProgress::handle(const solver::StepEnded& event) {
   Step& ended = step(event.step);
   ended.out.finish([&](std::string_view line) { add_output(ended, line); });

@@ -108,6 +108,8 @@ class StageLowering {
     llb::Origin out;
     out.name = step_name(context_.label, ++index_ + 1, total_, shown);
     out.instruction = instruction.original;
+    out.place = fmt::format("{}:{}", context_.label, index_ + 1);
+    out.args = state_.arg_names;
     out.location = fmt::format("{}:{}", context_.file.source.name(), place_.range.begin.line);
     out.excerpt = df::excerpt(context_.file.source, place_.range);
     return out;

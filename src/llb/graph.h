@@ -18,6 +18,8 @@ struct Origin {
   std::string instruction;  ///< as written: `RUN make`
   std::string excerpt;      ///< the quoted lines of the Dockerfile
   std::string location;     ///< `Dockerfile:7`
+  std::string place = {};   ///< stage and step within a Dockerfile whose text may change: `build:2`
+  std::vector<std::string> args = {};  ///< which variables of an environment are build arguments
 };
 
 struct Vertex {

@@ -81,6 +81,11 @@ struct FileOp {
 
 using Op = std::variant<ImageSource, LocalSource, ExecOp, FileOp>;
 
+/// Whether it brings something in rather than changing what its inputs are.
+inline bool is_source(const Op& op) {
+  return std::holds_alternative<ImageSource>(op) || std::holds_alternative<LocalSource>(op);
+}
+
 /// Canonical: equal exactly for ops that do the same to the same inputs.
 std::string encode(const Op& op);
 

@@ -12,6 +12,7 @@
 #include "os/system.h"
 #include "snapshot/overlay.h"
 #include "snapshot/tree_tar.h"
+#include "solver/explain.h"
 #include "solver/step_cache.h"
 #include "solver/step_key.h"
 
@@ -69,6 +70,8 @@ Result<StepOutcomeResult> run_exec_op(SolveContext& context, const StepInputs& i
     auto hit = TRY(find_step(context, record.key, base));
     if (hit) return *std::move(hit);
   }
+  MissReason reason = report_miss(context, inputs, record);
+  if (context.steps == Steps::look_up) return missed_step(std::move(reason));
 
   store::LayerIngest ingest = TRY(context.store.layers().create());
   {
@@ -96,6 +99,7 @@ Result<StepOutcomeResult> run_exec_op(SolveContext& context, const StepInputs& i
   out.result.layers.push_back(tree.diff_id);
   out.result.created = os::wall_clock();
   record.instruction = inputs.vertex.origin.instruction;
+  record.place = step_place(context, inputs.vertex);
   record.layer = tree.diff_id;
   record.created = out.result.created;
   record.milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(

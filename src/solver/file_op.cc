@@ -15,6 +15,7 @@
 #include "snapshot/layer_builder.h"
 #include "snapshot/tar_unpack.h"
 #include "solver/copy_selection.h"
+#include "solver/explain.h"
 #include "solver/owner.h"
 #include "solver/step_key.h"
 
@@ -62,7 +63,9 @@ class FileStep {
       unread.bytes += more.bytes;
       selections_.push_back(std::move(selection));
     }
-    const bool read_first = unread.files <= kReadFirstFiles && unread.bytes <= kReadFirstBytes;
+    const bool looks_up_only = context_->steps == Steps::look_up;
+    const bool read_first =
+        looks_up_only || (unread.files <= kReadFirstFiles && unread.bytes <= kReadFirstBytes);
     if (read_first) {
       std::size_t at = 0;
       for (const auto& action : op_->actions) {
@@ -71,14 +74,17 @@ class FileStep {
       }
       auto hit = TRY(look_up(content_key()));
       if (hit) {
-        TRY(alias_definition(*hit));
+        if (!looks_up_only) TRY(alias_definition(*hit));
         return *std::move(hit);
       }
+      MissReason reason = explain();
+      if (looks_up_only) return missed_step(std::move(reason));
     }
     StepOutcomeResult made = TRY(make_layer(base));
     if (!read_first) {
       auto hit = TRY(look_up(content_key()));
       if (hit) return *std::move(hit);
+      explain();
     }
     const auto elapsed = std::chrono::steady_clock::now() - started;
     TRY(record(made, std::chrono::duration_cast<std::chrono::milliseconds>(elapsed).count()));
@@ -128,12 +134,20 @@ class FileStep {
     return find_step(*context_, key, inputs_->results.front()->layers);
   }
 
-  Result<void> record(const StepOutcomeResult& made, std::int64_t milliseconds) {
+  store::CacheRecord unfinished_record() {
     store::CacheRecord record;
     record.key = content_key_.empty() ? content_key() : content_key_;
     record.instruction = inputs_->vertex.origin.instruction;
+    record.place = step_place(*context_, inputs_->vertex);
     record.operation = operation_;
     record.inputs = content_inputs_;
+    return record;
+  }
+
+  MissReason explain() { return report_miss(*context_, *inputs_, unfinished_record()); }
+
+  Result<void> record(const StepOutcomeResult& made, std::int64_t milliseconds) {
+    store::CacheRecord record = unfinished_record();
     record.layer = made.result.layers.back();
     record.created = made.result.created;
     record.milliseconds = milliseconds;
@@ -146,7 +160,11 @@ class FileStep {
   /// The next build finds the step by its definition at once.
   Result<void> alias_definition(const StepOutcomeResult& hit) {
     if (definition_key_.empty()) return {};
-    return record(hit, 0);
+    store::CacheRecord record = unfinished_record();
+    record.key = definition_key_;
+    record.layer = hit.result.layers.back();
+    record.created = hit.result.created;
+    return context_->store.records().put(record);
   }
 
   // --- the layer

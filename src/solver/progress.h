@@ -5,6 +5,8 @@
 #include <string>
 #include <variant>
 
+#include "solver/miss_reason.h"
+
 namespace kiln::solver {
 
 /// Identifies one step of a build in its progress; numbered from 0 in plan order.
@@ -29,6 +31,12 @@ struct StepNote {
   StepId step;
   std::string text;
 };
+/// A step is not in the cache and runs, or has just run. Comes between its StepStarted and
+/// StepEnded.
+struct StepMissed {
+  StepId step;
+  MissReason reason;
+};
 enum class StepOutcome { done, cached, failed, cancelled };
 struct StepEnded {
   StepId step;
@@ -43,8 +51,8 @@ struct BuildEnded {
   bool succeeded;
 };
 
-using ProgressEvent =
-    std::variant<StepStarted, StepOutput, StepNote, StepEnded, BuildWarning, BuildEnded>;
+using ProgressEvent = std::variant<StepStarted, StepOutput, StepNote, StepMissed, StepEnded,
+                                   BuildWarning, BuildEnded>;
 
 /// Takes what happens in a build. Calls come from any thread, one at a time.
 class Progress {

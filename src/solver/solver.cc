@@ -9,34 +9,10 @@
 #include <thread>
 
 #include "os/system.h"
-#include "solver/exec_op.h"
-#include "solver/file_op.h"
+#include "solver/run_op.h"
 
 namespace kiln::solver {
 namespace {
-
-Result<StepOutcomeResult> run_source(SolveContext& context, const llb::ImageSource& source) {
-  for (const auto& layer : source.layers) TRY(context.store.layers().get(layer));
-  StepOutcomeResult out;
-  out.result.layers = source.layers;
-  out.cached = true;
-  return out;
-}
-
-Result<StepOutcomeResult> run_source(SolveContext& context, const llb::LocalSource& source) {
-  CHECK(context.contexts.contains(source.name));
-  StepOutcomeResult out;
-  out.result.local_context = source.name;
-  return out;
-}
-
-Result<StepOutcomeResult> run_op(SolveContext& context, const StepInputs& inputs) {
-  const llb::Op& op = inputs.vertex.op;
-  if (const auto* image = std::get_if<llb::ImageSource>(&op)) return run_source(context, *image);
-  if (const auto* local = std::get_if<llb::LocalSource>(&op)) return run_source(context, *local);
-  if (const auto* exec = std::get_if<llb::ExecOp>(&op)) return run_exec_op(context, inputs, *exec);
-  return run_file_op(context, inputs, std::get<llb::FileOp>(op));
-}
 
 /// A failed step's error as the user reads it: where it stands, what it was, and the quoted lines.
 Error located(const llb::Vertex& vertex, Error error) {
@@ -159,7 +135,8 @@ class Scheduler {
     if (stop.stop_requested()) return Error(ErrorKind::cancelled, "build cancelled");
     const bool shown = !vertex.origin.name.empty();
     if (shown) report(StepStarted{task.id, vertex.origin.name});
-    auto outcome = run_op(*context_, {vertex, task.inputs, task.id, stop});
+    const StepInputs inputs{vertex, task.inputs, task.id, stop};
+    auto outcome = run_op(*context_, inputs);
     if (!outcome) {
       const bool cancelled = outcome.error().kind() == ErrorKind::cancelled;
       if (shown)
@@ -167,6 +144,7 @@ class Scheduler {
                          first_line(outcome.error().message())});
       return located(vertex, std::move(outcome).error());
     }
+    outcome->result.makers = makers_of(inputs, outcome->result.layers.size());
     if (shown)
       report(StepEnded{task.id, outcome->cached ? StepOutcome::cached : StepOutcome::done, {}});
     return outcome;

@@ -3,6 +3,12 @@
 
 namespace kiln::solver {
 
+StepOutcomeResult missed_step(MissReason reason) {
+  StepOutcomeResult out;
+  out.missed = std::move(reason);
+  return out;
+}
+
 Result<std::optional<StepOutcomeResult>> find_step(SolveContext& context, const std::string& key,
                                                    const std::vector<oci::DiffId>& base) {
   const auto record = TRY(context.store.records().find(key));

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -18,6 +19,8 @@
 namespace kiln::solver {
 
 enum class UseCache { use, ignore };
+/// Whether a step that is not in the cache runs, or is only found to be missing.
+enum class Steps { run, look_up };
 
 /// What the whole build shares.
 struct SolveContext {
@@ -25,6 +28,9 @@ struct SolveContext {
   executor::Executor& executor;
   Progress& progress;
   UseCache cache = UseCache::use;
+  Steps steps = Steps::run;
+  /// Which build this is, among those of a store: its context and Dockerfile.
+  std::string build_name = {};
   /// By the name of a LocalSource. Opened when first needed; outlives the build.
   std::map<std::string, std::unique_ptr<ContextTree>> contexts = {};
 
@@ -33,6 +39,15 @@ struct SolveContext {
     const std::lock_guard lock(used_mutex);
     used_keys.push_back(key);
   }
+  /// Steps of this build that were not in the cache. Any thread.
+  void note_missed(const llb::Vertex& vertex) {
+    const std::lock_guard lock(used_mutex);
+    missed.insert(&vertex);
+  }
+  bool has_missed(const llb::Vertex* vertex) {
+    const std::lock_guard lock(used_mutex);
+    return missed.contains(vertex);
+  }
   /// Progress takes one event at a time. Any thread.
   void report(const ProgressEvent& event) {
     const std::lock_guard lock(progress_mutex);
@@ -40,7 +55,8 @@ struct SolveContext {
   }
   std::mutex progress_mutex = {};
   std::mutex used_mutex = {};
-  std::vector<std::string> used_keys = {};  // guarded by used_mutex
+  std::vector<std::string> used_keys = {};   // guarded by used_mutex
+  std::set<const llb::Vertex*> missed = {};  // guarded by used_mutex
 };
 
 /// A finished vertex: the layers of its root file system, lowest first.
@@ -48,6 +64,8 @@ struct StepResult {
   std::vector<oci::DiffId> layers;
   TimePoint created;          ///< when its own layer was made; unset without one
   std::string local_context;  ///< of a LocalSource: its name
+  /// The vertex that each layer comes from, in the order of `layers`; the solver fills it in.
+  std::vector<const llb::Vertex*> makers = {};
 };
 
 /// What a step is given: its vertex and its inputs' results, in order.

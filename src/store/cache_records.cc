@@ -4,7 +4,6 @@
 #include "base/sha256.h"
 
 namespace kiln::store {
-namespace {
 
 std::string encode_inputs(const std::vector<Input>& inputs) {
   std::string out;
@@ -12,6 +11,10 @@ std::string encode_inputs(const std::vector<Input>& inputs) {
     out.append(input.name).append("\t").append(input.value).append("\n");
   return out;
 }
+
+std::string inputs_digest(std::string_view list) { return to_hex(sha256(list)); }
+
+namespace {
 
 std::vector<Input> decode_inputs(std::string_view text) {
   std::vector<Input> out;
@@ -51,9 +54,46 @@ Result<std::vector<Input>> CacheRecords::inputs(std::string_view key) const {
   return decode_inputs(query.text(0));
 }
 
+Result<std::string> CacheRecords::input_list(std::string_view inputs_digest) const {
+  auto query = TRY(database_->prepare("SELECT list FROM inputs WHERE digest = ?"));
+  const bool found = TRY(query.bind(0, inputs_digest).step());
+  if (!found) return not_found("input list " + std::string(inputs_digest) + " is not in the store");
+  return query.text(0);
+}
+
+Result<std::vector<EarlierRecord>> CacheRecords::earlier(std::string_view instruction,
+                                                         std::string_view place,
+                                                         std::string_view keyword,
+                                                         std::size_t limit) const {
+  std::vector<EarlierRecord> out;
+  const auto ask = [&](std::string_view condition) -> Result<void> {
+    // A step may stand under two keys with the same content.
+    auto query = TRY(database_->prepare(
+        "SELECT operation, inputs, max(created), created_ns, max(milliseconds) FROM records "
+        "WHERE " +
+        std::string(condition) +
+        " GROUP BY inputs, operation ORDER BY max(created) DESC, created_ns DESC LIMIT ?4"));
+    query.bind(0, instruction).bind(1, place).bind(2, std::string(keyword) + " ");
+    query.bind(3, static_cast<std::int64_t>(limit));
+    for (;;) {
+      const bool more = TRY(query.step());
+      if (!more) return {};
+      out.push_back({query.text(0),
+                     query.text(1),
+                     {query.number(2), static_cast<std::uint32_t>(query.number(3))},
+                     query.number(4)});
+    }
+  };
+  TRY(ask("instruction = ?1 AND place = ?2"));
+  if (out.empty()) TRY(ask("instruction = ?1"));
+  if (out.empty() && !place.empty())
+    TRY(ask("place = ?2 AND upper(substr(instruction, 1, length(?3))) = ?3"));
+  return out;
+}
+
 Result<void> CacheRecords::put(const CacheRecord& record) {
   const std::string list = encode_inputs(record.inputs);
-  const std::string digest = to_hex(sha256(list));
+  const std::string digest = inputs_digest(list);
   auto transaction = TRY(database_->begin());
   auto insert = TRY(
       database_->prepare("INSERT INTO inputs (digest, list) VALUES (?, ?) ON CONFLICT DO NOTHING"));
@@ -61,7 +101,8 @@ Result<void> CacheRecords::put(const CacheRecord& record) {
   auto statement =
       TRY(database_->prepare("INSERT OR REPLACE INTO records (key, instruction, operation, inputs, "
                              "layer, created, created_ns, "
-                             "used, milliseconds) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?6, ?8)"));
+                             "used, milliseconds, place) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?6, "
+                             "?8, ?9)"));
   TRY(statement.bind(0, record.key)
           .bind(1, record.instruction)
           .bind(2, record.operation)
@@ -70,6 +111,7 @@ Result<void> CacheRecords::put(const CacheRecord& record) {
           .bind(5, record.created.seconds)
           .bind(6, record.created.nanoseconds)
           .bind(7, record.milliseconds)
+          .bind(8, record.place)
           .run());
   return transaction.commit();
 }

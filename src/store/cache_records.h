@@ -26,12 +26,25 @@ struct Input {
 struct CacheRecord {
   std::string key;          ///< 64 hex digits
   std::string instruction;  ///< as the Dockerfile has it, for explanations
+  std::string place = {};   ///< where it stands; empty if that is of no use
   std::string operation;    ///< the op's canonical encoding
   std::vector<Input> inputs;
   std::optional<oci::DiffId> layer;  ///< what it added; nullopt if nothing
   TimePoint created;
   std::int64_t milliseconds = 0;  ///< how long it took
 };
+
+/// An earlier run of an instruction, to compare with.
+struct EarlierRecord {
+  std::string operation;
+  std::string inputs_digest;
+  TimePoint created;
+  std::int64_t milliseconds = 0;
+};
+
+/// An input list as the store keeps it, a line for each, and the digest that it is kept under.
+std::string encode_inputs(const std::vector<Input>& inputs);
+std::string inputs_digest(std::string_view list);
 
 /// Results of steps by their keys. Thread-safe.
 class CacheRecords {
@@ -41,6 +54,13 @@ class CacheRecords {
   /// Without its inputs, which only explanations need.
   Result<std::optional<CacheRecord>> find(std::string_view key) const;
   Result<std::vector<Input>> inputs(std::string_view key) const;
+  /// Kind not_found if no record has it.
+  Result<std::string> input_list(std::string_view inputs_digest) const;
+  /// Records of the same instruction at this place, the latest first, at most `limit`; without any,
+  /// those of the same instruction elsewhere; without any, those whose instruction at this place
+  /// begins with the same keyword.
+  Result<std::vector<EarlierRecord>> earlier(std::string_view instruction, std::string_view place,
+                                             std::string_view keyword, std::size_t limit) const;
   /// Replaces a record of the same key.
   Result<void> put(const CacheRecord& record);
   /// Notes that records were used now: the least recently used go first when space is short.

@@ -8,7 +8,6 @@
 namespace kiln::store {
 namespace {
 
-constexpr int kSchemaVersion = 1;
 constexpr int kBusyTimeoutMilliseconds = 60'000;
 
 constexpr const char* kSchema = R"sql(
@@ -60,6 +59,43 @@ CREATE TABLE tree_digests (
 ) WITHOUT ROWID;
 )sql";
 
+/// Each brings a store of the version before it up to date; a new store goes through all of them.
+constexpr const char* kUpgrades[] = {
+    kSchema,
+    // 2: where a step stands; what each build did; how much the layers take.
+    R"sql(
+ALTER TABLE records ADD COLUMN place TEXT NOT NULL DEFAULT '';  -- build, stage and step
+ALTER TABLE records ADD COLUMN uses INTEGER NOT NULL DEFAULT 1;
+DROP INDEX records_by_instruction;
+CREATE INDEX records_by_instruction ON records (instruction, place, created);
+CREATE INDEX records_by_place ON records (place);
+CREATE INDEX records_by_used ON records (used);
+CREATE TABLE builds (
+  id TEXT PRIMARY KEY,
+  created INTEGER NOT NULL, created_ns INTEGER NOT NULL,
+  milliseconds INTEGER NOT NULL,
+  status TEXT NOT NULL,             -- completed, error or canceled
+  name TEXT NOT NULL,               -- of its context
+  details TEXT NOT NULL,            -- JSON: options, steps, result
+  log_size INTEGER NOT NULL         -- bytes of its log file; 0 if it has none
+) WITHOUT ROWID;
+CREATE INDEX builds_by_created ON builds (created, created_ns);
+CREATE TABLE usage (                -- one row
+  layer_bytes INTEGER NOT NULL,     -- what the layers take on disk
+  collected INTEGER NOT NULL,       -- when the size policy was last applied, seconds
+  settled INTEGER NOT NULL          -- layer_bytes after that
+);
+INSERT INTO usage SELECT coalesce(sum(disk_size + blob_size), 0), strftime('%s', 'now'), 0 FROM layers;
+CREATE TRIGGER layer_added AFTER INSERT ON layers BEGIN
+  UPDATE usage SET layer_bytes = layer_bytes + NEW.disk_size + NEW.blob_size;
+END;
+CREATE TRIGGER layer_removed AFTER DELETE ON layers BEGIN
+  UPDATE usage SET layer_bytes = layer_bytes - OLD.disk_size - OLD.blob_size;
+END;
+)sql",
+};
+constexpr auto kSchemaVersion = static_cast<std::int64_t>(std::size(kUpgrades));
+
 Error database_error(sqlite3* handle, std::string_view what) {
   const int code = sqlite3_errcode(handle) & 0xff;
   ErrorKind kind = ErrorKind::system;
@@ -79,11 +115,11 @@ Result<std::int64_t> schema_version(const Database& database) {
 Result<void> ensure_schema(const Database& database) {
   std::int64_t version = TRY(schema_version(database));
   if (version == kSchemaVersion) return {};
-  if (version == 0) {
+  if (version >= 0 && version < kSchemaVersion) {
     auto transaction = TRY(database.begin());
     version = TRY(schema_version(database));  // another process may have been first
     if (version == kSchemaVersion) return {};
-    TRY(database.execute(kSchema));
+    for (; version < kSchemaVersion; ++version) TRY(database.execute(kUpgrades[version]));
     TRY(database.execute(("PRAGMA user_version = " + std::to_string(kSchemaVersion)).c_str()));
     return transaction.commit();
   }

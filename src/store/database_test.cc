@@ -72,6 +72,31 @@ TEST_F(DatabaseTest, NewerSchemaIsRefused) {
   EXPECT_FALSE(opened.error().hint().empty());
 }
 
+/// A store that the first version wrote: its tables are there, and what this one added is not.
+TEST_F(DatabaseTest, OlderSchemaIsBroughtUpToDate) {
+  {
+    const Database database = open();
+    must(database.execute(
+        "DROP TRIGGER layer_added; DROP TRIGGER layer_removed; DROP TABLE usage; DROP TABLE builds;"
+        "DROP INDEX records_by_instruction; DROP INDEX records_by_place; DROP INDEX "
+        "records_by_used;"
+        "ALTER TABLE records DROP COLUMN place; ALTER TABLE records DROP COLUMN uses;"
+        "CREATE INDEX records_by_instruction ON records (instruction);"
+        "INSERT INTO layers (diff_id, tar_size, content_size, disk_size) VALUES ('a', 1, 2, 4096);"
+        "PRAGMA user_version = 1"));
+  }
+  const Database database = open();
+  auto query = must(database.prepare("SELECT layer_bytes FROM usage"));
+  ASSERT_TRUE(must(query.step()));
+  EXPECT_EQ(query.number(0), 4096);
+  must(database.execute("DELETE FROM layers"));
+  auto after =
+      must(database.prepare("SELECT layer_bytes, (SELECT count(*) FROM records WHERE place = '') "
+                            "FROM usage"));
+  ASSERT_TRUE(must(after.step()));
+  EXPECT_EQ(after.number(0), 0);
+}
+
 TEST_F(DatabaseTest, WhatIsNoDatabaseIsCorrupt) {
   top_.write("index", std::string(5000, 'x'));
   const auto opened = Database::open(path_);

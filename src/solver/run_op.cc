@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "solver/run_op.h"
+
+#include "solver/exec_op.h"
+#include "solver/file_op.h"
+
+namespace kiln::solver {
+namespace {
+
+Result<StepOutcomeResult> run_source(SolveContext& context, const llb::ImageSource& source) {
+  for (const auto& layer : source.layers) TRY(context.store.layers().get(layer));
+  StepOutcomeResult out;
+  out.result.layers = source.layers;
+  out.cached = true;
+  return out;
+}
+
+Result<StepOutcomeResult> run_source(SolveContext& context, const llb::LocalSource& source) {
+  CHECK(context.contexts.contains(source.name));
+  StepOutcomeResult out;
+  out.result.local_context = source.name;
+  return out;
+}
+
+}  // namespace
+
+Result<StepOutcomeResult> run_op(SolveContext& context, const StepInputs& inputs) {
+  const llb::Op& op = inputs.vertex.op;
+  if (const auto* image = std::get_if<llb::ImageSource>(&op)) return run_source(context, *image);
+  if (const auto* local = std::get_if<llb::LocalSource>(&op)) return run_source(context, *local);
+  if (const auto* exec = std::get_if<llb::ExecOp>(&op)) return run_exec_op(context, inputs, *exec);
+  return run_file_op(context, inputs, std::get<llb::FileOp>(op));
+}
+
+std::vector<const llb::Vertex*> makers_of(const StepInputs& inputs, std::size_t layers) {
+  std::vector<const llb::Vertex*> out;
+  if (!inputs.results.empty()) out = inputs.results.front()->makers;
+  out.resize(layers, &inputs.vertex);
+  return out;
+}
+
+}  // namespace kiln::solver
