@@ -202,13 +202,14 @@ class FileStep {
   void note_content(std::size_t tag, const os::FileInfo& as_read, const Sha256Bytes& digest,
                     const TimePoint& before) {
     const auto& [file, tree] = tagged_[tag];
+    // Also for a name that was known: its other names may not be.
+    if (file->link_group) group_content_[{tree, *file->link_group}] = digest;
     if (file->facts_known && file->facts.content == digest) return;
     content_key_.clear();  // a key made of an earlier reading is not this result's
     // A file that changed under our hands counts as what was copied.
     file->facts.content = digest;
     file->facts_known = true;
     tree->remember(file->entry, as_read, file->facts, before);
-    if (file->link_group) group_content_[{tree, *file->link_group}] = digest;
   }
 
   /// Further names of a file that was read once.

@@ -254,7 +254,8 @@ TEST_F(CopyCache, OnePassAndReadFirstGiveOneKey) {
   fs::create_hard_link(at("d/big"), at("d/zlink"));
   const auto target = copy("/d");
   solved(target);
-  // Without the stat index all is unread again; with it nothing is.
+  // Without the stat index all is unread again; with it nothing is, or only a file's other name.
+  EXPECT_TRUE(hits(target));
   EXPECT_TRUE(hits(target));
   fs::remove_all(store->paths().contexts());
   fs::create_directory(store->paths().contexts());
