@@ -122,8 +122,9 @@ void check_line(const SyntaxView& view, const SourceLine& line, Findings& findin
 
 void check_spacing(const SyntaxView& view, const SourceLine& line, Findings& findings) {
   Finding finding{Rule::keyword_spacing, "", line.first, line.last_of_text, {}, {}};
-  const std::string_view text = view.source.line(line.first);
+  // Not always the first line: that may be nothing but an escape character.
   const df::Range keyword = line.text.range_of(line.statement.keyword);
+  const std::string_view text = view.source.line(keyword.begin.line);
   if (is_written_as(view.source, keyword, line.statement.keyword)) {
     const std::string_view after = text.substr(keyword.end.column - 1);
     const auto blanks = std::min(after.find_first_not_of(" \t"), after.size());
@@ -131,7 +132,7 @@ void check_spacing(const SyntaxView& view, const SourceLine& line, Findings& fin
     if (blanks < after.size() && !continued && after.substr(0, blanks) != " " && blanks > 0) {
       finding.detail = "one blank is enough after the keyword";
       const auto end = keyword.end.column + static_cast<unsigned>(blanks);
-      finding.fix.push_back({{keyword.end, {line.first, end}}, " "});
+      finding.fix.push_back({{keyword.end, {keyword.end.line, end}}, " "});
     }
   }
   for (unsigned number = line.first; number <= line.last_of_text; ++number) {
