@@ -114,6 +114,7 @@ Result<int> build_command(const Session& session, std::vector<std::string> words
   const unsigned jobs = TRY(job_count(flags));
   const ReportForm dry_run = TRY(parse_report_form(flags.dry_run, "--dry-run"));
   const ReportForm explain = TRY(parse_report_form(flags.explain, "--explain"));
+  solver::RunEnvironment environment = TRY(run_environment(flags.run));
   const DockerfileInput input = TRY(read_dockerfile(parsed.arguments.front(), flags.file));
   options.ignore = input.ignore;
   const auto call = TRY(parse_call(flags.call, flags.check));
@@ -139,6 +140,7 @@ Result<int> build_command(const Session& session, std::vector<std::string> words
   solver::SolveContext context{store, executor, progress};
   context.build_name = input.context_path + "|" + input.name;
   context.cache = flags.no_cache ? solver::UseCache::ignore : solver::UseCache::use;
+  context.run = std::move(environment);
   context.contexts["context"] = TRY(solver::ContextTree::open(
       input.context_path, options.ignore, store.load_stat_index(input.context_path)));
 

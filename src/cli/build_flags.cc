@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
 
 #include "base/strings.h"
@@ -27,6 +28,29 @@ std::map<std::string, std::string> parse_build_args(const std::vector<std::strin
     }
   }
   return out;
+}
+
+/// NAME=VALUE; NAME alone as above.
+Result<std::vector<std::string>> parse_env(const std::vector<std::string>& words) {
+  std::vector<std::string> out;
+  for (const auto& word : words) {
+    const auto [name, value] = split_once(word, '=');
+    if (name.empty()) return invalid_input("invalid environment variable: \"" + word + "\"");
+    if (value) {
+      out.push_back(word);
+    } else if (const auto ours = os::environment(word)) {
+      out.push_back(word + "=" + *ours);
+    }
+  }
+  return out;
+}
+
+Result<void> check_pull(const std::string& word) {
+  constexpr std::array<std::string_view, 16> kWords = {
+      "always", "missing", "never", "newer", "1", "t",     "T",     "true",
+      "TRUE",   "True",    "0",     "f",     "F", "false", "FALSE", "False"};
+  if (std::ranges::find(kWords, word) != kWords.end()) return {};
+  return invalid_input("one of always, missing, never, newer, true, false");
 }
 
 Result<std::optional<std::int64_t>> source_date_epoch(
@@ -55,21 +79,28 @@ FlagSet build_flag_set(const Session& session, BuildFlags& flags) {
                 "print why the steps that ran were not in the cache: text or json")
       .option("-f,--file", flags.file,
               "the Dockerfile (default PATH/Dockerfile; - is standard input)")
+      .flag("--compress", flags.compress, "accepted: a context is never sent anywhere")
+      .list("--env", flags.env, "NAME=VALUE, as if by ENV at the beginning of every stage")
       .flag("--force-rm", flags.force_remove, "accepted: nothing is left of a step in any case")
       .option("--iidfile", flags.iidfile, "write the image's ID to a file")
       .option("--jobs", flags.jobs, "steps at once (default: twice the processors, at least 8)")
       .list("--label", flags.labels, "a label of the image, NAME=VALUE")
       .flag("--load", flags.load, "accepted: the result is always in the store")
-      .option("--network", flags.network, "network of RUN: host (default) or none")
       .flag("--no-cache", flags.no_cache, "run every step again")
       .option("--print", flags.print, "ast: print the Dockerfile's tree as JSON and build nothing")
+      .list("--no-cache-filter", flags.no_cache_stages, "run every step of these stages again")
       .option("--progress", flags.progress, "auto, plain, tty or quiet")
+      .optional("--pull", flags.pull, "true",
+                "when to pull base images: always, missing, never or newer")
+      .checked(check_pull)
       .flag("-q,--quiet", flags.quiet, "print the image's ID alone")
       .flag("--rm", flags.remove, "accepted: nothing is left of a step in any case")
       .option("--runtime", flags.runtime, "the OCI runtime that runs steps")
       .list("-t,--tag", flags.tags, "a name for the image, NAME[:TAG]")
       .option("--target", flags.target, "the stage to build")
+      .list("--unsetenv", flags.unset_env, "take a variable out of the image's configuration")
       .arguments(1, 1);
+  add_run_step_flags(set, flags.run);
   return set;
 }
 
@@ -100,12 +131,13 @@ Result<frontend::BuildOptions> build_options(const BuildFlags& flags) {
     if (name.empty()) return invalid_input("invalid label \"" + label + "\": it has no name");
     out.labels[std::string(name)] = value.value_or("");
   }
-  if (flags.network == "none") {
-    out.network = llb::NetworkMode::none;
-  } else if (flags.network != "host" && flags.network != "default") {
-    return invalid_input("network mode \"" + flags.network +
-                         "\" is not supported: use host or none");
+  for (const auto& text : flags.no_cache_stages) {
+    for (const std::string_view name : split(text, ','))
+      if (!name.empty()) out.no_cache_stages.emplace_back(name);
   }
+  out.env = TRY(parse_env(flags.env));
+  out.unset_env = flags.unset_env;
+  TRY(apply_run_step_flags(flags.run, out));
   out.platform = {"linux", os::go_architecture(), {}};
   // Read from the environment too, and then seen by ARG, as docker's client does it.
   if (const auto epoch = os::environment("SOURCE_DATE_EPOCH"))

@@ -6,6 +6,7 @@
 
 #include "base/result.h"
 #include "cli/flags.h"
+#include "cli/run_step_flags.h"
 #include "cli/session.h"
 #include "frontend/build_plan.h"
 #include "oci/reference.h"
@@ -14,12 +15,12 @@ namespace kiln::cli {
 
 /// What was asked for on the command line of `build`, as written.
 struct BuildFlags {
-  std::vector<std::string> tags, build_args, labels;
-  std::string file, target, call, network = "default", progress, print, iidfile, jobs,
-                                  runtime = "crun";
-  bool check = false, no_cache = false, quiet = false, pull = false, remove = true,
-       force_remove = false, load = false;
-  std::string dry_run, explain;
+  std::vector<std::string> tags, build_args, labels, env, unset_env, no_cache_stages;
+  std::string file, target, call, progress, print, iidfile, jobs, runtime = "crun";
+  std::string pull, dry_run, explain;
+  bool check = false, no_cache = false, quiet = false, remove = true, force_remove = false,
+       load = false, compress = false;
+  RunStepFlags run;
 };
 
 /// The flags of `build`; `flags` must outlive what is returned.

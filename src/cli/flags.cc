@@ -23,8 +23,12 @@ struct Flag {
   std::string help;
   std::string implied = "true";  ///< what it means without a value, where it can stand so
   bool may_stand_alone = false;
+  std::function<Result<void>(const std::string&)> check = {};
 
   bool takes_value() const { return !may_stand_alone; }
+  std::string shown_name() const {
+    return short_name != 0 ? fmt::format("-{}, --{}", short_name, long_name) : "--" + long_name;
+  }
 };
 
 /// Go's strconv.ParseBool.
@@ -103,6 +107,11 @@ FlagSet& FlagSet::list(const std::string& names, std::vector<std::string>& targe
   return *this;
 }
 
+FlagSet& FlagSet::checked(std::function<Result<void>(const std::string& value)> check) {
+  state_->flags.back().check = std::move(check);
+  return *this;
+}
+
 FlagSet& FlagSet::arguments_end_flags() {
   state_->arguments_end_flags = true;
   return *this;
@@ -142,6 +151,12 @@ namespace {
 
 /// Gives a flag its value; the message of what is wrong with it, or nullopt.
 std::optional<std::string> assign(Flag& flag, const std::string& value) {
+  if (flag.check) {
+    const auto checked = flag.check(value);
+    if (!checked)
+      return fmt::format("invalid argument \"{}\" for \"{}\" flag: {}", value, flag.shown_name(),
+                         checked.error().message());
+  }
   if (auto* text = std::get_if<std::string*>(&flag.target)) {
     **text = value;  // the last one counts
   } else if (auto* list = std::get_if<std::vector<std::string>*>(&flag.target)) {
@@ -149,13 +164,10 @@ std::optional<std::string> assign(Flag& flag, const std::string& value) {
   } else {
     const auto parsed = parse_bool(value);
     if (!parsed) {
-      const std::string name = flag.short_name != 0
-                                   ? fmt::format("-{}, --{}", flag.short_name, flag.long_name)
-                                   : "--" + flag.long_name;
       return fmt::format(
           "invalid argument \"{}\" for \"{}\" flag: strconv.ParseBool: parsing \"{}\": invalid "
           "syntax",
-          value, name, value);
+          value, flag.shown_name(), value);
     }
     *std::get<bool*>(flag.target) = *parsed;
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -29,6 +30,8 @@ class FlagSet {
                     const std::string& help);
   FlagSet& list(const std::string& names, std::vector<std::string>& target,
                 const std::string& help);
+  /// Of the flag named last: what is wrong with a value of it, in docker's words.
+  FlagSet& checked(std::function<Result<void>(const std::string& value)> check);
   /// Everything from the first argument on is an argument: `run IMAGE COMMAND -flags-of-it`.
   FlagSet& arguments_end_flags();
   /// How many arguments there may be.

@@ -4,6 +4,7 @@
 #include "base/strings.h"
 #include "cli/commands.h"
 #include "cli/flags.h"
+#include "cli/volume_flag.h"
 #include "executor/oci_executor.h"
 #include "executor/user_lookup.h"
 #include "os/file_io.h"
@@ -46,34 +47,6 @@ FlagSet run_flags(const Session& session, RunFlags& flags) {
   return set;
 }
 
-Result<executor::BindMount> parse_volume(const std::string& text) {
-  const auto parts = split(text, ':');
-  if (parts.size() < 2 || parts.size() > 3 || parts[0].empty() || parts[1].empty())
-    return invalid_input("invalid volume specification: '" + text + "'");
-  if (parts[0].find('/') == std::string_view::npos)
-    return unsupported("named volumes are not supported by this version of kiln: '" + text + "'")
-        .with_hint("a folder is named by a path: ./" + std::string(parts[0]));
-  executor::BindMount mount;
-  mount.source = parts[0];
-  mount.target = parts[1];
-  if (!mount.target.starts_with('/'))
-    return invalid_input("invalid volume specification: '" + text +
-                         "': the path in the container must be absolute");
-  if (parts.size() == 3) {
-    for (const std::string_view option : split(parts[2], ',')) {
-      if (option == "ro") {
-        mount.read_only = true;
-      } else if (option != "rw" && option != "z" && option != "Z") {
-        return invalid_input("invalid volume specification: '" + text + "': unknown option " +
-                             std::string(option));
-      }
-    }
-  }
-  if (!os::path_exists(mount.source)) TRY(os::ensure_directory(mount.source));
-  mount.source = TRY(os::canonical_path(mount.source));
-  return mount;
-}
-
 std::vector<std::string> command_of(const oci::RunConfig& config, const RunFlags& flags,
                                     std::vector<std::string> words) {
   std::vector<std::string> argv;
@@ -114,7 +87,7 @@ Result<int> run_container(const Session& session, const RunFlags& flags,
                           std::vector<std::string> arguments) {
   executor::ExecSpec spec;
   for (const auto& text : flags.volumes) {
-    executor::BindMount mount = TRY(parse_volume(text));
+    executor::BindMount mount = TRY(parse_volume(text, MissingSource::create));
     spec.mounts.emplace_back(std::move(mount));
   }
   if (flags.network == "none") {

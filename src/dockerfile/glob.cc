@@ -44,4 +44,13 @@ bool has_glob_characters(std::string_view path) {
   return path.find_first_of("*?[\\") != std::string_view::npos;
 }
 
+std::string escape_glob(std::string_view path) {
+  std::string out;
+  for (const char c : path) {
+    if (has_glob_characters(std::string_view(&c, 1))) out += '\\';
+    out += c;
+  }
+  return out;
+}
+
 }  // namespace kiln::dockerfile

@@ -29,5 +29,7 @@ Result<bool> glob_match(std::string_view pattern, std::string_view path);
 
 /// Whether a source is a pattern, and not the name of one file or directory.
 bool has_glob_characters(std::string_view path);
+/// As a pattern that matches `path` alone.
+std::string escape_glob(std::string_view path);
 
 }  // namespace kiln::dockerfile

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -21,7 +22,8 @@ struct BindMount {
   std::string source;  ///< absolute, on the host
   std::string target;  ///< absolute, in the container
   bool read_only = false;
-  bool recursive = true;  ///< with the mounts below `source`
+  bool recursive = true;                  ///< with the mounts below `source`
+  std::vector<std::string> options = {};  ///< more of mount(8)'s: "nosuid"
 };
 
 /// An empty file system in memory.
@@ -29,6 +31,7 @@ struct TmpfsMount {
   std::string target;
   std::uint64_t size = 0;  ///< bytes; 0: the kernel's default, half of the memory
   unsigned mode = 01777;
+  bool read_only = false;
 };
 
 using Mount = std::variant<BindMount, TmpfsMount>;
@@ -46,12 +49,42 @@ struct ExtraHost {
   std::string address;
 };
 
+/// `insecure`: every capability that this process has, no system call filter, nothing masked or
+/// read-only.
+enum class Security { sandbox, insecure };
+
+/// A resource limit by setrlimit(2)'s name in lower case, "nofile"; UINT64_MAX is none. One that is
+/// above what this process may set is cut down to that.
+struct Ulimit {
+  std::string name;
+  std::uint64_t soft = 0;
+  std::uint64_t hard = 0;
+};
+
+/// What control groups keep a container to; unset is no limit.
+struct Resources {
+  std::optional<std::int64_t> memory;       ///< bytes
+  std::optional<std::int64_t> memory_swap;  ///< bytes of memory and swap; -1: any amount of swap
+  std::optional<std::uint64_t> cpu_shares;  ///< 2 to 262144; 1024 is the usual weight
+  std::optional<std::uint64_t> cpu_period;  ///< microseconds
+  std::optional<std::int64_t> cpu_quota;    ///< microseconds of each period
+  std::string cpus;                         ///< "0-3,5"
+  std::string memory_nodes;                 ///< "0"
+  std::string cgroup_parent;                ///< the group in which each container gets its own
+  bool any() const {
+    return memory || memory_swap || cpu_shares || cpu_period || cpu_quota || !cpus.empty() ||
+           !memory_nodes.empty() || !cgroup_parent.empty();
+  }
+};
+
 /// One process in one container. See docs/sandbox.md for all that is not said here.
 struct ExecSpec {
   std::string rootfs;  ///< a mounted directory that belongs to this run alone
   bool read_only_rootfs = false;
   std::vector<std::string> argv;
   std::vector<std::string> env;  ///< `NAME=VALUE`; argv[0] is looked up in the PATH in here
+  /// More of them, which are written to no file system but one in memory.
+  std::vector<std::string> secret_env = {};
   std::string cwd = "/";
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;
@@ -61,6 +94,10 @@ struct ExecSpec {
   NetworkFiles network_files = NetworkFiles::build;
   std::vector<ExtraHost> extra_hosts;
   std::vector<Mount> mounts;
+  Security security = Security::sandbox;
+  std::uint64_t shm_size = std::uint64_t{64} << 20;  ///< of /dev/shm
+  std::vector<Ulimit> ulimits = {};
+  Resources resources = {};
   bool terminal = false;  ///< run it on a terminal of its own
 };
 

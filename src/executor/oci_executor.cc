@@ -9,9 +9,11 @@
 #include "executor/runtime_error.h"
 #include "executor/seccomp.h"
 #include "executor/seccomp_filter.h"
+#include "os/cgroup.h"
 #include "os/dir.h"
 #include "os/fd_receiver.h"
 #include "os/kernel.h"
+#include "os/mount.h"
 #include "os/mount_points.h"
 #include "os/relay.h"
 #include "os/system.h"
@@ -28,6 +30,7 @@ constexpr milliseconds kGrace{500};
 constexpr milliseconds kStartCheck{2};
 constexpr int kTerminate = 15;
 constexpr int kKill = 9;
+constexpr int kFirstEntrance = 3;
 constexpr std::uint32_t kTtyGroup = 5;
 constexpr const char* kCgroups = "/sys/fs/cgroup";
 constexpr const char* kConsoleSocket = "console.sock";
@@ -147,11 +150,13 @@ class OciExecutor::Container {
       : machine_(machine),
         spec_(spec),
         id_("kiln-" + os::random_id()),
-        state_(options.work_dir + "/state"),
-        bundle_(options.work_dir + "/" + id_) {}
+        bundle_(options.work_dir + "/" + id_),
+        // The runtime keeps a copy of the configuration in its state.
+        state_(spec.secret_env.empty() ? options.work_dir + "/state" : bundle_ + "/state") {}
   Container(const Container&) = delete;
   Container& operator=(const Container&) = delete;
   ~Container() {
+    memory_.reset();
     std::error_code ignored;
     std::filesystem::remove_all(bundle_, ignored);
     std::filesystem::remove_all(state_ + "/" + id_, ignored);  // of a killed runtime
@@ -161,6 +166,7 @@ class OciExecutor::Container {
     os::MountPoints mount_points;
     const auto mounts = TRY(write_bundle(io.terminal));
     TRY(ensure_mount_points(mount_points, spec_.rootfs, mounts));
+    if (spec_.resources.any()) TRY(make_cgroup());
     auto status = run_runtime(io, stop);
     auto removed = mount_points.remove();
     if (!status) return status;
@@ -169,8 +175,48 @@ class OciExecutor::Container {
   }
 
  private:
+  /// Ours, not the runtime's: crun knows no machine with controllers in both versions.
+  Result<void> make_cgroup() {
+    const Resources& wanted = spec_.resources;
+    os::CgroupLimits limits{wanted.memory,      wanted.memory_swap, wanted.cpu_shares,
+                            wanted.cpu_period,  wanted.cpu_quota,   wanted.cpus,
+                            wanted.memory_nodes};
+    auto made = os::Cgroup::create(limits, wanted.cgroup_parent, id_);
+    if (!made)
+      return std::move(made)
+          .error()
+          .context("the limits that were asked for can't be had")
+          .with_hint(
+              "limits need control groups that this user may write to; without --memory, "
+              "--cpu-*, --cpuset-* and --cgroup-parent nothing is limited");
+    cgroup_.emplace(*std::move(made));
+    return {};
+  }
+
+  /// The shell enters the group and becomes the runtime, before there is any process of the
+  /// container that would be left outside.
+  Result<void> enter_cgroup(os::SpawnOptions& options) const {
+    if (!cgroup_) return {};
+    std::string script, closing;
+    int number = kFirstEntrance;
+    for (const os::Fd& entrance : cgroup_->entrances()) {
+      os::Fd copy = TRY(entrance.duplicate());
+      options.extra_fds.push_back({std::move(copy), number});
+      script += "echo 0 >&" + std::to_string(number) + " && ";
+      closing += " " + std::to_string(number++) + ">&-";
+    }
+    std::vector<std::string> argv = {"/bin/sh", "-c", script + "exec \"$@\"" + closing, "sh"};
+    argv.insert(argv.end(), options.argv.begin(), options.argv.end());
+    options.argv = std::move(argv);
+    return {};
+  }
+
   Result<std::vector<RuntimeMount>> write_bundle(const os::Fd& terminal) {
     TRY(os::ensure_directory(bundle_, 0700));
+    if (!spec_.secret_env.empty()) {
+      memory_ = TRY(os::Mount::memory(bundle_, 0700));
+      TRY(os::ensure_directory(state_, 0700));
+    }
     NetworkFilePaths files{
         .hosts = bundle_ + "/hosts", .resolv_conf = machine_.resolv_conf, .hostname = {}};
     TRY(os::write_file_atomically(files.hosts, hosts_file(spec_)));
@@ -223,6 +269,7 @@ class OciExecutor::Container {
     if (machine_.is_crun) options.mounts = os::read_only_file(machine_.runtime);
     if (machine_.hide_cgroups) options.mounts.push_back(os::empty_read_only_tmpfs(kCgroups));
 
+    TRY(enter_cgroup(options));
     if (spec_.terminal) return run_on_terminal(std::move(options), io, stop);
 
     os::Pipe out = TRY(os::create_pipe());
@@ -336,8 +383,10 @@ class OciExecutor::Container {
   const Machine& machine_;
   const ExecSpec& spec_;
   std::string id_;
-  std::string state_;
   std::string bundle_;
+  std::string state_;
+  std::optional<os::Cgroup> cgroup_;
+  os::Mount memory_;  ///< at bundle_, of a run with secrets
 };
 
 Result<os::ExitStatus> OciExecutor::run(const ExecSpec& spec, ExecIo& io, std::stop_token stop) {
@@ -375,6 +424,7 @@ Result<OciExecutor::Machine> OciExecutor::inspect_machine() const {
   machine.host.pure_cgroup_v2 = os::has_pure_cgroup_v2();
   machine.host.maps_tty_group = os::is_gid_mapped(kTtyGroup);
   machine.host.processors = os::processor_count();
+  machine.host.capabilities = os::effective_capabilities();
   // crun refuses a machine with controllers in both cgroup versions, though it isn't to use any.
   machine.hide_cgroups =
       machine.is_crun && !machine.host.pure_cgroup_v2 && os::path_exists(kCgroups);

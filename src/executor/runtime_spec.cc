@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -49,7 +50,8 @@ std::vector<RuntimeMount> standard_mounts(const ExecSpec& spec, const RuntimeHos
     add("/sys/fs/cgroup", "cgroup", "cgroup", {"nosuid", "noexec", "nodev", "relatime", "ro"});
   }
   add("/dev/mqueue", "mqueue", "mqueue", {"nosuid", "noexec", "nodev"});
-  add("/dev/shm", "tmpfs", "shm", {"nosuid", "noexec", "nodev", "mode=1777", "size=65536k"});
+  add("/dev/shm", "tmpfs", "shm",
+      {"nosuid", "noexec", "nodev", "mode=1777", fmt::format("size={}k", spec.shm_size / 1024)});
   return mounts;
 }
 
@@ -87,6 +89,7 @@ Result<RuntimeMount> to_runtime_mount(const BindMount& mount) {
   out.source = mount.source;
   out.options = {mount.recursive ? "rbind" : "bind", "rprivate"};
   if (mount.read_only) out.options.emplace_back("ro");
+  out.options.insert(out.options.end(), mount.options.begin(), mount.options.end());
   out.point = std::filesystem::is_directory(source) ? Point::directory : Point::file;
   return out;
 }
@@ -98,6 +101,7 @@ Result<RuntimeMount> to_runtime_mount(const TmpfsMount& mount) {
   out.source = "tmpfs";
   out.options = {"nosuid", "nodev", fmt::format("mode={:o}", mount.mode)};
   if (mount.size != 0) out.options.push_back(fmt::format("size={}", mount.size));
+  if (mount.read_only) out.options.emplace_back("ro");
   return out;
 }
 
@@ -105,9 +109,62 @@ auto depth(const RuntimeMount& mount) {
   return std::count(mount.destination.begin(), mount.destination.end(), '/');
 }
 
-json capabilities_of(const ExecSpec& spec) {
+/// Of linux/capability.h, by number.
+constexpr std::array<std::string_view, 41> kCapabilityNames = {"CHOWN",
+                                                               "DAC_OVERRIDE",
+                                                               "DAC_READ_SEARCH",
+                                                               "FOWNER",
+                                                               "FSETID",
+                                                               "KILL",
+                                                               "SETGID",
+                                                               "SETUID",
+                                                               "SETPCAP",
+                                                               "LINUX_IMMUTABLE",
+                                                               "NET_BIND_SERVICE",
+                                                               "NET_BROADCAST",
+                                                               "NET_ADMIN",
+                                                               "NET_RAW",
+                                                               "IPC_LOCK",
+                                                               "IPC_OWNER",
+                                                               "SYS_MODULE",
+                                                               "SYS_RAWIO",
+                                                               "SYS_CHROOT",
+                                                               "SYS_PTRACE",
+                                                               "SYS_PACCT",
+                                                               "SYS_ADMIN",
+                                                               "SYS_BOOT",
+                                                               "SYS_NICE",
+                                                               "SYS_RESOURCE",
+                                                               "SYS_TIME",
+                                                               "SYS_TTY_CONFIG",
+                                                               "MKNOD",
+                                                               "LEASE",
+                                                               "AUDIT_WRITE",
+                                                               "AUDIT_CONTROL",
+                                                               "SETFCAP",
+                                                               "MAC_OVERRIDE",
+                                                               "MAC_ADMIN",
+                                                               "SYSLOG",
+                                                               "WAKE_ALARM",
+                                                               "BLOCK_SUSPEND",
+                                                               "AUDIT_READ",
+                                                               "PERFMON",
+                                                               "BPF",
+                                                               "CHECKPOINT_RESTORE"};
+
+/// Asking a runtime for more than we have makes it fail.
+std::vector<std::string> held_capabilities(std::uint64_t held) {
+  std::vector<std::string> out;
+  for (std::size_t i = 0; i < kCapabilityNames.size(); ++i) {
+    if ((held >> i & 1) != 0) out.push_back("CAP_" + std::string(kCapabilityNames[i]));
+  }
+  return out;
+}
+
+json capabilities_of(const ExecSpec& spec, const RuntimeHost& host) {
   const std::vector<std::string> none;
-  const auto& all = default_capabilities();
+  const bool insecure = spec.security == Security::insecure;
+  const auto all = insecure ? held_capabilities(host.capabilities) : default_capabilities();
   // Only root starts with them; for others the bounding set says what a setuid program may gain.
   const auto& held = spec.uid == 0 ? all : none;
   return {{"bounding", all},
@@ -117,7 +174,16 @@ json capabilities_of(const ExecSpec& spec) {
           {"ambient", none}};
 }
 
-json process_of(const ExecSpec& spec, const std::optional<os::TerminalSize>& terminal_size) {
+json rlimits_of(const std::vector<Ulimit>& limits) {
+  json out = json::array();
+  for (const auto& limit : limits)
+    out.push_back(
+        {{"type", "RLIMIT_" + to_upper(limit.name)}, {"soft", limit.soft}, {"hard", limit.hard}});
+  return out;
+}
+
+json process_of(const ExecSpec& spec, const RuntimeHost& host,
+                const std::optional<os::TerminalSize>& terminal_size) {
   json user = {{"uid", spec.uid}, {"gid", spec.gid}};
   // The primary group is among the supplementary ones, as Docker has it.
   std::vector<std::uint32_t> groups = {spec.gid};
@@ -125,13 +191,16 @@ json process_of(const ExecSpec& spec, const std::optional<os::TerminalSize>& ter
     if (std::ranges::find(groups, gid) == groups.end()) groups.push_back(gid);
   }
   user["additionalGids"] = std::move(groups);
+  std::vector<std::string> env = spec.env;
+  env.insert(env.end(), spec.secret_env.begin(), spec.secret_env.end());
   json process = {{"terminal", spec.terminal},
                   {"user", std::move(user)},
                   {"args", spec.argv},
-                  {"env", spec.env},
+                  {"env", std::move(env)},
                   {"cwd", spec.cwd.empty() ? "/" : spec.cwd},
-                  {"capabilities", capabilities_of(spec)},
+                  {"capabilities", capabilities_of(spec, host)},
                   {"noNewPrivileges", false}};
+  if (!spec.ulimits.empty()) process["rlimits"] = rlimits_of(spec.ulimits);
   if (spec.terminal && terminal_size) {
     process["consoleSize"] = {{"height", terminal_size->rows}, {"width", terminal_size->columns}};
   }
@@ -154,6 +223,7 @@ json linux_of(const ExecSpec& spec, const RuntimeHost& host) {
   for (const char* type : {"pid", "ipc", "uts", "mount"}) namespaces.push_back({{"type", type}});
   if (host.pure_cgroup_v2) namespaces.push_back({{"type", "cgroup"}});
   if (spec.network == Network::none) namespaces.push_back({{"type", "network"}});
+  if (spec.security == Security::insecure) return {{"namespaces", std::move(namespaces)}};
   return {{"namespaces", std::move(namespaces)},
           {"maskedPaths", masked_paths(host)},
           {"readonlyPaths", kReadOnlyPaths}};
@@ -227,14 +297,15 @@ std::string to_config_json(const ExecSpec& spec, const RuntimeConfig& config) {
   json mounts = json::array();
   for (const RuntimeMount& mount : config.mounts) mounts.push_back(to_json(mount));
   json root = {{"ociVersion", "1.0.0"},
-               {"process", process_of(spec, config.terminal_size)},
+               {"process", process_of(spec, config.host, config.terminal_size)},
                {"root", {{"path", spec.rootfs}, {"readonly", spec.read_only_rootfs}}},
                {"hostname", spec.hostname},
                {"mounts", std::move(mounts)}};
-  if (!config.seccomp_filter.empty())
+  const bool filtered = spec.security == Security::sandbox;
+  if (filtered && !config.seccomp_filter.empty())
     root["annotations"]["run.oci.seccomp_bpf_data"] = to_base64(config.seccomp_filter);
   std::string linux_part = dump_json(linux_of(spec, config.host));
-  if (!config.seccomp.empty())
+  if (filtered && !config.seccomp.empty())
     linux_part = with_member(std::move(linux_part), "seccomp", config.seccomp);
   return with_member(dump_json(root), "linux", linux_part);
 }

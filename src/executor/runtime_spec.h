@@ -17,6 +17,7 @@ struct RuntimeHost {
   bool pure_cgroup_v2 = false;  ///< /sys/fs/cgroup is a cgroup2 file system
   bool maps_tty_group = true;   ///< gid 5, of terminals, exists in our user namespace
   unsigned processors = 1;
+  std::uint64_t capabilities = 0;  ///< that this process has, a bit each
 };
 
 /// Files of the host that are mounted in the container; an empty one isn't.

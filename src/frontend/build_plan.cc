@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <set>
 
 #include "base/strings.h"
@@ -74,6 +75,10 @@ class Planner {
     plan_.config = state.config;
     plan_.history = state.history;
     for (const auto& [key, value] : options_->labels) plan_.config.config.labels[key] = value;
+    std::erase_if(plan_.config.config.env, [this](const std::string& pair) {
+      return std::ranges::find(options_->unset_env, split_once(pair, '=').first) !=
+             options_->unset_env.end();
+    });
     return std::move(plan_);
   }
 
@@ -115,9 +120,16 @@ class Planner {
                          plan_.graph,
                          [this, index](const df::Word& name) { return copy_from(name, index); },
                          plan_.warnings,
-                         label};
+                         label,
+                         is_uncached(s)};
     states_[index] = TRY(lower_stage(s, std::move(base), std::move(context)));
     return *states_[index];
+  }
+
+  bool is_uncached(const df::Stage& s) const {
+    return std::ranges::any_of(options_->no_cache_stages, [&](const std::string& name) {
+      return !s.name.empty() && equals_ignoring_case(name, s.name);
+    });
   }
 
   std::string stage_label(std::size_t index) const {
@@ -148,7 +160,19 @@ class Planner {
         error = std::move(error).with_hint("did you mean the stage " + to_lower(*name) + "?");
       return error_at(file_->source, s.range, std::move(error), s.from.image.range);
     }
+    set_env(*state);
     return state;
+  }
+
+  /// What --env says, as if by an instruction of its own.
+  void set_env(StageState& state) const {
+    if (options_->env.empty()) return;
+    for (const auto& pair : options_->env) {
+      const auto [key, value] = split_once(pair, '=');
+      state.variables.set(key, value.value_or(""));
+      oci::set_env(state.config.config.env, key, value.value_or(""));
+    }
+    state.history.push_back({"ENV " + join(options_->env, " "), std::nullopt});
   }
 
   /// A stage by its name only; names are in lower case.

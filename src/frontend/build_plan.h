@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -28,12 +29,28 @@ class BaseImages {
                                     const oci::Platform& platform) = 0;
 };
 
+/// What the command line says about RUN.
+struct RunOptions {
+  std::set<std::string> entitlements;  ///< `network.host`, `security.insecure`
+  std::uint64_t shm_size = 0;          ///< bytes; 0: the default
+  std::vector<llb::Ulimit> ulimits;
+  std::vector<std::string> host_names;  ///< of --add-host
+  std::vector<std::string> volumes;     ///< `HOST:CONTAINER[:OPTIONS]`
+};
+
 struct BuildOptions {
   std::string target;  ///< stage name; empty is the last one
   std::map<std::string, std::string> build_args;
   std::map<std::string, std::string> labels;
   std::vector<std::string> ignore;  ///< the context's ignore patterns
   llb::NetworkMode network = llb::NetworkMode::host;
+  RunOptions run;
+  /// Names of stages whose steps run again whatever is in the cache.
+  std::vector<std::string> no_cache_stages;
+  /// Set in the config as if by ENV at the beginning of every stage.
+  std::vector<std::string> env;
+  /// Taken out of the result's config.
+  std::vector<std::string> unset_env;
   oci::Platform platform;  ///< of this machine
   std::optional<std::int64_t> source_date_epoch;
 };

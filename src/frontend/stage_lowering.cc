@@ -4,23 +4,19 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 
 #include "base/strings.h"
 #include "dockerfile/glob.h"
 #include "dockerfile/ignore.h"
 #include "frontend/history_text.h"
 #include "frontend/ports.h"
+#include "frontend/run_lowering.h"
 #include "llb/file_mode.h"
 
 namespace kiln::frontend {
 namespace {
 
 namespace df = dockerfile;
-
-constexpr std::array<std::string_view, 10> kProxyArgs = {
-    "HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "FTP_PROXY",
-    "ftp_proxy",  "NO_PROXY",   "no_proxy",    "ALL_PROXY",   "all_proxy"};
 
 /// Other tools tell this form of created_by from the classic builder's by it.
 const std::string kHistoryMark = " # buildkit";
@@ -116,6 +112,7 @@ class StageLowering {
   }
 
   void add_layer(llb::Vertex vertex, std::string created_by) {
+    vertex.ignore_cache = context_.ignore_cache;
     state_.root = context_.graph.add(std::move(vertex));
     state_.history.push_back({std::move(created_by), state_.root});
   }
@@ -135,52 +132,15 @@ class StageLowering {
   }
 
   Result<void> lower_value(const df::Instruction& instruction, const df::Run& run) {
-    llb::ExecOp exec;
-    for (const auto& flag : run.flags) {
-      if (flag.name == "network") {
-        const std::string value = TRY(expand(flag.value.value_or("")));
-        if (value != "default" && value != "none" && value != "host")
-          return invalid_input("invalid network mode \"" + value + "\"");
-        if (value == "none") exec.network = llb::NetworkMode::none;
-        if (value == "host") exec.network = llb::NetworkMode::host;
-        if (value == "default") exec.network = context_.options.network;
-        network_set_ = true;
-      } else {
-        return unsupported("RUN --" + flag.name + " is not supported by this version of kiln");
-      }
-    }
-    if (!std::exchange(network_set_, false)) exec.network = context_.options.network;
-    std::string script = run.command.shell;
-    std::string shown = instruction.original;
-    bool as_file = false;
-    if (run.heredoc_only && run.heredocs.size() == 1) {
-      const df::Heredoc& heredoc = run.heredocs.front();
-      script = heredoc.file_content();
-      as_file = script.starts_with("#!");
-      if (as_file) {
-        const std::string path = "/dev/pipes/" + heredoc.name;
-        exec.inline_mounts.push_back({path, script, 0755});
-        exec.argv = {path};
-      }
-    } else {
-      for (const auto& heredoc : run.heredocs) script += "\n" + heredoc.content + heredoc.name;
-    }
-    if (!as_file) exec.argv = TRY(argv_of(run.command, script));
-    exec.env = state_.variables.as_env();
-    for (const std::string_view name : kProxyArgs) {
-      const auto value = context_.options.build_args.find(std::string(name));
-      if (value == context_.options.build_args.end() || state_.variables.find(name)) continue;
-      exec.unkeyed_env.push_back(value->first + "=" + value->second);
-    }
-    exec.cwd = state_.config.config.working_dir.empty() ? "/" : state_.config.config.working_dir;
-    exec.user = state_.config.config.user;
-    exec.max_mtime = context_.options.source_date_epoch;
-    std::vector<std::string> args;
-    for (const auto& name : state_.arg_names)
-      args.push_back(name + "=" + state_.variables.find(name).value_or(""));
-    std::string created_by = run_text(exec.argv, args);
-    llb::Origin from = origin(instruction, shown);
-    add_layer({std::move(exec), {state_.root}, std::move(from)}, created_by + kHistoryMark);
+    llb::Origin from = origin(instruction, instruction.original);
+    RunScope scope{state_, context_, [this](const std::string& text) { return expand(text); },
+                   [this] { return build_context(); }, from};
+    scope.place.name.clear();
+    const auto shell =
+        state_.config.config.shell.value_or(std::vector<std::string>{"/bin/sh", "-c"});
+    LoweredRun lowered = TRY(lower_run(run, shell, scope));
+    add_layer({std::move(lowered.op), std::move(lowered.inputs), std::move(from)},
+              lowered.created_by + kHistoryMark);
     return {};
   }
 
@@ -268,6 +228,10 @@ class StageLowering {
 
   Result<llb::VertexId> copy_source(const df::Copy& copy) {
     if (copy.from) return context_.resolve_from(*copy.from);
+    return build_context();
+  }
+
+  llb::VertexId build_context() {
     llb::Origin from;
     from.name = "[internal] load build context";
     return context_.graph.add(
@@ -457,7 +421,6 @@ class StageLowering {
   /// The word whose expansion failed.
   std::optional<df::Range> failed_at_;
   bool command_set_ = false;
-  bool network_set_ = false;
 };
 
 }  // namespace

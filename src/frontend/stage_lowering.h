@@ -38,6 +38,7 @@ struct StageContext {
   std::function<Result<llb::VertexId>(const dockerfile::Word& name)> resolve_from;
   std::vector<std::string>& warnings;
   std::string label;  ///< the stage's name in progress output; empty in a build of one stage
+  bool ignore_cache = false;  ///< its steps run again
 };
 
 /// Runs a stage's instructions, ONBUILD triggers of its base first, over the state that FROM gave.

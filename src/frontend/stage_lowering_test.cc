@@ -186,6 +186,8 @@ TEST_F(StageLowering, RunNetworkIsTheFlagsOrElseTheBuilds) {
   EXPECT_EQ(last_exec(plan("FROM base\nRUN x\n")).network, llb::NetworkMode::none);
   EXPECT_EQ(last_exec(plan("FROM base\nRUN --network=default x\n")).network,
             llb::NetworkMode::none);
+  EXPECT_EQ(failure("FROM base\nRUN --network=host x\n").kind(), ErrorKind::permission);
+  options.run.entitlements = {"network.host"};
   EXPECT_EQ(last_exec(plan("FROM base\nRUN --network=host x\n")).network, llb::NetworkMode::host);
   options.network = llb::NetworkMode::host;
   EXPECT_EQ(last_exec(plan("FROM base\nRUN --network=none x\n")).network, llb::NetworkMode::none);

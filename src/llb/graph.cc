@@ -14,7 +14,11 @@ VertexId Graph::add(Vertex vertex) {
     identity.field("input", static_cast<std::int64_t>(input));
   }
   const auto [entry, added] = by_identity_.try_emplace(identity.text(), vertices_.size());
-  if (added) vertices_.push_back(std::move(vertex));
+  if (added) {
+    vertices_.push_back(std::move(vertex));
+  } else if (vertex.ignore_cache) {
+    vertices_[entry->second].ignore_cache = true;
+  }
   return entry->second;
 }
 

@@ -26,6 +26,7 @@ struct Vertex {
   Op op;
   std::vector<VertexId> inputs;  ///< of exec and file ops, input 0 is the root file system
   Origin origin;
+  bool ignore_cache = false;  ///< run again whatever is in the cache; outside its identity
 };
 
 /// A directed graph without cycles: inputs have smaller ids than what uses them.

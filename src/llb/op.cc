@@ -25,6 +25,71 @@ std::string encode_op(const LocalSource& source) {
       .text();
 }
 
+void put_owner(Encoder& out, const MountOwner& owner) {
+  if (owner.mode) out.field("mode", *owner.mode);
+  if (owner.uid) out.field("uid", *owner.uid);
+  if (owner.gid) out.field("gid", *owner.gid);
+}
+
+std::string encode_mount(const BindMount& mount) {
+  Encoder out;
+  out.field("type", "bind").field("input", static_cast<std::int64_t>(mount.input));
+  out.field("source", mount.source).field("target", mount.target);
+  return out.field("read-only", mount.read_only ? 1 : 0).text();
+}
+
+std::string encode_mount(const CacheMount& mount) {
+  Encoder out;
+  out.field("type", "cache").field("id", mount.id).field("target", mount.target);
+  out.field("read-only", mount.read_only ? 1 : 0).field("source", mount.source);
+  if (mount.input) out.field("input", static_cast<std::int64_t>(*mount.input));
+  put_owner(out, mount.owner);
+  return out.text();
+}
+
+std::string encode_mount(const TmpfsMount& mount) {
+  Encoder out;
+  out.field("type", "tmpfs").field("target", mount.target);
+  out.field("size", static_cast<std::int64_t>(mount.size));
+  return out.field("read-only", mount.read_only ? 1 : 0).text();
+}
+
+std::string encode_mount(const SecretMount& mount) {
+  Encoder out;
+  out.field("type", "secret").field("id", mount.id).field("target", mount.target);
+  out.field("env", mount.env).field("required", mount.required ? 1 : 0);
+  put_owner(out, mount.owner);
+  return out.text();
+}
+
+std::string encode_mount(const SshMount& mount) {
+  Encoder out;
+  out.field("type", "ssh").field("id", mount.id).field("target", mount.target);
+  out.field("required", mount.required ? 1 : 0);
+  put_owner(out, mount.owner);
+  return out.text();
+}
+
+/// What only some steps have is encoded only there.
+void put_extras(Encoder& out, const ExecOp& exec) {
+  if (exec.security == SecurityMode::insecure) out.field("security", "insecure");
+  for (const auto& mount : exec.mounts)
+    out.field("mount", std::visit([](const auto& m) { return encode_mount(m); }, mount));
+  for (const auto& device : exec.devices) {
+    Encoder item;
+    item.field("name", device.name).field("required", device.required ? 1 : 0);
+    out.field("device", item.text());
+  }
+  if (exec.shm_size != 0) out.field("shm-size", static_cast<std::int64_t>(exec.shm_size));
+  for (const auto& limit : exec.ulimits) {
+    Encoder item;
+    item.field("name", limit.name).field("soft", std::to_string(limit.soft));
+    out.field("ulimit", item.field("hard", std::to_string(limit.hard)).text());
+  }
+  if (!exec.host_names.empty()) out.list("host-names", exec.host_names);
+  if (!exec.volumes.empty()) out.list("volumes", exec.volumes);
+}
+
 std::string encode_op(const ExecOp& exec) {
   Encoder out;
   out.field("op", "exec").list("argv", exec.argv).list("env", exec.env);
@@ -35,6 +100,7 @@ std::string encode_op(const ExecOp& exec) {
     item.field("path", mount.path).field("content", mount.content).field("mode", mount.mode);
     out.field("inline-mount", item.text());
   }
+  put_extras(out, exec);
   put_limit(out, exec.max_mtime);
   return out.text();
 }
@@ -45,6 +111,7 @@ std::string encode_action(const CopyAction& copy) {
   out.field("pattern", copy.pattern).field("destination", copy.destination);
   out.field("unpack", copy.unpack ? 1 : 0).field("chown", copy.chown);
   out.field("chmod", copy.chmod).list("exclude", copy.exclude);
+  if (copy.with_directory) out.field("with-directory", 1);
   return out.text();
 }
 

@@ -26,11 +26,79 @@ struct LocalSource {
 
 enum class NetworkMode { host, none };
 
+/// `insecure`: all capabilities, no system call filter, nothing masked.
+enum class SecurityMode { sandbox, insecure };
+
 /// A file that a process sees while it runs, and that no layer gets.
 struct InlineMount {
   std::string path;
   std::string content;
   std::uint32_t mode = 0755;
+};
+
+/// A part of input `input`'s root file system. What is written to it is discarded.
+struct BindMount {
+  std::size_t input = 1;
+  std::string source;  ///< absolute and clean, beneath that root
+  std::string target;
+  bool read_only = true;
+};
+
+enum class CacheSharing { shared, private_copy, locked };
+
+/// Who a mount's files belong to; what is unset is the default of the mount's type.
+struct MountOwner {
+  std::optional<std::uint32_t> mode, uid, gid;
+  bool any() const { return mode || uid || gid; }
+};
+
+/// A directory that outlives the build.
+struct CacheMount {
+  std::string id;
+  std::string target;
+  CacheSharing sharing = CacheSharing::shared;
+  bool read_only = false;
+  std::optional<std::size_t> input;  ///< whose files a new one begins with
+  std::string source;                ///< absolute and clean; "/" is the whole
+  MountOwner owner;                  ///< of the directory itself
+};
+
+/// An empty file system in memory.
+struct TmpfsMount {
+  std::string target;
+  std::uint64_t size = 0;  ///< bytes; 0: the kernel's default
+  bool read_only = false;
+};
+
+/// The solver is told the value, which is never part of anything that is kept.
+struct SecretMount {
+  std::string id;
+  std::string target;  ///< a file; empty: none
+  std::string env;     ///< a variable; empty: none
+  bool required = false;
+  MountOwner owner;
+};
+
+/// The socket of an agent with keys; the solver is told which.
+struct SshMount {
+  std::string id;
+  std::string target;
+  bool required = false;
+  MountOwner owner;
+};
+
+using ExecMount = std::variant<BindMount, CacheMount, TmpfsMount, SecretMount, SshMount>;
+
+/// A resource limit as setrlimit(2) has it; UINT64_MAX is none.
+struct Ulimit {
+  std::string name;  ///< "nofile"
+  std::uint64_t soft = 0, hard = 0;
+};
+
+/// Something of this machine by its CDI name.
+struct Device {
+  std::string name;
+  bool required = true;
 };
 
 /// RUN: a process in the root file system of input 0. Its result is that file system as it is left.
@@ -40,7 +108,15 @@ struct ExecOp {
   std::string cwd;
   std::string user;  ///< as in USER
   NetworkMode network = NetworkMode::host;
+  SecurityMode security = SecurityMode::sandbox;
   std::vector<InlineMount> inline_mounts;
+  std::vector<ExecMount> mounts;  ///< in order
+  std::vector<Device> devices;
+  std::uint64_t shm_size = 0;  ///< bytes of /dev/shm; 0: the default
+  std::vector<Ulimit> ulimits;
+  std::vector<std::string> host_names;  ///< that /etc/hosts has besides the usual; their addresses
+                                        ///< are the solver's
+  std::vector<std::string> volumes;     ///< `HOST:CONTAINER[:OPTIONS]`: folders of the machine
   /// Given to the process, but never part of its identity: proxy settings.
   std::vector<std::string> unkeyed_env;
   std::optional<std::int64_t> max_mtime;  ///< seconds; later mtimes of the result are set to it
@@ -55,6 +131,7 @@ struct CopyAction {
   std::string chown;        ///< as in --chown; empty keeps the source's owner
   std::string chmod;        ///< as in --chmod, checked; empty keeps the source's mode
   std::vector<std::string> exclude;
+  bool with_directory = false;  ///< a source that is a directory is copied itself, with its mode
 };
 /// mkdir -p.
 struct MkdirAction {

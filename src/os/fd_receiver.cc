@@ -1,29 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "os/fd_receiver.h"
 
-#include <fcntl.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include <cerrno>
 #include <cstring>
 
+#include "os/unix_socket.h"
+
 namespace kiln::os {
 
 Result<FdReceiver> FdReceiver::create(const std::string& folder, const std::string& name) {
-  // An address holds 107 bytes; through /proc the folder takes a few of them.
-  const Fd dir = TRY(open_file(folder, O_PATH | O_DIRECTORY));
-  const std::string path = "/proc/self/fd/" + std::to_string(dir.get()) + "/" + name;
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path) return invalid_input("socket name too long: " + name);
-  std::memcpy(address.sun_path, path.data(), path.size());
-
-  Fd listener(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (!listener) return system_error(errno, "create a socket");
-  if (::bind(listener.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
-      ::listen(listener.get(), 1) != 0)
-    return system_error(errno, "listen at", folder + "/" + name);
+  Fd listener = TRY(listen_unix(folder, name));
   return FdReceiver(std::move(listener));
 }
 

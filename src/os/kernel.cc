@@ -2,6 +2,7 @@
 #include "os/kernel.h"
 
 #include <linux/magic.h>
+#include <sys/resource.h>
 #include <sys/statfs.h>
 #include <sys/utsname.h>
 
@@ -48,6 +49,40 @@ KernelVersion kernel_version() {
     version.minor = static_cast<unsigned>(parse_uint(digits).value_or(0));
   }
   return version;
+}
+
+std::uint64_t effective_capabilities() {
+  const auto status = read_file("/proc/self/status");
+  if (!status) return 0;
+  constexpr std::string_view kField = "CapEff:";
+  for (const std::string_view line : split(*status, '\n')) {
+    if (line.starts_with(kField))
+      return parse_uint(trim(line.substr(kField.size())), 16).value_or(0);
+  }
+  return 0;
+}
+
+std::optional<ResourceLimit> resource_limit(std::string_view name) {
+  constexpr std::pair<std::string_view, __rlimit_resource> kLimits[] = {
+      {"as", RLIMIT_AS},           {"core", RLIMIT_CORE},         {"cpu", RLIMIT_CPU},
+      {"data", RLIMIT_DATA},       {"fsize", RLIMIT_FSIZE},       {"locks", RLIMIT_LOCKS},
+      {"memlock", RLIMIT_MEMLOCK}, {"msgqueue", RLIMIT_MSGQUEUE}, {"nice", RLIMIT_NICE},
+      {"nofile", RLIMIT_NOFILE},   {"nproc", RLIMIT_NPROC},       {"rss", RLIMIT_RSS},
+      {"rtprio", RLIMIT_RTPRIO},   {"rttime", RLIMIT_RTTIME},     {"sigpending", RLIMIT_SIGPENDING},
+      {"stack", RLIMIT_STACK}};
+  for (const auto& [known, number] : kLimits) {
+    if (known != name) continue;
+    rlimit limit{};
+    if (::getrlimit(number, &limit) != 0) return std::nullopt;
+    return ResourceLimit{limit.rlim_cur, limit.rlim_max};
+  }
+  return std::nullopt;
+}
+
+bool may_raise_limits() {
+  constexpr unsigned kSysResource = 24;
+  // The capability counts in the first user namespace only.
+  return !in_user_namespace() && (effective_capabilities() >> kSysResource & 1) != 0;
 }
 
 bool in_user_namespace() {

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <string_view>
 
 namespace kiln::os {
 
@@ -15,6 +17,19 @@ KernelVersion kernel_version();
 bool in_user_namespace();
 /// Whether group `gid` exists in our user namespace.
 bool is_gid_mapped(std::uint32_t gid);
+/// The effective capabilities of this process, bit N for number N.
+std::uint64_t effective_capabilities();
+
+/// UINT64_MAX is no limit.
+struct ResourceLimit {
+  std::uint64_t soft = 0;
+  std::uint64_t hard = 0;
+};
+/// Of this process, by setrlimit(2)'s name in lower case ("nofile"); nullopt for one that isn't.
+std::optional<ResourceLimit> resource_limit(std::string_view name);
+/// Whether this process may set a hard limit higher than it is.
+bool may_raise_limits();
+
 /// Whether /sys/fs/cgroup is a cgroup2 file system, not the older hierarchies.
 bool has_pure_cgroup_v2();
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 
 namespace kiln::os {
 namespace {
@@ -55,6 +56,14 @@ void Mount::reset() {
   if (target_.empty()) return;
   ::umount2(target_.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW);
   target_.clear();
+}
+
+Result<Mount> Mount::memory(const std::string& target, unsigned mode) {
+  char options[32];
+  std::snprintf(options, sizeof options, "mode=%o", mode & 07777);
+  if (::mount("tmpfs", target.c_str(), "tmpfs", MS_NOSUID | MS_NODEV, options) != 0)
+    return system_error(errno, "mount tmpfs at", target);
+  return Mount(target);
 }
 
 Result<Mount> Mount::overlay(const std::vector<const Dir*>& lower, const Dir* upper,

@@ -33,6 +33,8 @@ class Mount {
   /// (`userxattr`), as root too, so that one form of layer serves root and ordinary users.
   static Result<Mount> overlay(const std::vector<const Dir*>& lower, const Dir* upper,
                                const Dir* work, const std::string& target);
+  /// An empty file system in memory at `target`: what is in it never reaches a disk's file system.
+  static Result<Mount> memory(const std::string& target, unsigned mode);
 
  private:
   explicit Mount(std::string target) : target_(std::move(target)) {}

@@ -402,7 +402,7 @@ Result<Captured> run_capture(SpawnOptions options, std::chrono::milliseconds dea
   const std::string name = options.argv.empty() ? "" : options.argv.front();
   Pipe out = TRY(create_pipe());
   Pipe err = TRY(create_pipe());
-  options.in = Stdio::null();
+  if (options.in.kind() == Stdio::Kind::inherit) options.in = Stdio::null();
   options.out = Stdio::of(std::move(out.write_end));
   options.err = Stdio::of(std::move(err.write_end));
   Process process = TRY(Process::spawn(std::move(options)));

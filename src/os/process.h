@@ -133,8 +133,9 @@ struct Captured {
   std::string err;
 };
 
-/// Runs a program with /dev/null as input and returns what it wrote. It is killed, and the result
-/// is an Error, when it runs for longer than `deadline` or writes more than 64 MiB to a stream.
+/// Runs a program, with /dev/null as input unless it is given one, and returns what it wrote. It is
+/// killed, and the result is an Error, when it runs for longer than `deadline` or writes more than
+/// 64 MiB to a stream.
 Result<Captured> run_capture(SpawnOptions options, std::chrono::milliseconds deadline);
 Result<Captured> run_capture(std::vector<std::string> argv, std::chrono::milliseconds deadline);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "os/system.h"
 
+#include <arpa/inet.h>
 #include <sched.h>
 #include <sys/random.h>
 #include <sys/utsname.h>
@@ -8,6 +9,7 @@
 
 #include <array>
 #include <cerrno>
+#include <cstddef>
 #include <cstdlib>
 #include <ctime>
 #include <memory>
@@ -48,6 +50,12 @@ std::string go_architecture() {
   if (machine.starts_with("arm")) return "arm";
   if (machine == "i686" || machine == "i386") return "386";
   return machine;
+}
+
+bool is_ip_address(const std::string& text) {
+  std::array<std::byte, sizeof(in6_addr)> address{};
+  return ::inet_pton(AF_INET, text.c_str(), address.data()) == 1 ||
+         ::inet_pton(AF_INET6, text.c_str(), address.data()) == 1;
 }
 
 std::string random_id() {

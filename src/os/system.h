@@ -19,6 +19,8 @@ TimePoint wall_clock();
 unsigned processor_count();
 /// The machine's architecture as Go names it: amd64, arm64 …
 std::string go_architecture();
+/// Whether it is an IPv4 or IPv6 address.
+bool is_ip_address(const std::string& text);
 /// Sixteen random bytes in hexadecimal, from getrandom(2).
 std::string random_id();
 /// Absolute and without symlinks; kind not_found if it is not there.

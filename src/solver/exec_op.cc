@@ -6,18 +6,30 @@
 #include <chrono>
 
 #include "base/strings.h"
+#include "executor/ulimits.h"
 #include "executor/user_lookup.h"
 #include "oci/image_config.h"
 #include "os/file_io.h"
 #include "os/system.h"
 #include "snapshot/overlay.h"
 #include "snapshot/tree_tar.h"
+#include "solver/exec_mounts.h"
 #include "solver/explain.h"
 #include "solver/step_cache.h"
 #include "solver/step_key.h"
 
 namespace kiln::solver {
 namespace {
+
+/// No specification of devices is read: each that is needed is named.
+Result<void> check_devices(const llb::ExecOp& op) {
+  for (const auto& device : op.devices) {
+    if (!device.required) continue;
+    return unsupported("CDI device " + device.name + " can't be had: kiln injects no CDI devices")
+        .with_hint("RUN --device=" + device.name + ",required=false runs without it");
+  }
+  return {};
+}
 
 Result<executor::ExecSpec> make_spec(SolveContext& context, const llb::ExecOp& op,
                                      const std::vector<oci::DiffId>& base,
@@ -44,8 +56,15 @@ Result<executor::ExecSpec> make_spec(SolveContext& context, const llb::ExecOp& o
   for (const auto& mount : op.inline_mounts) {
     const std::string path = fmt::format("{}/inline{}", ingest.scratch_path(), number++);
     TRY(os::write_file_atomically(path, mount.content, mount.mode));
-    spec.mounts.emplace_back(executor::BindMount{path, mount.path, true, false});
+    spec.mounts.emplace_back(executor::BindMount{path, mount.path, true, false, {}});
   }
+  spec.security = op.security == llb::SecurityMode::insecure ? executor::Security::insecure
+                                                             : executor::Security::sandbox;
+  if (op.shm_size != 0) spec.shm_size = op.shm_size;
+  for (const auto& limit : op.ulimits) spec.ulimits.push_back({limit.name, limit.soft, limit.hard});
+  spec.resources = context.run.resources;
+  if (!op.host_names.empty()) spec.extra_hosts = context.run.hosts;
+  TRY(check_devices(op));
   return spec;
 }
 
@@ -56,57 +75,115 @@ Error step_failure(const llb::ExecOp& op, const os::ExitStatus& status) {
       .with_exit_code(status.code);
 }
 
+class ExecStep {
+ public:
+  ExecStep(SolveContext& context, const StepInputs& inputs, const llb::ExecOp& op)
+      : context_(&context),
+        inputs_(&inputs),
+        op_(&op),
+        base_(inputs.results.front()->layers),
+        started_(std::chrono::steady_clock::now()) {
+    record_.operation = llb::encode(op);
+    record_.instruction = inputs.vertex.origin.instruction;
+    record_.place = step_place(context, inputs.vertex);
+  }
+
+  Result<StepOutcomeResult> run() {
+    append_layers("layer", base_, record_.inputs);
+    std::vector<store::Input> content = record_.inputs;
+    append_mount_layers(*inputs_, record_.inputs);
+    record_.key = step_key(record_.operation, record_.inputs);
+    auto hit = TRY(look_up(record_.key));
+    if (hit) return *std::move(hit);
+    // Of what is mounted only the files count: a stage that ran again may have made the same ones.
+    if (inputs_->results.size() > 1) {
+      definition_ = record_;
+      TRY(append_mount_files(*context_, *inputs_, *op_, content));
+      record_.inputs = std::move(content);
+      record_.key = step_key(record_.operation, record_.inputs);
+      hit = TRY(look_up(record_.key));
+      if (hit) {
+        if (context_->steps == Steps::run) TRY(keep(*hit));
+        return *std::move(hit);
+      }
+    }
+    MissReason reason = report_miss(*context_, *inputs_, record_);
+    if (context_->steps == Steps::look_up) return missed_step(std::move(reason));
+    StepOutcomeResult made = TRY(make_layer());
+    TRY(keep(made));
+    return made;
+  }
+
+ private:
+  Result<std::optional<StepOutcomeResult>> look_up(const std::string& key) {
+    if (inputs_->cache(*context_) == UseCache::ignore) return std::optional<StepOutcomeResult>();
+    return find_step(*context_, key, base_);
+  }
+
+  /// Under both of its keys.
+  Result<void> keep(const StepOutcomeResult& outcome) {
+    const auto elapsed = std::chrono::steady_clock::now() - started_;
+    for (store::CacheRecord* record : {&record_, definition_ ? &*definition_ : nullptr}) {
+      if (record == nullptr) continue;
+      record->layer = outcome.result.layers.back();
+      record->created = outcome.result.created;
+      record->milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(elapsed).count();
+      TRY(context_->store.records().put(*record));
+    }
+    return {};
+  }
+
+  Result<StepOutcomeResult> make_layer() {
+    store::LayerIngest ingest = TRY(context_->store.layers().create());
+    TRY(run_process(ingest));
+    if (op_->max_mtime) TRY(snapshot::clamp_mtimes(ingest.fs(), *op_->max_mtime));
+    const snapshot::TreeDigest tree = TRY(snapshot::digest_tree(ingest.fs()));
+    const store::LayerInfo info{
+        tree.diff_id, tree.stats.tar_size, tree.stats.content_size, tree.stats.disk_size, {}};
+    TRY(context_->store.layers().commit(std::move(ingest), info));
+    StepOutcomeResult out;
+    out.result.layers = base_;
+    out.result.layers.push_back(tree.diff_id);
+    out.result.created = os::wall_clock();
+    return out;
+  }
+
+  Result<void> run_process(const store::LayerIngest& ingest) {
+    const os::Mount mount = TRY(snapshot::mount_layers(
+        context_->store.layers(), base_, ingest.fs_path(), ingest.work_path(), ingest.mount_path(),
+        ingest.scratch_path() + "/empty"));
+    const ExecMounts mounts =
+        TRY(ExecMounts::prepare(*context_, *inputs_, *op_, ingest.scratch_path()));
+    executor::ExecSpec spec = TRY(make_spec(*context_, *op_, base_, ingest));
+    mounts.add_to(spec);
+    for (auto& note : executor::fit_ulimits(spec.ulimits))
+      context_->report(StepNote{inputs_->id, std::move(note)});
+    executor::ExecIo io;
+    io.output = [&](executor::OutputStream stream, std::string_view bytes) {
+      context_->report(
+          StepOutput{inputs_->id,
+                     stream == executor::OutputStream::out ? OutputStream::out : OutputStream::err,
+                     std::string(bytes)});
+    };
+    const os::ExitStatus status = TRY(context_->executor.run(spec, io, inputs_->stop));
+    if (status.code != 0) return step_failure(*op_, status);
+    return {};
+  }
+
+  SolveContext* context_;
+  const StepInputs* inputs_;
+  const llb::ExecOp* op_;
+  std::vector<oci::DiffId> base_;
+  std::chrono::steady_clock::time_point started_;
+  store::CacheRecord record_;                     ///< by content
+  std::optional<store::CacheRecord> definition_;  ///< by the layers that are mounted
+};
+
 }  // namespace
 
 Result<StepOutcomeResult> run_exec_op(SolveContext& context, const StepInputs& inputs,
                                       const llb::ExecOp& op) {
-  const auto started = std::chrono::steady_clock::now();
-  const std::vector<oci::DiffId>& base = inputs.results.front()->layers;
-  store::CacheRecord record;
-  record.operation = llb::encode(op);
-  append_layers("layer", base, record.inputs);
-  record.key = step_key(record.operation, record.inputs);
-  if (context.cache == UseCache::use) {
-    auto hit = TRY(find_step(context, record.key, base));
-    if (hit) return *std::move(hit);
-  }
-  MissReason reason = report_miss(context, inputs, record);
-  if (context.steps == Steps::look_up) return missed_step(std::move(reason));
-
-  store::LayerIngest ingest = TRY(context.store.layers().create());
-  {
-    const os::Mount mount = TRY(
-        snapshot::mount_layers(context.store.layers(), base, ingest.fs_path(), ingest.work_path(),
-                               ingest.mount_path(), ingest.scratch_path() + "/empty"));
-    const executor::ExecSpec spec = TRY(make_spec(context, op, base, ingest));
-    executor::ExecIo io;
-    io.output = [&](executor::OutputStream stream, std::string_view bytes) {
-      context.report(StepOutput{
-          inputs.id, stream == executor::OutputStream::out ? OutputStream::out : OutputStream::err,
-          std::string(bytes)});
-    };
-    const os::ExitStatus status = TRY(context.executor.run(spec, io, inputs.stop));
-    if (status.code != 0) return step_failure(op, status);
-  }
-  if (op.max_mtime) TRY(snapshot::clamp_mtimes(ingest.fs(), *op.max_mtime));
-  const snapshot::TreeDigest tree = TRY(snapshot::digest_tree(ingest.fs()));
-  const store::LayerInfo info{
-      tree.diff_id, tree.stats.tar_size, tree.stats.content_size, tree.stats.disk_size, {}};
-  TRY(context.store.layers().commit(std::move(ingest), info));
-
-  StepOutcomeResult out;
-  out.result.layers = base;
-  out.result.layers.push_back(tree.diff_id);
-  out.result.created = os::wall_clock();
-  record.instruction = inputs.vertex.origin.instruction;
-  record.place = step_place(context, inputs.vertex);
-  record.layer = tree.diff_id;
-  record.created = out.result.created;
-  record.milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(
-                            std::chrono::steady_clock::now() - started)
-                            .count();
-  TRY(context.store.records().put(record));
-  return out;
+  return ExecStep(context, inputs, op).run();
 }
 
 }  // namespace kiln::solver

@@ -125,7 +125,7 @@ MissReason report_miss(SolveContext& context, const StepInputs& inputs,
   MissReason reason;
   auto found = find_reason(context, inputs, record);
   if (found) reason = *std::move(found);
-  if (context.cache == UseCache::ignore) {
+  if (inputs.cache(context) == UseCache::ignore) {
     reason.kind = MissReason::Kind::cache_off;
     reason.changes.clear();
     reason.more = 0;

@@ -121,7 +121,8 @@ class FileStep {
       const auto* copy = std::get_if<llb::CopyAction>(&action);
       if (copy == nullptr) continue;
       // Which action a file is chosen by is a part of what is copied.
-      content_inputs_.push_back({fmt::format("action:{}", at), ""});
+      content_inputs_.push_back(
+          {fmt::format("action:{}", at), directory_input(*copy, selections_[at])});
       append_inputs(selections_[at++], source(*copy).keeps_owner() && copy->chown.empty(),
                     content_inputs_);
     }
@@ -129,8 +130,14 @@ class FileStep {
     return content_key_;
   }
 
+  /// What counts of a directory that is copied itself.
+  static std::string directory_input(const llb::CopyAction& copy, const Selection& selection) {
+    if (!copy.with_directory || selection.matches.empty()) return {};
+    return fmt::format("{:o}", selection.matches.front().files.front().entry.info.permissions);
+  }
+
   Result<std::optional<StepOutcomeResult>> look_up(const std::string& key) {
-    if (context_->cache == UseCache::ignore) return std::optional<StepOutcomeResult>();
+    if (inputs_->cache(*context_) == UseCache::ignore) return std::optional<StepOutcomeResult>();
     return find_step(*context_, key, inputs_->results.front()->layers);
   }
 
@@ -300,7 +307,7 @@ class FileStep {
     const os::RelPath needed = from_directory ? target : target.parent();
     TRY(builder.make_directories(needed, made_directory_mode(copy.chmod), owner.uid, owner.gid));
     for (SelectedFile& file : match.files) {
-      if (file.relative.empty() && from_directory) continue;
+      if (file.relative.empty() && from_directory && !copy.with_directory) continue;
       os::RelPath path = target;
       if (!file.relative.empty()) path = os::RelPath::clean(target.str() + "/" + file.relative);
       TRY(put(builder, copy, file, path, owner));

@@ -133,6 +133,7 @@ class SolverTest : public FolderTest {
                          std::stop_token stop = {}) {
     SolveContext solve_context{*store, *executor, out.progress};
     solve_context.cache = cache;
+    solve_context.run = environment;
     auto tree = ContextTree::open(context_path(), ignore, store->load_stat_index(context_path()));
     if (!tree) return std::move(tree).error();
     solve_context.contexts["context"] = *std::move(tree);
@@ -177,6 +178,7 @@ class SolverTest : public FolderTest {
   llb::Graph graph;
   std::vector<std::string> ignore;
   UseCache cache = UseCache::use;
+  RunEnvironment environment;
   std::unique_ptr<executor::FakeExecutor> executor = std::make_unique<executor::FakeExecutor>();
 };
 

@@ -13,6 +13,7 @@
 #include "llb/graph.h"
 #include "oci/digest.h"
 #include "solver/progress.h"
+#include "solver/run_environment.h"
 #include "solver/source_tree.h"
 #include "store/store.h"
 
@@ -31,6 +32,7 @@ struct SolveContext {
   Steps steps = Steps::run;
   /// Which build this is, among those of a store: its context and Dockerfile.
   std::string build_name = {};
+  RunEnvironment run = {};
   /// By the name of a LocalSource. Opened when first needed; outlives the build.
   std::map<std::string, std::unique_ptr<ContextTree>> contexts = {};
 
@@ -74,6 +76,10 @@ struct StepInputs {
   std::vector<const StepResult*> results;
   StepId id;
   std::stop_token stop;
+  /// Whether its result may come from the cache.
+  UseCache cache(const SolveContext& context) const {
+    return vertex.ignore_cache ? UseCache::ignore : context.cache;
+  }
 };
 
 }  // namespace kiln::solver

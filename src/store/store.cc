@@ -8,8 +8,9 @@ namespace kiln::store {
 Result<Store> Store::open(const std::string& root) {
   StorePaths paths(root);
   TRY(os::ensure_directory(root, 0711));
-  for (const std::string& folder : {root + "/db", root + "/blobs", paths.blobs(), paths.layers(),
-                                    paths.contexts(), paths.executor_cache(), paths.temporary()})
+  for (const std::string& folder :
+       {root + "/db", root + "/blobs", paths.blobs(), paths.layers(), paths.contexts(),
+        paths.executor_cache(), paths.cache_mounts(), paths.temporary()})
     TRY(os::ensure_directory(folder, 0700));
   os::FileLock use = TRY(os::FileLock::acquire(paths.use_lock(), os::FileLock::Mode::shared));
   Database database = TRY(Database::open(paths.database()));

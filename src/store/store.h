@@ -8,6 +8,7 @@
 
 #include "base/result.h"
 #include "os/file_lock.h"
+#include "store/cache_mounts.h"
 #include "store/cache_records.h"
 #include "store/content_store.h"
 #include "store/database.h"
@@ -31,6 +32,7 @@ class Store {
   LayerStore& layers() { return parts_->layers; }
   ImageStore& images() { return parts_->images; }
   CacheRecords& records() { return parts_->records; }
+  CacheMounts& cache_mounts() { return parts_->cache_mounts; }
   Workspace& workspace() { return parts_->workspace; }
   StatIndex load_stat_index(const std::string& context_path) const;
 
@@ -48,7 +50,8 @@ class Store {
           blobs(paths, workspace),
           layers(paths, database, workspace),
           images(database, blobs, layers),
-          records(database) {}
+          records(database),
+          cache_mounts(paths, workspace) {}
     StorePaths paths;
     std::optional<os::FileLock> use;
     Database database;
@@ -57,6 +60,7 @@ class Store {
     LayerStore layers;
     ImageStore images;
     CacheRecords records;
+    CacheMounts cache_mounts;
   };
   explicit Store(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
   std::unique_ptr<Parts> parts_;  ///< at one address: the parts refer to each other

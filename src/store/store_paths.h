@@ -13,6 +13,7 @@ namespace kiln::store {
 ///     blobs/sha256/HEX           manifests, configs, and layer blobs that came from elsewhere
 ///     layers/HEX/fs/             one directory per layer, by diff ID, in overlay form
 ///     context/HEX                stat index of a build context, by the digest of its path
+///     cache/KEY.N/               contents of RUN --mount=type=cache: record.json, lock, fs/
 ///     executor/                  what the executor keeps between containers: the compiled seccomp
 ///     filter tmp/ID/                    work in progress of one process; tmp/ID.lock is held while
 ///     it lives use.lock                   shared by who uses layers, exclusive for who deletes
@@ -30,6 +31,7 @@ class StorePaths {
   std::string layer_fs(const oci::DiffId& id) const { return layer(id) + "/fs"; }
   std::string contexts() const { return root_ + "/context"; }
   std::string executor_cache() const { return root_ + "/executor"; }
+  std::string cache_mounts() const { return root_ + "/cache"; }
   std::string temporary() const { return root_ + "/tmp"; }
   std::string use_lock() const { return root_ + "/use.lock"; }
 
