@@ -12,6 +12,7 @@ namespace kiln::cli {
 
 Result<int> build_command(const Session& session, std::vector<std::string> words);
 Result<int> run_command(const Session& session, std::vector<std::string> words);
+Result<int> lint_command(const Session& session, std::vector<std::string> words);
 Result<int> images_command(const Session& session, std::vector<std::string> words);
 Result<int> history_command(const Session& session, std::vector<std::string> words);
 Result<int> inspect_command(const Session& session, std::vector<std::string> words);

@@ -25,6 +25,7 @@ constexpr Command kCommands[] = {
     {"images", images_command, "List images"},
     {"import", import_command, "Make an image of the contents of a tar archive"},
     {"inspect", inspect_command, "Show all that is known of images"},
+    {"lint", lint_command, "Say what may be wrong with a Dockerfile"},
     {"load", load_command, "Load images from an archive"},
     {"rmi", rmi_command, "Remove images"},
     {"run", run_command, "Run a command in a new container"},

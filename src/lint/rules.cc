@@ -68,7 +68,7 @@ constexpr RuleInfo kRules[] = {
     {Rule::invalid_definition_description, "InvalidDefinitionDescription",
      "Begin a comment right above a named stage or an ARG with its name, or separate the two by an "
      "empty comment",
-     "invalid-definition-description", warning, experimental},
+     "invalid-definition-description", info, experimental},
     {Rule::expose_proto_casing, "ExposeProtoCasing", "Write the protocol of EXPOSE in lower case",
      "expose-proto-casing", warning, everywhere},
     {Rule::expose_invalid_format, "ExposeInvalidFormat",

@@ -85,9 +85,13 @@ void check_maintainer(const SyntaxView& view, const SourceLine& line, Findings& 
 
 void check_description(const SourceLine& line, const std::string& what,
                        const std::vector<std::string>& names, Findings& findings) {
-  const auto& comments = line.text.comments;
-  if (comments.empty() || names.empty()) return;
-  const auto first_word = split_once(comments.back(), ' ').first;
+  if (names.empty()) return;
+  // One that chooses rules describes nothing.
+  const auto comment = std::ranges::find_if(
+      line.text.comments.rbegin(), line.text.comments.rend(),
+      [](const std::string& text) { return !to_lower(text).starts_with("check="); });
+  if (comment == line.text.comments.rend()) return;
+  const auto first_word = split_once(*comment, ' ').first;
   if (std::ranges::find(names, first_word) != names.end()) return;
   findings.add({Rule::invalid_definition_description,
                 fmt::format("the comment above {} should read `# {} <description>`", what,
