@@ -8,7 +8,7 @@
 #include "executor/oci_executor.h"
 #include "executor/user_lookup.h"
 #include "os/file_io.h"
-#include "os/process_setup.h"
+#include "os/proxied_signals.h"
 #include "os/system.h"
 #include "os/terminal.h"
 #include "snapshot/layer_view.h"
@@ -97,7 +97,8 @@ Result<int> run_container(const Session& session, const RunFlags& flags,
                          "\" is not supported: use host or none");
   }
   store::Store store = TRY(session.open_store(Access::layers));
-  const os::InterruptWatcher interrupts;
+  const auto signals = TRY(os::ProxiedSignals::create(
+      flags.terminal ? os::WindowSizeSignal::left : os::WindowSizeSignal::proxied));
   const std::string name = arguments.front();
   arguments.erase(arguments.begin());
   const auto image = TRY(store.images().find(name));
@@ -143,13 +144,14 @@ Result<int> run_container(const Session& session, const RunFlags& flags,
   }
   const os::Fd out = TRY(os::standard_output());
   const os::Fd err = TRY(os::standard_error());
+  io.signals = signals.get();
   io.output = [&](executor::OutputStream stream, std::string_view bytes) {
     // Whoever reads may go before the container does; that is the container's business, not ours.
     (void)os::write_all(stream == executor::OutputStream::out ? out : err, bytes, "output").ok();
   };
   executor::OciExecutor executor(
       {store.workspace().path() + "/executor", flags.runtime, {}, store.paths().executor_cache()});
-  const os::ExitStatus status = TRY(executor.run(spec, io, interrupts.token()));
+  const os::ExitStatus status = TRY(executor.run(spec, io, {}));
   return status.code;
 }
 
@@ -165,8 +167,8 @@ Result<int> run_command(const Session& session, std::vector<std::string> words) 
   }
   auto code = run_container(session, flags, parsed.arguments);
   if (code) return code;
+  if (code.error().kind() == ErrorKind::step_failed) return code;
   // What the runtime says of a missing program has a code of its own.
-  if (code.error().kind() == ErrorKind::cancelled) return code;
   const int own = code.error().exit_code();
   return std::move(code).error().with_exit_code(own > 1 ? own : kRunFailed);
 }

@@ -14,6 +14,7 @@
 #include "base/result.h"
 #include "os/fd.h"
 #include "os/process.h"
+#include "os/proxied_signals.h"
 
 namespace kiln::executor {
 
@@ -113,6 +114,9 @@ struct ExecIo {
   std::function<void(OutputStream, std::string_view bytes)> output;
   /// With ExecSpec::terminal: the user's terminal, whose size the process's follows. May be none.
   os::Fd terminal;
+  /// What comes here is passed on to the process. A third INT or TERM, as nothing came of the
+  /// earlier ones, ends everything in the container, and is an Error of kind step_failed. Borrowed.
+  const os::ProxiedSignals* signals = nullptr;
 };
 
 /// Runs the processes of build steps and containers.

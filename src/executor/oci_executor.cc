@@ -9,6 +9,7 @@
 #include "executor/runtime_error.h"
 #include "executor/seccomp.h"
 #include "executor/seccomp_filter.h"
+#include "executor/signal_proxy.h"
 #include "os/cgroup.h"
 #include "os/dir.h"
 #include "os/fd_receiver.h"
@@ -63,8 +64,7 @@ Result<void> ensure_mount_points(os::MountPoints& points, const std::string& roo
 /// crun writes that to the container's stderr too, and it is told as an Error instead.
 class OutputGate {
  public:
-  /// `status_file` is where crun writes the container's status, at about the time when the program
-  /// begins. Empty: nothing is held.
+  /// `status_file` is there once the program begins. Empty: nothing is held.
   OutputGate(const ExecIo& io, std::string status_file)
       : io_(io), status_file_(std::move(status_file)), started_(status_file_.empty()) {}
 
@@ -105,9 +105,10 @@ class OutputGate {
 };
 
 /// Relays until the runtime has ended. When `stop` says so, asks it to end, and then makes it; true
-/// if it did.
+/// if it did. An impatient user ends it at once.
 Result<bool> relay_until_end(os::Relay& relay, const os::Process& process, OutputGate& gate,
-                             const std::stop_token& stop) {
+                             SignalProxy& signals, const std::stop_token& stop) {
+  signals.watch(relay);
   std::unique_ptr<os::StopEvent> event;
   if (stop.stop_possible()) {
     event = TRY(os::StopEvent::create(stop));
@@ -120,13 +121,15 @@ Result<bool> relay_until_end(os::Relay& relay, const os::Process& process, Outpu
   std::optional<steady_clock::time_point> kill_at;
   for (;;) {
     auto wake = kill_at;
-    if (gate.waits_for_start()) {
+    if (gate.waits_for_start() || signals.waits_for_start()) {
       const auto soon = steady_clock::now() + kStartCheck;
       wake = wake ? std::min(*wake, soon) : soon;
     }
     const bool ended = TRY(relay.run_until_end(process, wake));
     if (ended) return asked;
     gate.check_start();
+    signals.deliver();
+    if (signals.is_impatient()) TRY(process.kill(kKill));
     if (!asked && stop.stop_requested()) {
       TRY(process.kill(kTerminate));
       asked = true;
@@ -140,6 +143,10 @@ Result<bool> relay_until_end(os::Relay& relay, const os::Process& process, Outpu
 }
 
 Error cancelled() { return {ErrorKind::cancelled, "cancelled"}; }
+
+Error forced_to_end() {
+  return {ErrorKind::step_failed, "got 3 SIGTERM/SIGINTs, forcefully exiting"};
+}
 
 }  // namespace
 
@@ -279,7 +286,8 @@ class OciExecutor::Container {
     options.err = os::Stdio::of(std::move(err.write_end));
     os::Process process = TRY(os::Process::spawn(std::move(options)));
 
-    OutputGate gate(io, machine_.is_crun ? state_ + "/" + id_ + "/status" : std::string());
+    OutputGate gate(io, status_file());
+    SignalProxy signals(io.signals, process, [this] { return has_started(); });
     os::Relay relay;
     TRY(relay.add_source(std::move(out.read_end),
                          [&](std::string_view bytes) { gate.write(OutputStream::out, bytes); }));
@@ -287,8 +295,8 @@ class OciExecutor::Container {
       gate.write(OutputStream::err, bytes);
       if (gate.waits_for_start()) relay.interrupt();
     }));
-    const bool stopped = TRY(relay_until_end(relay, process, gate, stop));
-    auto status = conclude(process, stopped, gate.held());
+    const bool stopped = TRY(relay_until_end(relay, process, gate, signals, stop));
+    auto status = conclude(process, stopped, signals, gate.held());
     if (!status) gate.drop();
     gate.release();
     return status;
@@ -337,8 +345,9 @@ class OciExecutor::Container {
       });
     }
     OutputGate gate(io, std::string());
-    const bool stopped = TRY(relay_until_end(relay, process, gate, stop));
-    auto status = conclude(process, stopped, {});
+    SignalProxy signals(io.signals, process, [this] { return has_started(); });
+    const bool stopped = TRY(relay_until_end(relay, process, gate, signals, stop));
+    auto status = conclude(process, stopped, signals, {});
     if (status && !connected) return std::move(connected).error();
     return status;
   }
@@ -354,12 +363,13 @@ class OciExecutor::Container {
     return {};
   }
 
-  Result<os::ExitStatus> conclude(os::Process& process, bool stopped,
+  Result<os::ExitStatus> conclude(os::Process& process, bool stopped, const SignalProxy& signals,
                                   std::string_view late_message) {
     const os::ExitStatus status = TRY(process.wait());
     // Without a pid namespace around it, a killed runtime leaves its container behind.
     if (status.signal != 0 && !process.has_own_pid_namespace()) delete_container();
     if (stopped) return cancelled();
+    if (status.signal == kKill && signals.is_impatient()) return forced_to_end();
     if (status.success()) return status;
     if (status.signal != 0) {
       return Error(ErrorKind::system,
@@ -379,6 +389,15 @@ class OciExecutor::Container {
   }
 
   std::string log_file() const { return bundle_ + "/log"; }
+  /// Where crun writes the container's status, at about the time when the program begins; empty for
+  /// other runtimes.
+  std::string status_file() const {
+    return machine_.is_crun ? state_ + "/" + id_ + "/status" : std::string();
+  }
+  bool has_started() const {
+    const std::string file = status_file();
+    return file.empty() || os::path_exists(file);
+  }
 
   const Machine& machine_;
   const ExecSpec& spec_;
