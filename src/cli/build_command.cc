@@ -98,6 +98,18 @@ Result<dockerfile::Dockerfile> parse_dockerfile(const DockerfileInput& input,
   return file;
 }
 
+/// Before the build, so that a file that can't be written is told at once, and none of an earlier
+/// build is left if this one fails.
+Result<void> clear_iidfile(const std::string& path) {
+  TRY(os::write_file_atomically(path, "").context("writing image ID file"));
+  os::remove_file(path);
+  return {};
+}
+
+Result<void> write_iidfile(const std::string& path, const std::string& id) {
+  return os::write_file_atomically(path, id).context("writing image ID file");
+}
+
 }  // namespace
 
 Result<int> build_command(const Session& session, std::vector<std::string> words) {
@@ -127,6 +139,7 @@ Result<int> build_command(const Session& session, std::vector<std::string> words
     return file.error();
   }
 
+  if (!flags.iidfile.empty()) TRY(clear_iidfile(flags.iidfile));
   store::Store store = TRY(session.open_store(Access::layers));
   const os::InterruptWatcher interrupts;
   StoreImages images(store);
@@ -161,7 +174,7 @@ Result<int> build_command(const Session& session, std::vector<std::string> words
   const store::Image image = TRY(export_image(store, plan, *results, options, names, progress));
   progress.report(solver::BuildEnded{true});
   if (explain != ReportForm::none) TRY(print(explain_build(progress.steps(), plan.graph, explain)));
-  if (!flags.iidfile.empty()) TRY(os::write_file_atomically(flags.iidfile, image.id.str()));
+  if (!flags.iidfile.empty()) TRY(write_iidfile(flags.iidfile, image.id.str()));
   if (flags.quiet) TRY(print(image.id.str() + "\n"));
   return 0;
 }

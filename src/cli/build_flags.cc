@@ -17,10 +17,12 @@ constexpr unsigned kLeastJobs = 8;
 
 /// NAME=VALUE; NAME alone takes its value from the environment and is left out if it has none
 /// there.
-std::map<std::string, std::string> parse_build_args(const std::vector<std::string>& args) {
+Result<std::map<std::string, std::string>> parse_build_args(const std::vector<std::string>& args) {
   std::map<std::string, std::string> out;
   for (const auto& arg : args) {
     const auto [name, value] = split_once(arg, '=');
+    if (name.empty())
+      return invalid_input(fmt::format("invalid key-value pair \"{}\": empty key", arg));
     if (value) {
       out[std::string(name)] = *value;
     } else if (const auto from_environment = os::environment(std::string(name))) {
@@ -125,7 +127,7 @@ Result<std::vector<oci::Reference>> parse_tags(const std::vector<std::string>& t
 Result<frontend::BuildOptions> build_options(const BuildFlags& flags) {
   frontend::BuildOptions out;
   out.target = flags.target;
-  out.build_args = parse_build_args(flags.build_args);
+  out.build_args = TRY(parse_build_args(flags.build_args));
   for (const auto& label : flags.labels) {
     const auto [name, value] = split_once(label, '=');
     if (name.empty()) return invalid_input("invalid label \"" + label + "\": it has no name");

@@ -22,18 +22,19 @@ ordered_json keys_or_null(const std::set<std::string>& keys) {
 
 ordered_json describe_config(const oci::RunConfig& c) {
   ordered_json out = ordered_json::object();
+  if (c.args_escaped) out["ArgsEscaped"] = true;
   out["Cmd"] = c.command ? ordered_json(*c.command) : ordered_json();
   out["Entrypoint"] = c.entrypoint ? ordered_json(*c.entrypoint) : ordered_json();
   out["Env"] = list_or_null(c.env);
   if (!c.exposed_ports.empty()) out["ExposedPorts"] = keys_or_null(c.exposed_ports);
   if (c.healthcheck) {
     ordered_json check = ordered_json::object();
-    if (!c.healthcheck->test.empty()) check["Test"] = c.healthcheck->test;
     if (c.healthcheck->interval != 0) check["Interval"] = c.healthcheck->interval;
-    if (c.healthcheck->timeout != 0) check["Timeout"] = c.healthcheck->timeout;
-    if (c.healthcheck->start_period != 0) check["StartPeriod"] = c.healthcheck->start_period;
-    if (c.healthcheck->start_interval != 0) check["StartInterval"] = c.healthcheck->start_interval;
     if (c.healthcheck->retries != 0) check["Retries"] = c.healthcheck->retries;
+    if (c.healthcheck->start_interval != 0) check["StartInterval"] = c.healthcheck->start_interval;
+    if (c.healthcheck->start_period != 0) check["StartPeriod"] = c.healthcheck->start_period;
+    if (!c.healthcheck->test.empty()) check["Test"] = c.healthcheck->test;
+    if (c.healthcheck->timeout != 0) check["Timeout"] = c.healthcheck->timeout;
     out["Healthcheck"] = std::move(check);
   }
   out["Labels"] = c.labels.empty() ? ordered_json() : ordered_json(c.labels);

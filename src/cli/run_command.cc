@@ -17,8 +17,6 @@
 namespace kiln::cli {
 namespace {
 
-constexpr std::string_view kDefaultPath =
-    "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 constexpr int kRunFailed = 125;  // docker's: the container could not be started
 
 struct RunFlags {
@@ -64,7 +62,7 @@ std::vector<std::string> command_of(const oci::RunConfig& config, const RunFlags
 std::vector<std::string> environment_of(const oci::RunConfig& config, const RunFlags& flags,
                                         const std::string& home, const std::string& hostname) {
   std::vector<std::string> env;
-  oci::set_env(env, "PATH", kDefaultPath);
+  oci::set_env(env, "PATH", oci::kDefaultPath);
   oci::set_env(env, "HOSTNAME", hostname);
   if (flags.terminal) oci::set_env(env, "TERM", "xterm");
   oci::set_env(env, "HOME", home);

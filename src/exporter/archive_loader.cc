@@ -155,6 +155,8 @@ class Loader {
     if (!list.is_array()) return corrupt(file_->name() + ": manifest.json is not a list");
     for (const auto& item : list) {
       const std::string config_path = TRY(json_string(item, "Config"));
+      if (config_path.empty())
+        return corrupt(file_->name() + ": manifest.json: an image has no Config");
       const auto layers = TRY(json_strings(item, "Layers"));
       const auto tags = TRY(json_strings(item, "RepoTags"));
       const std::string config = TRY(file_->read(config_path, oci::kMaxConfigSize));

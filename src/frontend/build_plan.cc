@@ -14,8 +14,6 @@ namespace kiln::frontend {
 namespace {
 
 namespace df = dockerfile;
-constexpr std::string_view kDefaultPath =
-    "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 Result<GlobalArgs> global_args(const df::Dockerfile& file, const BuildOptions& options) {
   GlobalArgs out;
@@ -208,7 +206,7 @@ class Planner {
       source.layers = state.config.diff_ids;
     }
     if (!oci::find_env(state.config.config.env, "PATH"))
-      oci::set_env(state.config.config.env, "PATH", kDefaultPath);
+      oci::set_env(state.config.config.env, "PATH", oci::kDefaultPath);
     for (const auto& pair : state.config.config.env) {
       const auto [key, value] = split_once(pair, '=');
       state.variables.set(key, value.value_or(""));

@@ -18,9 +18,8 @@ namespace {
 
 namespace df = dockerfile;
 
-constexpr std::array<std::string_view, 10> kProxyArgs = {
-    "HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "FTP_PROXY",
-    "ftp_proxy",  "NO_PROXY",   "no_proxy",    "ALL_PROXY",   "all_proxy"};
+constexpr std::array<std::string_view, 5> kProxyArgs = {"HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY",
+                                                        "NO_PROXY", "ALL_PROXY"};
 constexpr const char* kCacheNamespaceArg = "BUILDKIT_CACHE_MOUNT_NS";
 
 std::string base_name(const std::string& path) { return path.substr(path.find_last_of('/') + 1); }
@@ -94,12 +93,13 @@ class RunLowering {
     return dir.empty() ? "/" : dir;
   }
 
+  /// A proxy's argument may be given in either case, or a mix; programs look for one or the other.
   void add_proxy_settings() {
-    const auto& given = scope_->context.options.build_args;
-    for (const std::string_view name : kProxyArgs) {
-      const auto value = given.find(std::string(name));
-      if (value == given.end() || scope_->state.variables.find(name)) continue;
-      out_.op.unkeyed_env.push_back(value->first + "=" + value->second);
+    for (const auto& [given, value] : scope_->context.options.build_args) {
+      const auto upper = std::ranges::find(kProxyArgs, to_upper(given));
+      if (upper == kProxyArgs.end()) continue;
+      for (const std::string& name : {std::string(*upper), to_lower(*upper)})
+        if (!scope_->state.variables.find(name)) oci::set_env(out_.op.unkeyed_env, name, value);
     }
   }
 

@@ -340,6 +340,7 @@ class StageLowering {
     std::vector<std::string> argv = TRY(argv_of(cmd.command, cmd.command.shell));
     add_history("CMD " + go_quoted_list(argv));
     state_.config.config.command = std::move(argv);
+    state_.config.config.args_escaped = true;
     command_set_ = true;
     return {};
   }

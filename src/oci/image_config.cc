@@ -65,6 +65,7 @@ Result<RunConfig> parse_run_config(const json& object) {
   auto on_build = TRY(json_strings(object, "OnBuild"));
   if (on_build) out.on_build = *std::move(on_build);
   out.shell = TRY(json_strings(object, "Shell"));
+  out.args_escaped = TRY(json_bool(object, "ArgsEscaped"));
   return out;
 }
 
@@ -125,6 +126,7 @@ json run_config_to_json(const RunConfig& config) {
   if (config.healthcheck) out["Healthcheck"] = healthcheck_to_json(*config.healthcheck);
   if (!config.on_build.empty()) out["OnBuild"] = config.on_build;
   if (config.shell) out["Shell"] = *config.shell;
+  if (config.args_escaped) out["ArgsEscaped"] = true;
   return out;
 }
 

@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -41,6 +42,7 @@ struct RunConfig {
   std::optional<Healthcheck> healthcheck;
   std::vector<std::string> on_build;
   std::optional<std::vector<std::string>> shell;
+  bool args_escaped = false;  ///< docker's mark of a config whose Cmd a Dockerfile set
   bool operator==(const RunConfig&) const = default;
 };
 
@@ -69,6 +71,10 @@ struct ImageConfig {
   std::string to_json() const;
   bool operator==(const ImageConfig&) const = default;
 };
+
+/// The PATH of a build or container whose image has none.
+inline constexpr std::string_view kDefaultPath =
+    "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// The `config` object alone, with docker's member names.
 nlohmann::json run_config_to_json(const RunConfig& config);

@@ -10,6 +10,8 @@
 #include <cerrno>
 #include <cstdio>
 
+#include "base/strings.h"
+
 namespace kiln::os {
 namespace {
 
@@ -25,7 +27,9 @@ int set_string(const Fd& context, const char* key, const std::string& value) {
 std::string kernel_message(const Fd& context) {
   char text[1024];
   const ssize_t n = ::read(context.get(), text, sizeof text);
-  return n > 2 ? ": " + std::string(text + 2, static_cast<std::size_t>(n) - 2) : std::string();
+  if (n <= 2) return {};
+  // `e overlay: too many lower layers`, with a line feed
+  return ": " + std::string(trim(std::string_view(text + 2, static_cast<std::size_t>(n) - 2)));
 }
 
 Error overlay_error(int error_number, const Fd& context, const std::string& target) {

@@ -14,8 +14,9 @@ enum class WindowSizeSignal { proxied, left };
 
 /// Holds back the signals that this process gets and a person or a supervisor may mean for the
 /// process that it runs: all but those that can't be (KILL, STOP), those that say that this process
-/// itself is at fault (SEGV …), and those that are about it alone: CHLD, PIPE, URG, TTIN, TTOU. Must be created before other threads: they inherit the blocked signals. Gives the
-/// signals back their effect when it goes.
+/// itself is at fault (SEGV …), and those that are about it alone: CHLD, PIPE, URG, TTIN, TTOU.
+/// Must be created before other threads: they inherit the blocked signals. Gives the signals back
+/// their effect when it goes.
 class ProxiedSignals {
  public:
   static Result<std::unique_ptr<ProxiedSignals>> create(WindowSizeSignal window_size);

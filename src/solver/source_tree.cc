@@ -95,7 +95,8 @@ std::optional<store::FileFacts> ContextTree::known_facts(const TreeEntry& entry)
 void ContextTree::remember(const TreeEntry& entry, const os::FileInfo& as_read,
                            const store::FileFacts& facts, const TimePoint& before) {
   const std::lock_guard lock(mutex_);
-  index_.put(entry.path.str(), as_read, facts, before);
+  // The xattrs may have been read long before `before`, which is about the content.
+  index_.put(entry.path.str(), as_read, facts, std::min(before, opened_));
 }
 
 std::string ContextTree::absence_hint(const os::RelPath& path) const {

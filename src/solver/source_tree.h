@@ -10,6 +10,7 @@
 #include "base/result.h"
 #include "dockerfile/ignore.h"
 #include "os/dir.h"
+#include "os/system.h"
 #include "snapshot/layer_view.h"
 #include "store/stat_index.h"
 
@@ -74,7 +75,10 @@ class ContextTree final : public SourceTree {
 
  private:
   ContextTree(os::Dir root, dockerfile::IgnorePatterns ignore, store::StatIndex index)
-      : root_(std::move(root)), ignore_(std::move(ignore)), index_(std::move(index)) {}
+      : root_(std::move(root)),
+        ignore_(std::move(ignore)),
+        index_(std::move(index)),
+        opened_(os::wall_clock()) {}
   Result<std::optional<TreeEntry>> find_unfiltered(const os::RelPath& path) const;
   bool is_left_out(const TreeEntry& entry) const;
 
@@ -82,6 +86,7 @@ class ContextTree final : public SourceTree {
   dockerfile::IgnorePatterns ignore_;
   std::mutex mutex_;
   store::StatIndex index_;  // guarded by mutex_
+  TimePoint opened_;
 };
 
 /// The merged file system of a stack of layers.
