@@ -156,7 +156,7 @@ Result<int> images_command(const Session& session, std::vector<std::string> word
     TRY(print(set.help()));
     return 0;
   }
-  store::Store store = TRY(session.open_store(Access::index));
+  store::Store store = TRY(session.open_store(Access::read));
   ImageFilter filter = TRY(parse_filters(store, filters));
   if (!parsed.arguments.empty()) filter.references.push_back(parsed.arguments.front());
   std::vector<json> rows;
@@ -199,7 +199,7 @@ Result<int> history_command(const Session& session, std::vector<std::string> wor
     TRY(print(set.help()));
     return 0;
   }
-  store::Store store = TRY(session.open_store(Access::index));
+  store::Store store = TRY(session.open_store(Access::read));
   const store::Image image = TRY(store.images().get(parsed.arguments.front()));
   const oci::ImageConfig config = TRY(store.images().config(image));
   std::vector<json> rows;
@@ -222,8 +222,10 @@ Result<int> history_command(const Session& session, std::vector<std::string> wor
   }
   std::ranges::reverse(rows);
   if (!rows.empty()) rows.front()["ID"] = no_trunc ? image.id.str() : image.id.short_hex();
-  const std::string out = TRY(format::render_rows(format, kHistoryStyle, rows,
-                                                  quiet ? format::Quiet::yes : format::Quiet::no));
+  format::TableStyle style = kHistoryStyle;
+  if (!human) style.headers["CreatedSince"] = "CREATED AT";
+  const std::string out =
+      TRY(format::render_rows(format, style, rows, quiet ? format::Quiet::yes : format::Quiet::no));
   TRY(print(out));
   return 0;
 }
@@ -239,7 +241,7 @@ Result<int> inspect_command(const Session& session, std::vector<std::string> wor
     TRY(print(set.help()));
     return 0;
   }
-  store::Store store = TRY(session.open_store(Access::index));
+  store::Store store = TRY(session.open_store(Access::read));
   std::vector<nlohmann::ordered_json> found;
   std::vector<std::string> missing;
   for (const auto& name : parsed.arguments) {
@@ -313,8 +315,7 @@ Result<void> remove_one(store::Store& store, const std::string& text, bool force
                    "conflict: unable to delete " + image.id.short_hex() +
                        " (must be forced) - image is referenced in multiple repositories");
   }
-  const oci::ImageConfig config = TRY(store.images().config(image));
-  const std::vector<oci::DiffId> layers = TRY(store.images().remove(image));
+  TRY(store.images().remove(image));
   std::string out;
   for (const auto& name : untagged) {
     const oci::Reference parsed = TRY(oci::Reference::parse(name));
@@ -322,7 +323,7 @@ Result<void> remove_one(store::Store& store, const std::string& text, bool force
   }
   out += "Deleted: " + image.id.str() + "\n";
   TRY(print(out));
-  return store.delete_unused_layers(layers);
+  return store.delete_unused_layers();
 }
 
 }  // namespace
@@ -338,7 +339,7 @@ Result<int> rmi_command(const Session& session, std::vector<std::string> words) 
     TRY(print(set.help()));
     return 0;
   }
-  store::Store store = TRY(session.open_store(Access::layers));
+  store::Store store = TRY(session.open_store(Access::removal));
   int code = 0;
   for (const auto& name : parsed.arguments) {
     auto removed = remove_one(store, name, force);

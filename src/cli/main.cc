@@ -129,7 +129,11 @@ int main(int argc, char** argv) {
   const auto code = kiln::cli::run(std::vector<std::string>(all.begin() + 1, all.end()));
   if (code) return *code;
   kiln::cli::print_error("kiln: " + code.error().message());
-  if (!code.error().hint().empty()) kiln::cli::print_error("hint: " + code.error().hint());
+  std::string hint = code.error().hint();
+  if (hint.empty() && code.error().kind() == kiln::ErrorKind::no_space)
+    hint =
+        "make room on the disk (kiln rmi removes images), or keep the store elsewhere with --root";
+  if (!hint.empty()) kiln::cli::print_error("hint: " + hint);
   // 128 and the number of SIGINT, as a shell and docker have it.
   if (code.error().kind() == kiln::ErrorKind::cancelled) return 130;
   return code.error().exit_code();

@@ -2,6 +2,7 @@
 #include "cli/session.h"
 
 #include "os/system.h"
+#include "snapshot/settle.h"
 
 namespace kiln::cli {
 
@@ -16,6 +17,23 @@ Result<std::string> default_store_root() {
       .with_hint("name one with --root or $KILN_ROOT");
 }
 
+namespace {
+
+/// What an earlier process or a power cut has left to do.
+Result<void> prepare_layers(store::Store& store) {
+  const std::vector<oci::DiffId> lost = TRY(snapshot::settle_layers(store));
+  for (const auto& id : lost) {
+    print_error(
+        "kiln: layer " + id.str() +
+        " was damaged when the machine stopped, and is removed; images that have it must be "
+        "built or loaded again");
+  }
+  if (store.has_layers_to_delete()) TRY(store.delete_unused_layers());
+  return {};
+}
+
+}  // namespace
+
 Result<store::Store> Session::open_store(Access access) const {
   std::string path = root;
   if (path.empty()) path = TRY(default_store_root());
@@ -23,8 +41,14 @@ Result<store::Store> Session::open_store(Access access) const {
     const std::string cwd = TRY(os::current_directory());
     path = cwd + "/" + path;
   }
-  if (access == Access::layers) TRY(os::enter_user_namespace());
-  return store::Store::open(path).context("open the store at " + path);
+  const bool has_layers = access == Access::layers || access == Access::removal;
+  if (has_layers) TRY(os::enter_user_namespace());
+  const auto use = access == Access::read      ? store::Use::read
+                   : access == Access::removal ? store::Use::remove
+                                               : store::Use::write;
+  store::Store store = TRY(store::Store::open(path, use).context("open the store at " + path));
+  if (has_layers) TRY(prepare_layers(store));
+  return store;
 }
 
 Result<void> print(std::string_view text) {

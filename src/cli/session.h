@@ -11,9 +11,10 @@
 
 namespace kiln::cli {
 
-/// What a command needs of the store: `index` reads and writes names and configs; `layers` files
-/// too, for which an ordinary user becomes root of a user namespace first.
-enum class Access { index, layers };
+/// What a command needs of the store: `read` looks at names and configs, also on a disk that is
+/// full or read-only; `index` writes them too; `layers` has to do with files, for which an ordinary
+/// user becomes root of a user namespace first; `removal` deletes them, on a full disk too.
+enum class Access { read, index, layers, removal };
 
 /// One invocation of the program: the options before the command, and what they lead to.
 struct Session {

@@ -90,6 +90,13 @@ Error runtime_failure(std::string_view runtime, std::string_view message,
   if (auto known = runc_failure(message)) return *std::move(known);
   Error error = Error(ErrorKind::system, fmt::format("{}: {}", runtime, message))
                     .with_exit_code(kRuntimeFailed);
+  // crun gives no reason when only a part of its filter can be written.
+  const bool cut_short = message == "write to seccomp fd";
+  if (cut_short || has(message, "No space left on device") || has(message, "Disk quota exceeded")) {
+    return Error(ErrorKind::no_space, fmt::format("{}: {}{}", runtime, message,
+                                                  cut_short ? ": No space left on device" : ""))
+        .with_exit_code(kRuntimeFailed);
+  }
   if (message.starts_with("mount `proc`") && has(message, "Operation not permitted")) {
     return std::move(error).with_hint(
         "parts of /proc are masked here, as in a container; give that container all of /proc "

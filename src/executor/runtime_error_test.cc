@@ -49,6 +49,15 @@ TEST(RuntimeError, MaskedProcHasAHint) {
       ::testing::HasSubstr("systempaths=unconfined"));
 }
 
+TEST(RuntimeError, FullDiskIsNamed) {
+  for (const char* message : {"write to seccomp fd", "mkdir `/x`: No space left on device"}) {
+    const Error error = runtime_failure("crun", message, "sh");
+    EXPECT_EQ(error.kind(), ErrorKind::no_space);
+    EXPECT_THAT(error.message(), ::testing::HasSubstr("No space left on device"));
+    EXPECT_EQ(error.exit_code(), 125);
+  }
+}
+
 TEST(RuntimeError, LogsLastErrorCounts) {
   EXPECT_EQ(last_error_in_log(""), std::nullopt);
   EXPECT_EQ(last_error_in_log("{\"msg\":\"careful\",\"level\":\"warning\"}\n"), std::nullopt);

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -65,6 +66,24 @@ void remove_file(const std::string& path) { ::unlink(path.c_str()); }
 Result<void> sync_file(const Fd& fd, const std::string& name) {
   if (::fdatasync(fd.get()) != 0 && errno != EINVAL) return system_error(errno, "sync", name);
   return {};
+}
+
+Result<void> sync_file_system(const std::string& path) {
+  const Fd fd = TRY(open_file(path, O_RDONLY));
+  if (::syncfs(fd.get()) != 0) return system_error(errno, "sync the file system of", path);
+  return {};
+}
+
+Result<std::uint64_t> file_size(const std::string& path) {
+  struct stat info{};
+  if (::stat(path.c_str(), &info) != 0) return system_error(errno, "stat", path);
+  return static_cast<std::uint64_t>(info.st_size);
+}
+
+Result<std::uint64_t> free_space(const std::string& path) {
+  struct statvfs info{};
+  if (::statvfs(path.c_str(), &info) != 0) return system_error(errno, "statvfs", path);
+  return std::uint64_t{info.f_bavail} * info.f_frsize;
 }
 
 Result<void> write_output_file(const std::string& path,

@@ -30,6 +30,12 @@ Result<void> rename_file(const std::string& from, const std::string& to);
 /// Gone or never there: both fine.
 void remove_file(const std::string& path);
 Result<void> sync_file(const Fd& fd, const std::string& name);
+/// Waits until everything that was written to the file system of `path` is on its disk.
+Result<void> sync_file_system(const std::string& path);
+/// kind not_found if there is none.
+Result<std::uint64_t> file_size(const std::string& path);
+/// Bytes beneath `path` for which there is room.
+Result<std::uint64_t> free_space(const std::string& path);
 /// The standard streams, as descriptors of their own.
 Result<Fd> standard_input();
 Result<Fd> standard_output();

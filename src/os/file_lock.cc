@@ -21,8 +21,16 @@ bool is_current(const Fd& fd, const std::string& path) {
 }  // namespace
 
 Result<FileLock> FileLock::acquire(const std::string& path, Mode mode) {
+  return acquire_opened(path, mode, O_RDWR | O_CREAT);
+}
+
+Result<FileLock> FileLock::acquire_existing(const std::string& path, Mode mode) {
+  return acquire_opened(path, mode, O_RDONLY);
+}
+
+Result<FileLock> FileLock::acquire_opened(const std::string& path, Mode mode, int flags) {
   for (;;) {
-    Fd fd = TRY(open_file(path, O_RDWR | O_CREAT, 0644));
+    Fd fd = TRY(open_file(path, flags, 0644));
     while (::flock(fd.get(), mode == Mode::shared ? LOCK_SH : LOCK_EX) != 0) {
       if (errno != EINTR) return system_error(errno, "lock", path);
     }

@@ -16,6 +16,8 @@ class FileLock {
   enum class Mode { shared, exclusive };
   /// Waits for it.
   static Result<FileLock> acquire(const std::string& path, Mode mode);
+  /// On a file that is there, which need not be writable.
+  static Result<FileLock> acquire_existing(const std::string& path, Mode mode);
   /// nullopt if somebody else holds it.
   static Result<std::optional<FileLock>> try_acquire(const std::string& path, Mode mode);
   /// Removes the lock file while holding the lock exclusively.
@@ -23,6 +25,8 @@ class FileLock {
 
  private:
   FileLock(Fd fd, std::string path) : fd_(std::move(fd)), path_(std::move(path)) {}
+  static Result<FileLock> acquire_opened(const std::string& path, Mode mode, int flags);
+
   Fd fd_;
   std::string path_;
 };

@@ -85,6 +85,23 @@ bool may_raise_limits() {
   return !in_user_namespace() && (effective_capabilities() >> kSysResource & 1) != 0;
 }
 
+std::string boot_id() {
+  const auto text = read_file("/proc/sys/kernel/random/boot_id");
+  return text ? std::string(trim(*text)) : std::string();
+}
+
+std::uint64_t unwritten_bytes() {
+  const auto text = read_file("/proc/meminfo");
+  std::uint64_t kilobytes = 0;
+  if (!text) return kilobytes;
+  for (const std::string_view line : split(*text, '\n')) {
+    if (!line.starts_with("Dirty:") && !line.starts_with("Writeback:")) continue;
+    const std::string_view rest = trim(line.substr(line.find(':') + 1));
+    kilobytes += parse_uint(rest.substr(0, rest.find(' '))).value_or(0);
+  }
+  return kilobytes * 1024;
+}
+
 bool in_user_namespace() {
   const auto map = read_id_map("/proc/self/uid_map");
   // The first namespace maps everything onto itself. Without /proc nothing else would work either.

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace kiln::os {
@@ -13,6 +14,10 @@ struct KernelVersion {
   unsigned minor = 0;
 };
 KernelVersion kernel_version();
+/// The ID that the kernel drew when the machine was started; empty if it is not to be had.
+std::string boot_id();
+/// Bytes of files that are in memory only so far, whoever wrote them.
+std::uint64_t unwritten_bytes();
 /// Whether this process is in another user namespace than the machine's first one.
 bool in_user_namespace();
 /// Whether group `gid` exists in our user namespace.

@@ -54,7 +54,7 @@ Result<store::LayerInfo> apply_layer(store::Store& store, const OpenSource& open
     TRY(copy.commit_as(blob.digest));
     info.blob = std::move(blob);
   }
-  TRY(store.layers().commit(std::move(ingest), info));
+  TRY(store.layers().commit(std::move(ingest), info, tree.diff_id));
   return info;
 }
 

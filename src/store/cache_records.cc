@@ -135,19 +135,4 @@ Result<void> CacheRecords::touch(const std::vector<std::string>& keys, std::int6
   return transaction.commit();
 }
 
-Result<std::optional<std::string>> CacheRecords::find_tree_digest(std::string_view key) const {
-  auto query = TRY(database_->prepare("SELECT digest FROM tree_digests WHERE key = ?"));
-  const bool found = TRY(query.bind(0, key).step());
-  if (!found) return std::optional<std::string>();
-  return std::optional(query.text(0));
-}
-
-Result<void> CacheRecords::put_tree_digest(std::string_view key, std::string_view digest) {
-  auto transaction = TRY(database_->begin());
-  auto statement =
-      TRY(database_->prepare("INSERT OR REPLACE INTO tree_digests (key, digest) VALUES (?, ?)"));
-  TRY(statement.bind(0, key).bind(1, digest).run());
-  return transaction.commit();
-}
-
 }  // namespace kiln::store

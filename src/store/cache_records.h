@@ -66,10 +66,6 @@ class CacheRecords {
   /// Notes that records were used now: the least recently used go first when space is short.
   Result<void> touch(const std::vector<std::string>& keys, std::int64_t now);
 
-  /// Remembered digests of file selections in stacks of layers, which never change.
-  Result<std::optional<std::string>> find_tree_digest(std::string_view key) const;
-  Result<void> put_tree_digest(std::string_view key, std::string_view digest);
-
  private:
   const Database* database_;
 };

@@ -84,12 +84,5 @@ TEST_F(CacheRecordsTest, UseIsNoted) {
   EXPECT_EQ(query.text(0), record('b').key);
 }
 
-TEST_F(CacheRecordsTest, TreeDigestsAreRemembered) {
-  EXPECT_EQ(must(records_.find_tree_digest("k")), std::nullopt);
-  must(records_.put_tree_digest("k", "one"));
-  must(records_.put_tree_digest("k", "two"));
-  EXPECT_EQ(must(records_.find_tree_digest("k")), "two");
-}
-
 }  // namespace
 }  // namespace kiln::store

@@ -63,11 +63,17 @@ bool ContentStore::has(const oci::Digest& digest) const {
 }
 
 Result<os::Fd> ContentStore::open(const oci::Digest& digest) const {
-  return os::open_for_reading(paths_.blob(digest)).context("blob " + digest.str());
+  auto fd = os::open_for_reading(paths_.blob(digest));
+  if (fd) return fd;
+  // Who asks has just read its digest in the index.
+  if (fd.error().kind() == ErrorKind::not_found)
+    return not_found("blob " + digest.str() + " is gone: its image was removed meanwhile");
+  return std::move(fd).error().context("blob " + digest.str());
 }
 
 Result<std::string> ContentStore::read(const oci::Digest& digest) const {
-  std::string content = TRY(os::read_file(paths_.blob(digest)).context("blob " + digest.str()));
+  const os::Fd fd = TRY(open(digest));
+  const std::string content = TRY(os::read_all(fd, "blob " + digest.str(), std::size_t{64} << 20));
   if (oci::Digest::of(content) != digest)
     return corrupt("blob " + digest.str() + " in the store is damaged");
   return content;

@@ -3,7 +3,12 @@
 
 #include <sqlite3.h>
 
+#include <cerrno>
+#include <cstring>
+#include <iterator>
 #include <utility>
+
+#include "os/file_io.h"
 
 namespace kiln::store {
 namespace {
@@ -93,17 +98,44 @@ CREATE TRIGGER layer_removed AFTER DELETE ON layers BEGIN
   UPDATE usage SET layer_bytes = layer_bytes - OLD.disk_size - OLD.blob_size;
 END;
 )sql",
+    // 3: layers that a power cut may still damage.
+    R"sql(
+DROP TABLE tree_digests;
+CREATE TABLE unsettled_layers (
+  diff_id TEXT PRIMARY KEY,
+  tree TEXT NOT NULL,               -- digest of its directory's canonical tar stream
+  boot TEXT NOT NULL,               -- the machine's boot ID when it was made
+  made INTEGER NOT NULL             -- seconds
+) WITHOUT ROWID;
+)sql",
 };
 constexpr auto kSchemaVersion = static_cast<std::int64_t>(std::size(kUpgrades));
 
+/// SQLite tells a full disk as such only where it writes the database itself.
+bool is_disk_full(sqlite3* handle) {
+  const int extended = sqlite3_extended_errcode(handle);
+  if ((extended & 0xff) == SQLITE_FULL || extended == SQLITE_IOERR_SHMSIZE) return true;
+  if ((extended & 0xff) != SQLITE_IOERR && (extended & 0xff) != SQLITE_CANTOPEN) return false;
+  const int cause = sqlite3_system_errno(handle);
+  return cause == ENOSPC || cause == EDQUOT;
+}
+
 Error database_error(sqlite3* handle, std::string_view what) {
+  if (is_disk_full(handle)) {
+    return {ErrorKind::no_space,
+            "store index: " + std::string(what) + ": " + std::strerror(ENOSPC)};
+  }
   const int code = sqlite3_errcode(handle) & 0xff;
   ErrorKind kind = ErrorKind::system;
   if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB) kind = ErrorKind::corrupt;
-  if (code == SQLITE_FULL) kind = ErrorKind::no_space;
   if (code == SQLITE_READONLY || code == SQLITE_PERM || code == SQLITE_CANTOPEN)
     kind = ErrorKind::permission;
-  return {kind, "store index: " + std::string(what) + ": " + sqlite3_errmsg(handle)};
+  std::string message = "store index: " + std::string(what) + ": " + sqlite3_errmsg(handle);
+  if (code == SQLITE_IOERR || code == SQLITE_CANTOPEN) {
+    if (const int cause = sqlite3_system_errno(handle); cause != 0)
+      message.append(": ").append(std::strerror(cause));
+  }
+  return {kind, std::move(message)};
 }
 
 Result<std::int64_t> schema_version(const Database& database) {
@@ -126,6 +158,21 @@ Result<void> ensure_schema(const Database& database) {
   return unsupported("this store was written by a newer kiln (schema " + std::to_string(version) +
                      ", this one knows " + std::to_string(kSchemaVersion) + ")")
       .with_hint("use that version, or another store with --root");
+}
+
+/// `path` as a URI of SQLite, with what follows it.
+std::string uri_of(const std::string& path, std::string_view parameters) {
+  std::string uri = "file:";
+  for (const char c : path) {
+    if (c == '?' || c == '#' || c == '%') {
+      constexpr std::string_view kDigits = "0123456789ABCDEF";
+      const auto byte = static_cast<unsigned char>(c);
+      uri += {'%', kDigits[byte >> 4U], kDigits[byte & 15U]};
+    } else {
+      uri += c;
+    }
+  }
+  return uri.append("?").append(parameters);
 }
 
 }  // namespace
@@ -178,6 +225,27 @@ Result<Database> Database::open(const std::string& path) {
   // NORMAL: a power cut can undo the last transactions, never tear one.
   TRY(database.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL"));
   TRY(ensure_schema(database));
+  return database;
+}
+
+Result<Database> Database::open_for_reading(const std::string& path) {
+  // Without the files that WAL needs beside the database, which can't be made here. They are there
+  // if another process writes to the index, or died doing so.
+  const auto log_size = os::file_size(path + "-wal");
+  const bool has_log = log_size && *log_size > 0;
+  sqlite3* handle = nullptr;
+  const int code = sqlite3_open_v2(
+      uri_of(path, has_log ? "mode=ro&readonly_shm=1" : "mode=ro&immutable=1").c_str(), &handle,
+      SQLITE_OPEN_READONLY | SQLITE_OPEN_FULLMUTEX | SQLITE_OPEN_URI, nullptr);
+  Database database(handle);
+  if (code != SQLITE_OK) return database_error(handle, "open " + path);
+  sqlite3_busy_timeout(handle, kBusyTimeoutMilliseconds);
+  const std::int64_t version = TRY(schema_version(database));
+  if (version != kSchemaVersion) {
+    return unsupported(
+        "this store was written by another kiln, and can't be brought up to date "
+        "because it can't be written to");
+  }
   return database;
 }
 

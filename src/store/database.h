@@ -45,6 +45,8 @@ class Database {
  public:
   /// Creates it or brings its schema up to date; kind unsupported if a newer kiln wrote it.
   static Result<Database> open(const std::string& path);
+  /// For a disk that is full or read-only: creates nothing, and transactions fail.
+  static Result<Database> open_for_reading(const std::string& path);
   Database(Database&& other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
   Database& operator=(Database&&) = delete;
   ~Database();

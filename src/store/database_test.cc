@@ -18,13 +18,12 @@ class DatabaseTest : public ::testing::Test {
  protected:
   Database open() { return must(Database::open(path_)); }
   static std::int64_t count(const Database& database) {
-    auto query = must(database.prepare("SELECT count(*) FROM tree_digests"));
+    auto query = must(database.prepare("SELECT count(*) FROM inputs"));
     EXPECT_TRUE(must(query.step()));
     return query.number(0);
   }
   static Result<void> insert(const Database& database, std::string_view key) {
-    auto statement =
-        must(database.prepare("INSERT INTO tree_digests (key, digest) VALUES (?, 'x')"));
+    auto statement = must(database.prepare("INSERT INTO inputs (digest, list) VALUES (?, 'x')"));
     return statement.bind(0, key).run();
   }
   TempDir top_;
@@ -108,7 +107,7 @@ TEST_F(DatabaseTest, TextAndBytesComeBackAsTheyWere) {
   const Database database = open();
   const std::string odd("a\0b\xff'\n", 6);
   must(insert(database, odd));
-  auto query = must(database.prepare("SELECT key FROM tree_digests"));
+  auto query = must(database.prepare("SELECT digest FROM inputs"));
   ASSERT_TRUE(must(query.step()));
   EXPECT_EQ(query.text(0), odd);
   EXPECT_FALSE(must(query.step()));

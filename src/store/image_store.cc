@@ -190,8 +190,7 @@ Result<bool> ImageStore::untag(const oci::Reference& name) {
   return found;
 }
 
-Result<std::vector<oci::DiffId>> ImageStore::remove(const Image& image) {
-  const oci::ImageConfig config = TRY(this->config(image));
+Result<void> ImageStore::remove(const Image& image) {
   auto transaction = TRY(database_->begin());
   for (const char* sql :
        {"DELETE FROM names WHERE image = ?", "DELETE FROM image_layers WHERE image = ?",
@@ -201,8 +200,7 @@ Result<std::vector<oci::DiffId>> ImageStore::remove(const Image& image) {
   }
   TRY(transaction.commit());
   TRY(blobs_->remove(image.manifest));
-  TRY(blobs_->remove(image.id));
-  return config.diff_ids;
+  return blobs_->remove(image.id);
 }
 
 }  // namespace kiln::store

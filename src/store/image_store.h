@@ -49,9 +49,8 @@ class ImageStore {
   Result<void> tag(const oci::Digest& id, const oci::Reference& name);
   /// Returns whether the name was there.
   Result<bool> untag(const oci::Reference& name);
-  /// Forgets an image, its names and its blobs. Returns the layers that it
-  /// had, for Store::delete_unused_layers.
-  Result<std::vector<oci::DiffId>> remove(const Image& image);
+  /// Forgets an image, its names and its blobs; Store::delete_unused_layers is for its layers.
+  Result<void> remove(const Image& image);
 
  private:
   Result<Image> load(const std::string& id) const;

@@ -142,13 +142,13 @@ TEST_F(ImageStoreTest, TagsComeAndGo) {
 TEST_F(ImageStoreTest, RemovedImageIsForgottenWithItsNamesAndBlobs) {
   const auto low = layer("low");
   const auto image = must(images().put(config({low}), {name("app")}));
-  EXPECT_TRUE(must(store_.layers().is_used(low)));
-  EXPECT_THAT(must(images().remove(image)), ElementsAre(low));
+  EXPECT_THAT(must(store_.layers().unused()), IsEmpty());
+  must(images().remove(image));
   EXPECT_FALSE(must(images().find("app")).has_value());
   EXPECT_FALSE(must(images().find_by_id(image.id)).has_value());
   EXPECT_FALSE(store_.blobs().has(image.id));
   EXPECT_FALSE(store_.blobs().has(image.manifest));
-  EXPECT_FALSE(must(store_.layers().is_used(low)));
+  EXPECT_THAT(must(store_.layers().unused()), ElementsAre(low));
 }
 
 TEST_F(ImageStoreTest, SharedLayerStaysUsedByTheOtherImage) {
@@ -156,7 +156,7 @@ TEST_F(ImageStoreTest, SharedLayerStaysUsedByTheOtherImage) {
   const auto a = must(images().put(config({low}, "a"), {}));
   must(images().put(config({low}, "b"), {}));
   must(images().remove(a));
-  EXPECT_TRUE(must(store_.layers().is_used(low)));
+  EXPECT_THAT(must(store_.layers().unused()), IsEmpty());
 }
 
 TEST_F(ImageStoreTest, ThreadsMayTagWhileOthersPut) {

@@ -2,6 +2,8 @@
 #include "store/layer_store.h"
 
 #include "os/file_io.h"
+#include "os/kernel.h"
+#include "os/system.h"
 
 namespace kiln::store {
 
@@ -62,14 +64,15 @@ Result<LayerIngest> LayerStore::create() {
   return LayerIngest(std::move(scratch), std::move(fs));
 }
 
-Result<void> LayerStore::commit(LayerIngest ingest, const LayerInfo& info) {
-  auto renamed = os::rename_file(ingest.scratch_path() + "/layer", paths_.layer(info.diff_id));
-  // A directory is renamed onto an existing one only if that is empty: a layer's never is.
-  if (!renamed && renamed.error().kind() != ErrorKind::already_exists) return renamed;
+Result<void> LayerStore::commit(LayerIngest ingest, const LayerInfo& info,
+                                const std::optional<oci::DiffId>& tree) {
   auto transaction = TRY(database_->begin());
-  auto insert = TRY(database_->prepare(
-      "INSERT INTO layers (diff_id, tar_size, disk_size, blob, blob_media_type, "
-      "blob_size, content_size) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"));
+  const auto there = TRY(find(info.diff_id));
+  if (there) return {};
+  TRY(put_into_place(ingest.scratch_path() + "/layer", info.diff_id));
+  auto insert = TRY(
+      database_->prepare("INSERT INTO layers (diff_id, tar_size, disk_size, blob, blob_media_type, "
+                         "blob_size, content_size) VALUES (?, ?, ?, ?, ?, ?, ?)"));
   insert.bind(0, info.diff_id.hex())
       .bind(1, static_cast<std::int64_t>(info.tar_size))
       .bind(2, static_cast<std::int64_t>(info.disk_size))
@@ -78,34 +81,102 @@ Result<void> LayerStore::commit(LayerIngest ingest, const LayerInfo& info) {
       .bind(5, info.blob ? static_cast<std::int64_t>(info.blob->size) : 0)
       .bind(6, static_cast<std::int64_t>(info.content_size));
   TRY(insert.run());
+  auto unsettled =
+      TRY(database_->prepare("INSERT OR REPLACE INTO unsettled_layers (diff_id, tree, boot, made) "
+                             "VALUES (?, ?, ?, ?)"));
+  unsettled.bind(0, info.diff_id.hex())
+      .bind(1, tree.value_or(info.diff_id).hex())
+      .bind(2, os::boot_id())
+      .bind(3, os::wall_clock().seconds);
+  TRY(unsettled.run());
   return transaction.commit();
 }
 
-Result<bool> LayerStore::is_used(const oci::DiffId& id) const {
-  auto query =
-      TRY(database_->prepare("SELECT 1 FROM image_layers WHERE diff_id = ?1 UNION ALL SELECT 1 "
-                             "FROM records WHERE layer = ?1"));
-  return query.bind(0, id.hex()).step();
+Result<void> LayerStore::put_into_place(const std::string& made, const oci::DiffId& id) {
+  auto renamed = os::rename_file(made, paths_.layer(id));
+  // A directory is renamed onto an existing one only if that is empty: a layer's never is.
+  if (renamed || renamed.error().kind() != ErrorKind::already_exists) return renamed;
+  // Without a row it is what a process that was killed here, or a power cut, has left; nobody knows
+  // whether it is whole.
+  TRY(move_to_trash(id));
+  return os::rename_file(made, paths_.layer(id));
+}
+
+Result<std::string> LayerStore::move_to_trash(const oci::DiffId& id) {
+  const std::string trash = workspace_->new_path();
+  TRY(os::rename_file(paths_.layer(id), trash));
+  return trash;
+}
+
+Result<std::vector<oci::DiffId>> LayerStore::unused() const {
+  std::vector<oci::DiffId> ids;
+  auto query = TRY(database_->prepare(
+      "SELECT diff_id FROM layers WHERE NOT EXISTS "
+      "(SELECT 1 FROM image_layers WHERE image_layers.diff_id = layers.diff_id) AND NOT EXISTS "
+      "(SELECT 1 FROM records WHERE records.layer = layers.diff_id)"));
+  for (;;) {
+    const bool more = TRY(query.step());
+    if (!more) break;
+    oci::DiffId id = TRY(oci::DiffId::parse("sha256:" + query.text(0)));
+    ids.push_back(std::move(id));
+  }
+  const os::Dir folder = TRY(os::Dir::open(paths_.layers()));
+  const std::vector<os::DirEntry> entries = TRY(folder.list());
+  for (const auto& entry : entries) {
+    const auto id = oci::DiffId::parse("sha256:" + entry.name);
+    if (!id) continue;
+    const auto known = TRY(find(*id));
+    if (!known) ids.push_back(*id);
+  }
+  return ids;
 }
 
 Result<void> LayerStore::remove(const oci::DiffId& id) {
   const auto info = TRY(find(id));
   {
     auto transaction = TRY(database_->begin());
-    auto statement = TRY(database_->prepare("DELETE FROM layers WHERE diff_id = ?"));
-    TRY(statement.bind(0, id.hex()).run());
+    for (const char* sql :
+         {"DELETE FROM records WHERE layer = ?", "DELETE FROM unsettled_layers WHERE diff_id = ?",
+          "DELETE FROM layers WHERE diff_id = ?"}) {
+      auto statement = TRY(database_->prepare(sql));
+      TRY(statement.bind(0, id.hex()).run());
+    }
     TRY(transaction.commit());
   }
   if (info && info->blob) os::remove_file(paths_.blob(info->blob->digest));
   // Out of the way first: a half-deleted layer must not keep its name.
-  const std::string trash = workspace_->new_path();
-  auto renamed = os::rename_file(paths_.layer(id), trash);
-  if (!renamed) {
-    if (renamed.error().kind() == ErrorKind::not_found) return {};
-    return renamed;
+  const auto trash = move_to_trash(id);
+  if (!trash) {
+    if (trash.error().kind() == ErrorKind::not_found) return {};
+    return trash.error();
   }
   const os::Dir workspace = TRY(os::Dir::open(workspace_->path()));
-  return workspace.remove_tree(trash.substr(trash.find_last_of('/') + 1));
+  return workspace.remove_tree(trash->substr(trash->find_last_of('/') + 1));
+}
+
+Result<std::vector<UnsettledLayer>> LayerStore::unsettled() const {
+  std::vector<UnsettledLayer> layers;
+  auto query = TRY(database_->prepare("SELECT diff_id, tree, boot, made FROM unsettled_layers"));
+  for (;;) {
+    const bool more = TRY(query.step());
+    if (!more) return layers;
+    UnsettledLayer layer;
+    layer.diff_id = TRY(oci::DiffId::parse("sha256:" + query.text(0)));
+    layer.tree = TRY(oci::DiffId::parse("sha256:" + query.text(1)));
+    layer.boot = query.text(2);
+    layer.made = query.number(3);
+    layers.push_back(std::move(layer));
+  }
+}
+
+Result<void> LayerStore::settle(const std::vector<oci::DiffId>& ids) {
+  if (ids.empty()) return {};
+  auto transaction = TRY(database_->begin());
+  for (const auto& id : ids) {
+    auto statement = TRY(database_->prepare("DELETE FROM unsettled_layers WHERE diff_id = ?"));
+    TRY(statement.bind(0, id.hex()).run());
+  }
+  return transaction.commit();
 }
 
 }  // namespace kiln::store

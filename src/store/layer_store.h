@@ -26,6 +26,15 @@ struct LayerInfo {
   std::optional<oci::Descriptor> blob;
 };
 
+/// A layer of which not everything may be on the disk yet: nothing waits for that when a layer is
+/// made. snapshot::settle_layers looks after them.
+struct UnsettledLayer {
+  oci::DiffId diff_id;
+  oci::DiffId tree;       ///< digest of its directory's canonical stream
+  std::string boot;       ///< os::boot_id() when it was made
+  std::int64_t made = 0;  ///< seconds
+};
+
 /// A layer being made, in a directory of its own under tmp/ until it is committed:
 /// `fs` becomes the layer; `work` and `mount` serve an overlay mount that has `fs` as its upper
 /// directory.
@@ -58,13 +67,23 @@ class LayerStore {
 
   Result<LayerIngest> create();
   /// Publishes a layer. If it is there already, the new one is discarded: both are the same.
-  Result<void> commit(LayerIngest ingest, const LayerInfo& info);
-  /// Whether an image or a cache record refers to it.
-  Result<bool> is_used(const oci::DiffId& id) const;
-  /// The caller holds Store's use lock exclusively and knows that nothing refers to the layer.
+  /// `tree` is the digest of its directory's canonical stream, where that isn't its diff ID.
+  Result<void> commit(LayerIngest ingest, const LayerInfo& info,
+                      const std::optional<oci::DiffId>& tree = {});
+  /// Layers that no image and no cache record refers to, and directories that are no layers.
+  Result<std::vector<oci::DiffId>> unused() const;
+  /// Forgets the layer, and the cache records that name it, and deletes it. The caller holds
+  /// Store's use lock exclusively, or knows that nobody has it open.
   Result<void> remove(const oci::DiffId& id);
 
+  Result<std::vector<UnsettledLayer>> unsettled() const;
+  /// They are on the disk.
+  Result<void> settle(const std::vector<oci::DiffId>& ids);
+
  private:
+  Result<void> put_into_place(const std::string& made, const oci::DiffId& id);
+  Result<std::string> move_to_trash(const oci::DiffId& id);
+
   StorePaths paths_;
   const Database* database_;
   Workspace* workspace_;

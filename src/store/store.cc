@@ -2,41 +2,88 @@
 #include "store/store.h"
 
 #include "base/sha256.h"
+#include "os/file_io.h"
 
 namespace kiln::store {
+namespace {
 
-Result<Store> Store::open(const std::string& root) {
-  StorePaths paths(root);
-  TRY(os::ensure_directory(root, 0711));
+/// What SQLite needs for a short transaction, with room to spare.
+constexpr std::size_t kReserve = std::size_t{512} << 10;
+
+/// Makes the reserve where it is missing and there is more than enough room for it.
+void keep_reserve(const StorePaths& paths) {
+  if (os::path_exists(paths.reserve())) return;
+  const auto room = os::free_space(paths.root());
+  if (!room || *room < 4 * kReserve) return;
+  // Not zeros: a file system may keep those without taking room for them.
+  if (!os::write_file_atomically(paths.reserve(), std::string(kReserve, 'r'), 0600))
+    os::remove_file(paths.reserve());
+}
+
+}  // namespace
+
+Result<Store> Store::open(const std::string& root, Use use) {
+  const StorePaths paths(root);
+  auto store = open_for_writing(paths);
+  if (!store && use == Use::read) {
+    const ErrorKind kind = store.error().kind();
+    if (kind != ErrorKind::no_space && kind != ErrorKind::permission) return store;
+    auto reading = open_for_reading(paths);
+    return reading ? std::move(reading) : std::move(store);
+  }
+  if (!store && use == Use::remove && store.error().kind() == ErrorKind::no_space) {
+    os::remove_file(paths.reserve());
+    return open_for_writing(paths);
+  }
+  if (!store) return store;
+  keep_reserve(paths);
+  return store;
+}
+
+Result<Store> Store::open_for_writing(const StorePaths& paths) {
+  TRY(os::ensure_directory(paths.root(), 0711));
   for (const std::string& folder :
-       {root + "/db", root + "/blobs", paths.blobs(), paths.layers(), paths.contexts(),
-        paths.executor_cache(), paths.cache_mounts(), paths.temporary()})
+       {paths.root() + "/db", paths.root() + "/blobs", paths.blobs(), paths.layers(),
+        paths.contexts(), paths.executor_cache(), paths.cache_mounts(), paths.temporary()})
     TRY(os::ensure_directory(folder, 0700));
   os::FileLock use = TRY(os::FileLock::acquire(paths.use_lock(), os::FileLock::Mode::shared));
   Database database = TRY(Database::open(paths.database()));
   Workspace workspace = TRY(Workspace::create(paths));
-  return Store(std::make_unique<Parts>(std::move(paths), std::move(use), std::move(database),
-                                       std::move(workspace)));
+  return Store(
+      std::make_unique<Parts>(paths, std::move(use), std::move(database), std::move(workspace)));
+}
+
+Result<Store> Store::open_for_reading(const StorePaths& paths) {
+  os::FileLock use =
+      TRY(os::FileLock::acquire_existing(paths.use_lock(), os::FileLock::Mode::shared));
+  Database database = TRY(Database::open_for_reading(paths.database()));
+  return Store(
+      std::make_unique<Parts>(paths, std::move(use), std::move(database), Workspace::none()));
 }
 
 StatIndex Store::load_stat_index(const std::string& context_path) const {
   return StatIndex::load(paths().contexts() + "/" + to_hex(sha256(context_path)));
 }
 
-Result<void> Store::delete_unused_layers(const std::vector<oci::DiffId>& layers) {
-  if (layers.empty()) return {};
+Result<void> Store::delete_unused_layers() {
   // The shared lock is given up first: a process that waits for nobody can't deadlock.
   parts_->use.reset();
-  auto exclusive =
-      TRY(os::FileLock::try_acquire(paths().use_lock(), os::FileLock::Mode::exclusive));
-  if (exclusive) {
-    for (const auto& id : layers) {
-      const bool used = TRY(parts_->layers.is_used(id));
-      if (!used) TRY(parts_->layers.remove(id));
-    }
-    exclusive.reset();
-  }
+  auto deleted = delete_unused_layers_alone();
   parts_->use = TRY(os::FileLock::acquire(paths().use_lock(), os::FileLock::Mode::shared));
+  return deleted;
+}
+
+Result<void> Store::delete_unused_layers_alone() {
+  const auto exclusive =
+      TRY(os::FileLock::try_acquire(paths().use_lock(), os::FileLock::Mode::exclusive));
+  if (!exclusive) {
+    // Without the mark, on a full disk, it is the next deletion that sees to it.
+    (void)os::write_file_atomically(paths().unused_layers_mark(), "").ok();
+    return {};
+  }
+  const std::vector<oci::DiffId> unused = TRY(parts_->layers.unused());
+  for (const auto& id : unused) TRY(parts_->layers.remove(id));
+  os::remove_file(paths().unused_layers_mark());
   return {};
 }
 

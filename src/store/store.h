@@ -20,12 +20,16 @@
 
 namespace kiln::store {
 
+/// `read`: only images, names and configs are looked at, also where nothing can be written.
+/// `remove`: as `write`, on a full disk too.
+enum class Use { read, write, remove };
+
 /// Everything kiln keeps, below one directory. Many processes may have it open at once; all of them
 /// hold use.lock shared, so that what one of them reads is not deleted by another.
 class Store {
  public:
-  /// Creates the directory (0700) and its parts where they are missing.
-  static Result<Store> open(const std::string& root);
+  /// Creates the directory (0711) and its parts where they are missing.
+  static Result<Store> open(const std::string& root, Use use = Use::write);
 
   const StorePaths& paths() const { return parts_->paths; }
   ContentStore& blobs() { return parts_->blobs; }
@@ -36,9 +40,12 @@ class Store {
   Workspace& workspace() { return parts_->workspace; }
   StatIndex load_stat_index(const std::string& context_path) const;
 
-  /// Deletes those of `layers` that nothing refers to; leaves them if another process uses the
-  /// store.
-  Result<void> delete_unused_layers(const std::vector<oci::DiffId>& layers);
+  /// Deletes the layers that nothing refers to, and what killed processes left of layers. While
+  /// another process uses the store that is put off. The caller has no layers in use or in the
+  /// making.
+  Result<void> delete_unused_layers();
+  /// Whether it was put off.
+  bool has_layers_to_delete() const { return os::path_exists(paths().unused_layers_mark()); }
 
  private:
   struct Parts {
@@ -62,6 +69,10 @@ class Store {
     CacheRecords records;
     CacheMounts cache_mounts;
   };
+  static Result<Store> open_for_writing(const StorePaths& paths);
+  static Result<Store> open_for_reading(const StorePaths& paths);
+  Result<void> delete_unused_layers_alone();
+
   explicit Store(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
   std::unique_ptr<Parts> parts_;  ///< at one address: the parts refer to each other
 };

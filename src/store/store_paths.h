@@ -14,10 +14,11 @@ namespace kiln::store {
 ///     layers/HEX/fs/             one directory per layer, by diff ID, in overlay form
 ///     context/HEX                stat index of a build context, by the digest of its path
 ///     cache/KEY.N/               contents of RUN --mount=type=cache: record.json, lock, fs/
-///     executor/                  what the executor keeps between containers: the compiled seccomp
-///     filter tmp/ID/                    work in progress of one process; tmp/ID.lock is held while
-///     it lives use.lock                   shared by who uses layers, exclusive for who deletes
-///     them
+///     executor/                  kept between containers: the compiled seccomp filter
+///     tmp/ID/                    work in progress of a process; tmp/ID.lock is held while it lives
+///     use.lock                   shared by who uses layers, exclusive for who deletes them
+///     db/reserve                 room on the disk, given up when there is no other for the index
+///     db/unused-layers           there while layers wait for a moment when they can be deleted
 class StorePaths {
  public:
   explicit StorePaths(std::string root) : root_(std::move(root)) {}
@@ -33,6 +34,8 @@ class StorePaths {
   std::string executor_cache() const { return root_ + "/executor"; }
   std::string cache_mounts() const { return root_ + "/cache"; }
   std::string temporary() const { return root_ + "/tmp"; }
+  std::string reserve() const { return root_ + "/db/reserve"; }
+  std::string unused_layers_mark() const { return root_ + "/db/unused-layers"; }
   std::string use_lock() const { return root_ + "/use.lock"; }
 
  private:

@@ -5,6 +5,7 @@
 
 #include <thread>
 
+#include "os/file_io.h"
 #include "os/test_temp_dir.h"
 
 namespace kiln::store {
@@ -63,17 +64,19 @@ TEST_F(StoreTest, NewerSchemaIsRefused) {
 
 TEST_F(StoreTest, UnusedLayersAreDeleted) {
   Store store = open();
-  const auto unused = add_layer(store, "unused"), used = add_layer(store, "used"),
-             other = add_layer(store, "other");
+  const auto unused = add_layer(store, "unused"), used = add_layer(store, "used");
+  // A process that was killed between the directory and its row.
+  const auto orphan = oci::DiffId::of("orphan");
+  must(os::ensure_directory(store.paths().layer_fs(orphan)));
   CacheRecord record;
   record.key = std::string(64, 'a');
   record.layer = used;
   must(store.records().put(record));
-  must(store.delete_unused_layers({unused, used}));
+  must(store.delete_unused_layers());
   EXPECT_FALSE(must(store.layers().find(unused)).has_value());
   EXPECT_FALSE(os::path_exists(store.paths().layer(unused)));
   EXPECT_TRUE(must(store.layers().find(used)).has_value());
-  EXPECT_TRUE(must(store.layers().find(other)).has_value());
+  EXPECT_FALSE(os::path_exists(store.paths().layer(orphan)));
 }
 
 TEST_F(StoreTest, LayersAreLeftWhileAnotherUsesTheStore) {
@@ -81,16 +84,47 @@ TEST_F(StoreTest, LayersAreLeftWhileAnotherUsesTheStore) {
   const auto layer = add_layer(store, "layer");
   {
     const Store other = open();
-    must(store.delete_unused_layers({layer}));
+    must(store.delete_unused_layers());
     EXPECT_TRUE(must(store.layers().find(layer)).has_value());
   }
-  must(store.delete_unused_layers({layer}));
+  // Whoever is alone next does it.
+  EXPECT_TRUE(store.has_layers_to_delete());
+  must(store.delete_unused_layers());
   EXPECT_FALSE(must(store.layers().find(layer)).has_value());
+  EXPECT_FALSE(store.has_layers_to_delete());
+}
+
+TEST_F(StoreTest, StaysInUseWhenADeletionFails) {
+  Store store = open();
+  must(os::rename_file(store.paths().layers(), top_.path("away")));
+  EXPECT_FALSE(store.delete_unused_layers().ok());
+  EXPECT_FALSE(
+      must(os::FileLock::try_acquire(store.paths().use_lock(), os::FileLock::Mode::exclusive))
+          .has_value());
+}
+
+TEST_F(StoreTest, DirectoryWithoutARowIsReplaced) {
+  Store store = open();
+  const auto id = oci::DiffId::of("layer");
+  must(os::ensure_directory(store.paths().layer_fs(id) + "/half"));
+  EXPECT_EQ(add_layer(store, "layer"), id);
+  EXPECT_TRUE(must(must(store.layers().open_fs(id)).find("layer")).has_value());
+  EXPECT_FALSE(must(must(store.layers().open_fs(id)).find("half")).has_value());
+}
+
+TEST_F(StoreTest, CanBeReadWhereNothingCanBeWritten) {
+  {
+    const Store store = open();
+  }
+  const auto database = must(Database::open_for_reading(top_.path("deep/er/store/db/kiln.sqlite")));
+  EXPECT_FALSE(must(must(database.prepare("SELECT 1 FROM images")).step()));
+  EXPECT_FALSE(database.execute("DELETE FROM images").ok());
 }
 
 TEST_F(StoreTest, IsInUseAgainAfterADeletion) {
   Store store = open();
-  must(store.delete_unused_layers({add_layer(store, "layer")}));
+  add_layer(store, "layer");
+  must(store.delete_unused_layers());
   EXPECT_FALSE(
       must(os::FileLock::try_acquire(store.paths().use_lock(), os::FileLock::Mode::exclusive))
           .has_value());
@@ -99,8 +133,8 @@ TEST_F(StoreTest, IsInUseAgainAfterADeletion) {
 TEST_F(StoreTest, DeletedLayerCanBeMadeAgain) {
   Store store = open();
   const auto layer = add_layer(store, "layer");
-  must(store.delete_unused_layers({layer}));
-  must(store.delete_unused_layers({layer}));
+  must(store.delete_unused_layers());
+  must(store.delete_unused_layers());
   EXPECT_EQ(add_layer(store, "layer"), layer);
   EXPECT_TRUE(must(must(store.layers().open_fs(layer)).find("layer")).has_value());
 }

@@ -62,6 +62,7 @@ Workspace::~Workspace() {
 std::string Workspace::new_path() { return path_ + "/" + std::to_string(counter_++); }
 
 Result<ScratchDir> Workspace::create_scratch() {
+  if (path_.empty()) return Error(ErrorKind::permission, "the store can't be written to");
   const std::string path = new_path();
   TRY(os::ensure_directory(path, 0700));
   os::Dir dir = TRY(os::Dir::open(path));

@@ -35,6 +35,8 @@ class ScratchDir {
 class Workspace {
  public:
   static Result<Workspace> create(const StorePaths& paths);
+  /// Of a store that can't be written to: there is none, and asking for a part of it fails.
+  static Workspace none() { return {std::string(), std::nullopt}; }
   Workspace(Workspace&& other) noexcept;
   Workspace& operator=(Workspace&&) = delete;
   ~Workspace();
@@ -45,7 +47,8 @@ class Workspace {
   const std::string& path() const { return path_; }
 
  private:
-  Workspace(std::string path, os::FileLock lock) : path_(std::move(path)), lock_(std::move(lock)) {}
+  Workspace(std::string path, std::optional<os::FileLock> lock)
+      : path_(std::move(path)), lock_(std::move(lock)) {}
   std::string path_;
   std::optional<os::FileLock> lock_;
   std::atomic<unsigned> counter_ = 0;
