@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "os/kernel.h"
 #include "os/test_temp_dir.h"
 #include "snapshot/tree_tar.h"
 
