@@ -139,7 +139,7 @@ Result<int> build_command(const Session& session, std::vector<std::string> words
     return file.error();
   }
 
-  if (!flags.iidfile.empty()) TRY(clear_iidfile(flags.iidfile));
+  if (!flags.iidfile.empty() && dry_run == ReportForm::none) TRY(clear_iidfile(flags.iidfile));
   store::Store store = TRY(session.open_store(Access::layers));
   const os::InterruptWatcher interrupts;
   StoreImages images(store);

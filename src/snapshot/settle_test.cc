@@ -63,17 +63,12 @@ TEST_F(SettleTest, WholeLayerOfAnEarlierBootIsKept) {
   EXPECT_TRUE(must(store_.layers().find(layer)).has_value());
 }
 
-TEST_F(SettleTest, DamagedLayerOfAnEarlierBootIsForgottenWithItsRecords) {
+TEST_F(SettleTest, DamagedLayerOfAnEarlierBootIsForgotten) {
   const auto layer = add_layer("a"), other = add_layer("b");
-  store::CacheRecord record;
-  record.key = std::string(64, 'a');
-  record.layer = layer;
-  must(store_.records().put(record));
   damage(layer);
   set("boot = 'earlier'");
   EXPECT_THAT(must(settle_layers(store_)), ElementsAre(layer));
   EXPECT_FALSE(must(store_.layers().find(layer)).has_value());
-  EXPECT_FALSE(must(store_.records().find(record.key)).has_value());
   EXPECT_TRUE(must(store_.layers().find(other)).has_value());
   EXPECT_EQ(add_layer("a"), layer);
   EXPECT_EQ(must(digest_tree(must(store_.layers().open_fs(layer)))).diff_id, layer);

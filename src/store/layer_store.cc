@@ -135,9 +135,8 @@ Result<void> LayerStore::remove(const oci::DiffId& id) {
   const auto info = TRY(find(id));
   {
     auto transaction = TRY(database_->begin());
-    for (const char* sql :
-         {"DELETE FROM records WHERE layer = ?", "DELETE FROM unsettled_layers WHERE diff_id = ?",
-          "DELETE FROM layers WHERE diff_id = ?"}) {
+    for (const char* sql : {"DELETE FROM unsettled_layers WHERE diff_id = ?",
+                            "DELETE FROM layers WHERE diff_id = ?"}) {
       auto statement = TRY(database_->prepare(sql));
       TRY(statement.bind(0, id.hex()).run());
     }

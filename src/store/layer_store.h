@@ -72,8 +72,8 @@ class LayerStore {
                       const std::optional<oci::DiffId>& tree = {});
   /// Layers that no image and no cache record refers to, and directories that are no layers.
   Result<std::vector<oci::DiffId>> unused() const;
-  /// Forgets the layer, and the cache records that name it, and deletes it. The caller holds
-  /// Store's use lock exclusively, or knows that nobody has it open.
+  /// Forgets the layer and deletes it; cache records that name it are no longer found. The caller
+  /// holds Store's use lock exclusively, or knows that nobody has it open.
   Result<void> remove(const oci::DiffId& id);
 
   Result<std::vector<UnsettledLayer>> unsettled() const;
