@@ -51,4 +51,14 @@ class TarWriter {
   std::size_t padding_ = 0;    ///< to write once the content is whole
 };
 
+/// The content of the entry last begun, as a sink.
+class TarContentSink final : public ByteSink {
+ public:
+  explicit TarContentSink(TarWriter& tar) : tar_(&tar) {}
+  Result<void> write(Bytes data) override { return tar_->write_content(data); }
+
+ private:
+  TarWriter* tar_;
+};
+
 }  // namespace kiln::archive

@@ -80,14 +80,7 @@ class ArchiveWriter {
     entry.mode = 0644;
     entry.size = layer.tar_size;
     TRY(tar_.begin(entry));
-    class Content final : public archive::ByteSink {
-     public:
-      explicit Content(archive::TarWriter& tar) : tar_(&tar) {}
-      Result<void> write(archive::Bytes data) override { return tar_->write_content(data); }
-
-     private:
-      archive::TarWriter* tar_;
-    } content(tar_);
+    archive::TarContentSink content(tar_);
     return snapshot::write_layer_tar(*store_, layer, content);
   }
 

@@ -280,14 +280,32 @@ bool is_absence(int error_number) {
   return error_number == ENOENT || error_number == ENOTDIR || error_number == ELOOP;
 }
 
-int open_beneath(int dir, const char* path, int flags) {
+Fd open_at_once(int dir, const char* path, int flags) {
   open_how how{};
   how.flags = static_cast<unsigned>(flags | O_CLOEXEC | O_NOFOLLOW);
   how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
   for (int attempt = 0;; ++attempt) {
-    const auto fd = static_cast<int>(::syscall(SYS_openat2, dir, path, &how, sizeof how));
-    if (fd >= 0 || errno != EAGAIN || attempt == 100) return fd;
+    Fd fd(static_cast<int>(::syscall(SYS_openat2, dir, path, &how, sizeof how)));
+    if (fd || errno != EAGAIN || attempt == 100) return fd;
   }
+}
+
+/// A path of any length, in pieces that the kernel takes.
+Fd open_beneath(int dir, const RelPath& path, int flags) {
+  if (path.is_root()) return open_at_once(dir, ".", flags);
+  Fd at;
+  std::string_view rest = path.str();
+  while (rest.size() >= kPathLimit) {
+    const std::size_t cut = rest.rfind('/', kPathLimit - 1);
+    if (cut == std::string_view::npos) break;
+    Fd next = open_at_once(at ? at.get() : dir, std::string(rest.substr(0, cut)).c_str(),
+                           O_PATH | O_DIRECTORY);
+    if (!next) return next;
+    at = std::move(next);
+    rest.remove_prefix(cut + 1);
+  }
+  // A tail of a string ends where the string does.
+  return open_at_once(at ? at.get() : dir, rest.data(), flags);
 }
 
 }  // namespace
@@ -297,7 +315,7 @@ Result<std::optional<FileInfo>> Dir::find_beneath(const RelPath& path) const {
   if (path.str().find('/') == std::string::npos) return find(path.str());
   // Opening the parent, not the entry itself: a symlink as the last component is a fine answer.
   const RelPath parent = path.parent();
-  const Fd fd(open_beneath(fd_.get(), parent.c_str(), O_PATH | O_DIRECTORY));
+  const Fd fd = open_beneath(fd_.get(), parent, O_PATH | O_DIRECTORY);
   if (!fd) {
     if (is_absence(errno)) return std::optional<FileInfo>();
     return system_error(errno, "open", operand(parent.str()));
@@ -309,7 +327,7 @@ Result<std::optional<FileInfo>> Dir::find_beneath(const RelPath& path) const {
 }
 
 Result<Dir> Dir::open_dir_beneath(const RelPath& path) const {
-  Fd fd(open_beneath(fd_.get(), path.is_root() ? "." : path.c_str(), O_RDONLY | O_DIRECTORY));
+  Fd fd = open_beneath(fd_.get(), path, O_RDONLY | O_DIRECTORY);
   if (!fd) return system_error(errno, "open", operand(path.str()));
   return Dir(std::move(fd), path.is_root() ? path_ : operand(path.str()));
 }
@@ -321,14 +339,14 @@ Result<Dir::Listing> Dir::list_beneath(const RelPath& path) const {
 }
 
 Result<Fd> Dir::open_file_beneath(const RelPath& path) const {
-  Fd fd(open_beneath(fd_.get(), path.c_str(), O_RDONLY | O_NONBLOCK));
+  Fd fd = open_beneath(fd_.get(), path, O_RDONLY | O_NONBLOCK);
   if (!fd) return system_error(errno, "open", operand(path.str()));
   return fd;
 }
 
 Result<bool> Dir::has_xattr_beneath(const RelPath& path, const char* key,
                                     std::string_view value) const {
-  const Fd fd(open_beneath(fd_.get(), path.is_root() ? "." : path.c_str(), O_RDONLY | O_DIRECTORY));
+  const Fd fd = open_beneath(fd_.get(), path, O_RDONLY | O_DIRECTORY);
   if (!fd) return system_error(errno, "open", operand(path.str()));
   char buffer[64];
   const ssize_t n = ::fgetxattr(fd.get(), key, buffer, sizeof buffer);

@@ -15,6 +15,9 @@
 
 namespace kiln::os {
 
+/// Longer paths than this, their end counted, the kernel takes only in pieces.
+inline constexpr std::size_t kPathLimit = 4096;
+
 /// A path below some root: components joined by '/', none of them empty, "." or "..".
 /// The empty path is the root itself.
 class RelPath {
@@ -72,11 +75,11 @@ class Dir {
   Result<std::vector<DirEntry>> list() const;
 
   /// Resolves `path` as a process chrooted here would: symlinks are followed but stay inside
-  /// (openat2 with RESOLVE_IN_ROOT).
+  /// (openat2 with RESOLVE_IN_ROOT, so `path` is shorter than kPathLimit).
   Result<Fd> open_in_root(std::string_view path, int flags) const;
   Result<Fd> open_dir_in_root(std::string_view path) const;
 
-  /// Along `path` without following any symlink, in one call of openat2 or statx.
+  /// Along `path`, however long, without following any symlink.
   Result<std::optional<FileInfo>> find_beneath(const RelPath& path) const;
   Result<Dir> open_dir_beneath(const RelPath& path) const;
   /// As open_dir_beneath(path) and list(), with fewer calls.

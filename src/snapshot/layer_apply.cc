@@ -14,9 +14,9 @@ namespace kiln::snapshot {
 namespace {
 
 /// Unpacks into an ingest and reads the stream to its end, so that all of it is in the digest.
-Result<void> unpack_all(archive::ByteSource& source, const os::Dir& fs, TarForm form) {
+Result<void> unpack_all(archive::ByteSource& source, const os::Dir& fs) {
   archive::TarReader tar(source);
-  TRY(unpack_tar(tar, fs, form));
+  TRY(unpack_tar(tar, fs));
   return read_to_end(source);
 }
 
@@ -33,7 +33,7 @@ Result<store::LayerInfo> apply_layer(store::Store& store, const OpenSource& open
     const auto source = TRY(open());
     const auto plain = TRY(archive::decompress(*source));
     HashingSource hashed(*plain);
-    TRY(unpack_all(hashed, ingest.fs(), TarForm::layer));
+    TRY(unpack_all(hashed, ingest.fs()));
     const oci::DiffId found(hashed.finish());
     if (found != expected)
       return corrupt("layer " + expected.str() + ": its content has the digest " + found.str());
@@ -61,7 +61,7 @@ Result<store::LayerInfo> apply_layer(store::Store& store, const OpenSource& open
 Result<store::LayerInfo> import_layer(store::Store& store, archive::ByteSource& source) {
   store::LayerIngest ingest = TRY(store.layers().create());
   const auto plain = TRY(archive::decompress(source));
-  TRY(unpack_all(*plain, ingest.fs(), TarForm::layer));
+  TRY(unpack_all(*plain, ingest.fs()));
   TRY(ingest.fs().set_owner(".", 0, 0));
   TRY(ingest.fs().set_mode(".", 0755));
   const TreeDigest tree = TRY(digest_tree(ingest.fs()));

@@ -2,38 +2,21 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <stop_token>
 #include <string>
 
-#include "archive/tar_entry.h"
 #include "base/result.h"
-#include "base/sha256.h"
 #include "os/dir.h"
-#include "snapshot/layer_form.h"
+#include "snapshot/layer_plan.h"
 #include "snapshot/layer_view.h"
+#include "snapshot/layer_writer.h"
+#include "snapshot/link_resolution.h"
 #include "store/layer_store.h"
 
 namespace kiln::snapshot {
-
-/// Where the bytes of a file come from.
-struct FileContent {
-  const os::Dir* root = nullptr;  ///< outlives the builder; `path` is beneath it
-  os::RelPath path;
-  /// `inline_text` stands instead of a file if `root` is null.
-  std::string inline_text;
-  /// The file is renamed into the layer, not copied: for what is unpacked for this layer only.
-  bool take = false;
-};
-
-/// Told of each file whose content went into the layer: `tag` as given to put_file, the file as it
-/// was when it was opened, and the digest of what was read.
-using ContentSeen =
-    std::function<void(std::size_t tag, const os::FileInfo& info, const Sha256Bytes& digest)>;
-inline constexpr std::size_t kNoTag = SIZE_MAX;
 
 /// A new layer, planned in memory over the layers below and then written in one pass: every file is
 /// read once, and the layer's diff ID and the files' own digests come out of the same pass.
@@ -52,6 +35,10 @@ class LayerBuilder {
   static Result<LayerBuilder> create(const LayerView& base, Options options);
 
   Result<os::RelPath> resolve(std::string_view path, Last last) const;
+  /// As a process chrooted at `root`, which is resolved, would resolve `path`; the result is below
+  /// the image's root.
+  Result<os::RelPath> resolve_below(const os::RelPath& root, std::string_view path, Last last,
+                                    AboveRoot above) const;
   /// What is at a path, in the plan or below it; nullopt for nothing.
   struct Existing {
     os::FileType type;
@@ -73,21 +60,31 @@ class LayerBuilder {
   Result<void> put_device(const os::RelPath& path, archive::EntryType type, std::uint32_t major,
                           std::uint32_t minor, Metadata metadata);
   Result<void> put_fifo(const os::RelPath& path, Metadata metadata);
+  /// Another name for what is at `target`, which is copied into this layer if it is of a lower one,
+  /// as link(2) does on overlayfs. The metadata becomes that of all its names, its xattrs are
+  /// added. Kind not_found without a target, invalid_input for a directory.
+  Result<void> put_hardlink(const os::RelPath& path, const os::RelPath& target, Metadata metadata);
 
   /// Writes the layer into an empty ingest, whose diff ID and sizes it returns.
   Result<store::LayerInfo> write(const store::LayerIngest& ingest, const ContentSeen& seen);
 
  private:
-  struct Node;
-  struct Writer;
+  struct Found {
+    const PlannedEntry* planned = nullptr;
+    std::optional<ViewEntry> below = std::nullopt;
+  };
   LayerBuilder(const LayerView& base, Options options);
-  Result<Node*> parent_of(const os::RelPath& path);
-  Result<Node*> put(const os::RelPath& path, Node node);
-  Result<Node*> descend(Node& parent, const os::RelPath& path, std::string_view name);
+  Result<Found> look_up(const os::RelPath& path) const;
+  Result<PlannedEntry*> parent_of(const os::RelPath& path);
+  Result<void> put(const os::RelPath& path, PlannedEntry entry);
+  Result<PlannedEntry*> descend(PlannedEntry& parent, const os::RelPath& path,
+                                std::string_view name);
+  Result<PlannedInode> copy_up(const ViewEntry& below) const;
 
   const LayerView* base_;
   Options options_;
-  std::shared_ptr<Node> root_;
+  std::unique_ptr<PlannedEntry> root_;
+  std::map<std::size_t, std::weak_ptr<PlannedInode>> groups_;
 };
 
 }  // namespace kiln::snapshot

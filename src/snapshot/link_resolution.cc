@@ -7,7 +7,8 @@
 
 namespace kiln::snapshot {
 
-Result<os::RelPath> resolve_links(std::string_view path, Last last, const FindLink& find) {
+Result<os::RelPath> resolve_links(std::string_view path, Last last, const FindLink& find,
+                                  AboveRoot above) {
   constexpr int kMaxLinks = 255;
   std::deque<std::string> rest;
   for (const std::string_view part : split(path, '/')) {
@@ -20,6 +21,8 @@ Result<os::RelPath> resolve_links(std::string_view path, Last last, const FindLi
     rest.pop_front();
     if (part.empty() || part == ".") continue;
     if (part == "..") {
+      if (at.is_root() && above == AboveRoot::fails)
+        return corrupt(std::string(path) + " leads outside by a symlink");
       at = at.parent();
       continue;
     }
@@ -42,6 +45,16 @@ Result<os::RelPath> resolve_links(std::string_view path, Last last, const FindLi
     for (auto it = parts.rbegin(); it != parts.rend(); ++it) rest.emplace_front(*it);
   }
   return at;
+}
+
+bool climbs_out(std::string_view path) {
+  std::ptrdiff_t depth = 0;
+  for (const std::string_view part : split(path, '/')) {
+    if (part.empty() || part == ".") continue;
+    depth += part == ".." ? -1 : 1;
+    if (depth < 0) return true;
+  }
+  return false;
 }
 
 }  // namespace kiln::snapshot

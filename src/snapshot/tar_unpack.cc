@@ -1,40 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "snapshot/tar_unpack.h"
 
-#include <algorithm>
-#include <array>
 #include <map>
 #include <memory>
-#include <vector>
 
-#include "base/strings.h"
-#include "os/file_io.h"
 #include "snapshot/layer_form.h"
+#include "snapshot/link_resolution.h"
+#include "snapshot/tar_content.h"
 
 namespace kiln::snapshot {
 namespace {
 
-constexpr std::size_t kBufferSize = 256 * 1024;
-/// What a hole is made of: a block of the file system.
-constexpr std::size_t kHoleSize = 4096;
-
 using archive::EntryType;
 using archive::TarEntry;
 
-/// Whether `path`, followed from `depth` directories below the root, climbs above it.
-bool climbs_out(std::string_view path, std::ptrdiff_t depth = 0) {
-  for (const std::string_view part : split(path, '/')) {
-    if (part.empty() || part == ".") continue;
-    depth += part == ".." ? -1 : 1;
-    if (depth < 0) return true;
-  }
-  return false;
-}
-
 class Unpacker {
  public:
-  Unpacker(archive::TarReader& tar, const os::Dir& root, TarForm form)
-      : tar_(&tar), root_(&root), form_(form), buffer_(kBufferSize) {}
+  Unpacker(archive::TarReader& tar, const os::Dir& root) : tar_(&tar), root_(&root) {}
 
   Result<void> run() {
     for (;;) {
@@ -48,9 +30,7 @@ class Unpacker {
  private:
   Result<void> unpack(const TarEntry& entry) {
     if (entry.path.find('\0') != std::string::npos) return corrupt("its name holds a zero byte");
-    // In a plain archive an absolute name is one below the destination, as for docker and tar.
-    if (form_ == TarForm::layer && entry.path.starts_with('/'))
-      return corrupt("its name is absolute");
+    if (entry.path.starts_with('/')) return corrupt("its name is absolute");
     if (climbs_out(entry.path)) return corrupt("its name leads outside of the archive");
     const os::RelPath path = os::RelPath::clean(entry.path);
     if (path.is_root()) {
@@ -59,8 +39,7 @@ class Unpacker {
     }
     const std::shared_ptr<const os::Dir> parent = TRY(open_parent(path));
     const std::string name(path.name());
-    if (form_ == TarForm::layer && name.starts_with(kWhiteoutPrefix))
-      return unpack_whiteout(*parent, name);
+    if (name.starts_with(kWhiteoutPrefix)) return unpack_whiteout(*parent, name);
     const bool hidden = TRY(clear(*parent, name, entry));
     TRY(create(*parent, name, path, entry));
     // The name is whited out in this layer too: what is below must not show through.
@@ -90,7 +69,7 @@ class Unpacker {
     if (there->type == os::FileType::directory || there->type == os::FileType::symlink)
       forget_parent();
     TRY(parent.remove_tree(name));
-    return form_ == TarForm::layer && there->is_whiteout();
+    return there->is_whiteout();
   }
 
   Result<void> create(const os::Dir& parent, const std::string& name, const os::RelPath& path,
@@ -108,10 +87,6 @@ class Unpacker {
         return create_hardlink(parent, name, entry);
       case EntryType::symlink:
         if (entry.link_target.empty()) return corrupt("a symlink to nothing");
-        // In a layer a symlink is content, wherever it points to.
-        if (form_ == TarForm::plain && !entry.link_target.starts_with('/') &&
-            climbs_out(entry.link_target, std::ranges::count(path.str(), '/')))
-          return corrupt("a symlink that leads outside of the archive: " + entry.link_target);
         TRY(parent.create_symlink(name, entry.link_target));
         break;
       case EntryType::fifo:
@@ -149,40 +124,7 @@ class Unpacker {
 
   Result<void> write_file(const os::Dir& parent, const std::string& name, const TarEntry& entry) {
     const os::Fd out = TRY(parent.create_file(name, 0600));
-    std::uint64_t at = 0;
-    bool hole_at_end = false;
-    while (at < entry.size) {
-      const std::size_t n = TRY(tar_->read(buffer_));
-      if (n == 0) return corrupt("it is truncated");
-      hole_at_end = TRY(write_data(out, archive::Bytes(buffer_).first(n), at, name));
-      at += n;
-    }
-    if (hole_at_end) TRY(os::resize_file(out, entry.size, name));
-    return {};
-  }
-
-  /// Writes what isn't zero, in aligned blocks; tells whether the last block was left out.
-  static Result<bool> write_data(const os::Fd& out, archive::Bytes data, std::uint64_t at,
-                                 const std::string& name) {
-    bool left_out = false;
-    std::size_t begin = 0;  // of what is to be written
-    std::size_t end = 0;
-    while (end < data.size()) {
-      const std::size_t in_block = static_cast<std::size_t>((at + end) % kHoleSize);
-      const std::size_t size = std::min(kHoleSize - in_block, data.size() - end);
-      left_out = size == kHoleSize && is_zero(data.subspan(end, size));
-      if (left_out) {
-        TRY(os::write_at(out, data.subspan(begin, end - begin), at + begin, name));
-        begin = end + size;
-      }
-      end += size;
-    }
-    TRY(os::write_at(out, data.subspan(begin, end - begin), at + begin, name));
-    return left_out;
-  }
-
-  static bool is_zero(archive::Bytes data) {
-    return std::ranges::all_of(data, [](std::byte b) { return b == std::byte{0}; });
+    return write_tar_content(*tar_, entry.size, out, name);
   }
 
   static Metadata metadata_of(const TarEntry& entry) {
@@ -211,14 +153,30 @@ class Unpacker {
   }
 
   Result<os::Dir> open_existing_parent(const os::RelPath& path) {
-    os::Fd fd = TRY(root_->open_dir_in_root(path.parent().str()));
-    return os::Dir(std::move(fd), root_->path() + "/" + path.parent().str());
+    return open_directory(path.parent());
+  }
+
+  /// As a process chrooted at the root would reach it.
+  Result<os::Dir> open_directory(const os::RelPath& path) {
+    if (path.str().size() < os::kPathLimit) {
+      os::Fd fd = TRY(root_->open_dir_in_root(path.str()));
+      return os::Dir(std::move(fd), root_->path() + "/" + path.str());
+    }
+    const FindLink find_link = [this](const os::RelPath& at) -> Result<std::optional<std::string>> {
+      const auto info = TRY(root_->find_beneath(at));
+      if (!info) return std::optional<std::string>();
+      if (info->type != os::FileType::symlink) return std::optional(std::string());
+      const os::Dir parent = TRY(root_->open_dir_beneath(at.parent()));
+      std::string target = TRY(parent.read_link(at.name()));
+      return std::optional(std::move(target));
+    };
+    const os::RelPath real = TRY(resolve_links(path.str(), Last::follow, find_link));
+    return root_->open_dir_beneath(real);
   }
 
   Result<os::Dir> ensure_directory(const os::RelPath& path) {
-    auto existing = root_->open_dir_in_root(path.str());
-    if (existing) return os::Dir(*std::move(existing), root_->path() + "/" + path.str());
-    if (existing.error().kind() != ErrorKind::not_found) return std::move(existing).error();
+    auto existing = open_directory(path);
+    if (existing || existing.error().kind() != ErrorKind::not_found) return existing;
     os::Dir above;
     if (path.parent().is_root()) {
       above = TRY(root_->open_dir("."));
@@ -268,8 +226,6 @@ class Unpacker {
   };
   archive::TarReader* tar_;
   const os::Dir* root_;
-  TarForm form_;
-  std::vector<std::byte> buffer_;
   std::map<os::RelPath, Time> times_;
   /// Of the last entry: the next one is mostly beside it.
   std::shared_ptr<const os::Dir> parent_;
@@ -278,8 +234,8 @@ class Unpacker {
 
 }  // namespace
 
-Result<void> unpack_tar(archive::TarReader& tar, const os::Dir& root, TarForm form) {
-  return Unpacker(tar, root, form).run();
+Result<void> unpack_tar(archive::TarReader& tar, const os::Dir& root) {
+  return Unpacker(tar, root).run();
 }
 
 }  // namespace kiln::snapshot

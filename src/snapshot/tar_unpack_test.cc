@@ -18,9 +18,7 @@ using test::untar;
 
 class TarUnpack : public ::testing::Test {
  protected:
-  Result<void> unpack(Tar& tar, TarForm form = TarForm::layer) {
-    return untar(tar.text(), root_, form);
-  }
+  Result<void> unpack(Tar& tar) { return untar(tar.text(), root_); }
   std::string read(std::string_view path) const { return top_.read("root/" + std::string(path)); }
 
   TempDir top_;
@@ -134,14 +132,6 @@ TEST_F(TarUnpack, WhiteoutThenDirectoryIsAnOpaqueDirectory) {
   EXPECT_EQ(must(root_.find_xattr("d", kOpaqueXattr)), "y");
   EXPECT_EQ(must(root_.find_xattr("e", kOpaqueXattr)), "y");
   EXPECT_EQ(read("f"), "new");
-}
-
-TEST_F(TarUnpack, PlainFormGivesWhiteoutNamesNoMeaning) {
-  Tar tar;
-  tar.file(".wh.x", "a file").file("/abs/f", "below");
-  must(unpack(tar, TarForm::plain));
-  EXPECT_EQ(read(".wh.x"), "a file");
-  EXPECT_EQ(read("abs/f"), "below");
 }
 
 TEST_F(TarUnpack, OverlayMarksInXattrsAreNotTakenOver) {

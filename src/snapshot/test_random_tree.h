@@ -250,11 +250,10 @@ inline std::string tar_of(const os::Dir& root) {
   return sink.text();
 }
 
-inline Result<void> untar(std::string_view tar, const os::Dir& root,
-                          TarForm form = TarForm::layer) {
+inline Result<void> untar(std::string_view tar, const os::Dir& root) {
   archive::MemorySource source(archive::as_bytes(tar));
   archive::TarReader reader(source);
-  return unpack_tar(reader, root, form);
+  return unpack_tar(reader, root);
 }
 
 }  // namespace kiln::snapshot::test

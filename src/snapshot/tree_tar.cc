@@ -28,7 +28,7 @@ archive::TarEntry entry_of(const os::FileInfo& info, std::string path, os::Xattr
 
 class TreeWriter {
  public:
-  explicit TreeWriter(archive::ByteSink& sink) : sink_(&sink), tar_(sink) {}
+  explicit TreeWriter(archive::ByteSink& sink) : tar_(sink) {}
 
   Result<TreeStats> write(const os::Dir& root) {
     const os::FileInfo info = TRY(root.stat("."));
@@ -109,7 +109,7 @@ class TreeWriter {
     stats_.content_size += info.size;
     TRY(tar_.begin(entry));
     if (info.size == 0) return {};
-    ContentSink content(tar_);
+    archive::TarContentSink content(tar_);
     return read_file_content(fd, info, entry.path, content);
   }
 
@@ -131,16 +131,6 @@ class TreeWriter {
     return tar_.begin(entry);
   }
 
-  class ContentSink final : public archive::ByteSink {
-   public:
-    explicit ContentSink(archive::TarWriter& tar) : tar_(&tar) {}
-    Result<void> write(archive::Bytes data) override { return tar_->write_content(data); }
-
-   private:
-    archive::TarWriter* tar_;
-  };
-
-  archive::ByteSink* sink_;
   archive::TarWriter tar_;
   TreeStats stats_;
   /// (device, inode) → the first path

@@ -4,16 +4,13 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <deque>
 
-#include "archive/any_archive.h"
-#include "archive/compression.h"
-#include "archive/fd_stream.h"
 #include "base/strings.h"
 #include "llb/file_mode.h"
 #include "os/system.h"
-#include "snapshot/hashing_source.h"
 #include "snapshot/layer_builder.h"
-#include "snapshot/tar_unpack.h"
+#include "solver/add_archive.h"
 #include "solver/copy_selection.h"
 #include "solver/explain.h"
 #include "solver/owner.h"
@@ -26,9 +23,6 @@ namespace {
 /// that turns out to be known is the rarer case.
 constexpr std::size_t kReadFirstFiles = 256;
 constexpr std::uint64_t kReadFirstBytes = std::uint64_t{16} << 20;
-/// Of a file's decompressed beginning: a tar header.
-constexpr std::size_t kTarHeaderSize = 512;
-
 using snapshot::Last;
 using snapshot::LayerBuilder;
 using snapshot::Metadata;
@@ -365,21 +359,20 @@ class FileStep {
     return builder.put_file(path, std::move(content), std::move(metadata), tag);
   }
 
-  // --- ADD of archives
-
-  /// ADD's rule: a regular file whose decompressed beginning is a tar header.
   Result<bool> try_unpack(LayerBuilder& builder, const llb::CopyAction& copy, Match& match,
                           const Owner& owner) {
     SelectedFile& file = match.files.front();
-    if (file.entry.info.type != os::FileType::file) return false;
-    const Located at = TRY(source(copy).locate(file.entry));
-    const bool is_tar = TRY(begins_with_tar(at));
-    if (!is_tar) return false;
-    store::ScratchDir scratch = TRY(context_->store.workspace().create_scratch());
-    TRY(scratch.dir().set_mode(".", 0755));
+    const bool unpacks = TRY(is_archive(source(copy), file.entry));
+    if (!unpacks) return false;
+    const os::RelPath target = TRY(builder.resolve(copy.destination, Last::follow));
+    TRY(builder.make_directories(target, 0755, owner.uid, owner.gid));
+    scratches_.push_back(TRY(context_->store.workspace().create_scratch()));
+    snapshot::ArchiveOptions options{.stop = inputs_->stop};
+    if (!copy.chown.empty()) options.owner = {owner.uid, owner.gid};
     const TimePoint before = os::wall_clock();
-    const Sha256Bytes digest =
-        TRY(unpack(at, scratch.dir()).context([&] { return "unpack " + match.name; }));
+    const Sha256Bytes digest = TRY(
+        unpack_archive(source(copy), file.entry, builder, target, scratches_.back().dir(), options)
+            .context([&] { return "unpack " + match.name; }));
     if (!file.facts_known || file.facts.content != digest) {
       // What counts is what was unpacked, not what another reading saw.
       content_key_.clear();
@@ -387,125 +380,8 @@ class FileStep {
       file.facts_known = true;
       source(copy).remember(file.entry, file.entry.info, file.facts, before);
     }
-    const os::RelPath target = TRY(builder.resolve(copy.destination, Last::follow));
-    TRY(builder.make_directories(target, 0755, owner.uid, owner.gid));
-    TRY(take_tree(builder, copy, scratch.dir(), scratch.dir(), {}, target, owner));
-    // A directory may be moved only after its last file is.
-    scratches_.push_back(std::move(scratch));
     return true;
   }
-
-  static Result<bool> begins_with_tar(const Located& at) {
-    const os::Fd fd = TRY(at.root->open_file_beneath(at.path));
-    archive::FdSource raw(fd, "/" + at.path.str());
-    auto plain = archive::decompress(raw);
-    if (!plain) return false;
-    std::byte head[kTarHeaderSize];
-    std::size_t size = 0;
-    while (size < sizeof head) {
-      const auto n = (*plain)->read(archive::MutableBytes(head).subspan(size));
-      if (!n || *n == 0) break;
-      size += *n;
-    }
-    return archive::looks_like_tar(archive::Bytes(head).first(size));
-  }
-
-  /// Returns the digest of the archive as it is on disk, from the same reading.
-  static Result<Sha256Bytes> unpack(const Located& at, const os::Dir& into) {
-    const os::Fd fd = TRY(at.root->open_file_beneath(at.path));
-    archive::FdSource file(fd, "/" + at.path.str());
-    snapshot::HashingSource raw(file);
-    {
-      const auto plain = TRY(archive::decompress(raw));
-      archive::TarReader tar(*plain);
-      TRY(snapshot::unpack_tar(tar, into, snapshot::TarForm::plain));
-    }
-    TRY(snapshot::read_to_end(raw));
-    return raw.finish();
-  }
-
-  /// Plans what was unpacked: entries replace what is in their way, and the files are moved, not
-  /// copied.
-  Result<void> take_tree(LayerBuilder& builder, const llb::CopyAction& copy, const os::Dir& root,
-                         const os::Dir& dir, const os::RelPath& path, const os::RelPath& target,
-                         const Owner& owner) {
-    const std::vector<os::DirEntry> entries = TRY(dir.list());
-    for (const auto& entry : entries) {
-      const os::FileInfo info = TRY(dir.stat(entry.name));
-      const os::Xattrs on_disk = TRY(dir.xattrs(entry.name));
-      Metadata metadata{info.permissions,
-                        info.uid,
-                        info.gid,
-                        info.mtime,
-                        info.mtime_nanoseconds,
-                        snapshot::image_xattrs(on_disk)};
-      if (!copy.chown.empty()) {
-        metadata.uid = owner.uid;
-        metadata.gid = owner.gid;
-      }
-      const os::RelPath from = path / entry.name;
-      const os::RelPath to = target / entry.name;
-      if (info.type == os::FileType::directory) {
-        TRY(builder.put_directory(to, std::move(metadata)));
-        const os::Dir sub = TRY(dir.open_dir(entry.name));
-        TRY(take_tree(builder, copy, root, sub, from, to, owner));
-        continue;
-      }
-      TRY(take_entry(builder, root, dir, entry.name, info, snapshot::shadow_device(on_disk), from,
-                     to, std::move(metadata)));
-    }
-    return {};
-  }
-
-  Result<void> take_entry(LayerBuilder& builder, const os::Dir& root, const os::Dir& dir,
-                          const std::string& name, const os::FileInfo& info,
-                          const std::optional<snapshot::ShadowDevice>& shadow,
-                          const os::RelPath& from, const os::RelPath& to, Metadata metadata) {
-    if (shadow)
-      return builder.put_device(to, shadow->type, shadow->major, shadow->minor,
-                                std::move(metadata));
-    switch (info.type) {
-      case os::FileType::symlink: {
-        std::string link = TRY(dir.read_link(name));
-        return builder.put_symlink(to, std::move(link), std::move(metadata));
-      }
-      case os::FileType::fifo:
-        return builder.put_fifo(to, std::move(metadata));
-      case os::FileType::char_device:
-      case os::FileType::block_device:
-        return builder.put_device(to,
-                                  info.type == os::FileType::block_device
-                                      ? archive::EntryType::block_device
-                                      : archive::EntryType::char_device,
-                                  info.rdev_major, info.rdev_minor, std::move(metadata));
-      default:
-        break;
-    }
-    snapshot::FileContent content;
-    content.root = &kept_root(root);
-    content.path = from;
-    content.take = true;
-    if (info.links <= 1) return builder.put_file(to, std::move(content), std::move(metadata));
-    const std::size_t group =
-        unpacked_groups_
-            .try_emplace({info.device, info.inode}, kUnpackedGroups + unpacked_groups_.size())
-            .first->second;
-    return builder.put_linked_file(to, std::move(content), std::move(metadata), snapshot::kNoTag,
-                                   group);
-  }
-
-  /// The builder keeps a pointer to the directory until it writes.
-  const os::Dir& kept_root(const os::Dir& root) {
-    for (const auto& kept : roots_) {
-      if (kept->path() == root.path()) return *kept;
-    }
-    auto copy = root.open_dir(".");
-    CHECK(copy.ok());
-    roots_.push_back(std::make_unique<os::Dir>(*std::move(copy)));
-    return *roots_.back();
-  }
-
-  static constexpr std::size_t kUnpackedGroups = std::size_t{1} << 40;
 
   SolveContext* context_;
   const StepInputs* inputs_;
@@ -520,9 +396,8 @@ class FileStep {
   std::optional<snapshot::LayerView> base_;
   std::vector<std::pair<SelectedFile*, SourceTree*>> tagged_;
   std::map<std::pair<SourceTree*, std::size_t>, Sha256Bytes> group_content_;
-  std::vector<store::ScratchDir> scratches_;
-  std::vector<std::unique_ptr<os::Dir>> roots_;
-  std::map<std::pair<std::uint64_t, std::uint64_t>, std::size_t> unpacked_groups_;
+  /// The builder moves files out of these when it writes; a deque, for it points to them.
+  std::deque<store::ScratchDir> scratches_;
 };
 
 }  // namespace

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "snapshot/layer_writer.h"
+
+#include <algorithm>
+
+#include "archive/tar_writer.h"
+#include "os/file_io.h"
+#include "snapshot/async_hash_sink.h"
+#include "snapshot/tree_tar.h"
+
+namespace kiln::snapshot {
+namespace {
+
+Error cancelled() { return {ErrorKind::cancelled, "cancelled"}; }
+
+bool is_zero(archive::Bytes data) {
+  return std::ranges::all_of(data, [](std::byte b) { return b == std::byte{0}; });
+}
+
+/// Writes content to a file, to its own digest and to the layer's stream at once. Blocks of zeros
+/// become holes where the source had them too.
+class FileWriter final : public archive::ByteSink {
+ public:
+  FileWriter(const os::Fd& fd, const std::string& name, archive::TarWriter& tar, bool sparse,
+             const std::stop_token& stop)
+      : fd_(&fd), name_(&name), tar_(&tar), sparse_(sparse), stop_(&stop) {}
+  Result<void> write(archive::Bytes data) override {
+    if (stop_->stop_requested()) return cancelled();
+    if (sparse_ && is_zero(data)) {
+      hole_at_end_ = true;
+    } else {
+      TRY(os::write_at(*fd_, data, size_, *name_));
+      hole_at_end_ = false;
+    }
+    size_ += data.size();
+    hash_.update(data);
+    return tar_->write_content(data);
+  }
+  Result<Sha256Bytes> finish() {
+    if (hole_at_end_) TRY(os::resize_file(*fd_, size_, *name_));
+    return hash_.finish();
+  }
+
+ private:
+  const os::Fd* fd_;
+  const std::string* name_;
+  archive::TarWriter* tar_;
+  bool sparse_;
+  const std::stop_token* stop_;
+  bool hole_at_end_ = false;
+  std::uint64_t size_ = 0;
+  Sha256 hash_;
+};
+
+/// Times that every file system can hold (ext4's range), so that what is read back is what was
+/// written.
+constexpr std::int64_t kEarliest = -(std::int64_t{1} << 31);
+constexpr std::int64_t kLatest = std::int64_t{15032385535};
+
+archive::TarEntry entry_of(const PlannedInode& inode, const Metadata& metadata, std::string path) {
+  archive::TarEntry entry;
+  entry.type = inode.type;
+  entry.path = std::move(path);
+  entry.mode = inode.type == archive::EntryType::symlink ? 0777 : metadata.mode;
+  entry.uid = metadata.uid;
+  entry.gid = metadata.gid;
+  entry.mtime = metadata.mtime;
+  entry.xattrs = image_xattrs(metadata.xattrs);
+  entry.link_target = inode.link_target;
+  entry.device_major = inode.device_major;
+  entry.device_minor = inode.device_minor;
+  return entry;
+}
+
+class LayerWriter {
+ public:
+  LayerWriter(const LayerWriteOptions& options, const ContentSeen& seen)
+      : options_(&options), seen_(&seen), tar_(hash_) {}
+
+  Result<store::LayerInfo> write(const PlannedEntry& root, const os::Dir& fs) {
+    const Metadata& metadata = root.inode->metadata;
+    if (metadata.mode != 0755 || metadata.uid != 0 || metadata.gid != 0 ||
+        !metadata.xattrs.empty()) {
+      Metadata in_tar = metadata;
+      in_tar.mtime = 0;
+      TRY(tar_.begin(entry_of(*root.inode, in_tar, ".")));
+    }
+    TRY(write_children(root, fs, {}));
+    TRY(apply_metadata(fs, ".", false, clamp(metadata)));
+    TRY(tar_.finish());
+    info_.diff_id = oci::DiffId(hash_.finish());
+    info_.tar_size = hash_.size();
+    return info_;
+  }
+
+ private:
+  Metadata clamp(Metadata metadata) const {
+    metadata.mtime = std::clamp(metadata.mtime, kEarliest, kLatest);
+    const auto& limit = options_->max_mtime;
+    if (limit &&
+        (metadata.mtime > *limit || (metadata.mtime == *limit && metadata.mtime_nanoseconds > 0))) {
+      metadata.mtime = *limit;
+      metadata.mtime_nanoseconds = 0;
+    }
+    return metadata;
+  }
+
+  Result<void> write_children(const PlannedEntry& entry, const os::Dir& dir,
+                              const std::string& prefix) {
+    for (const auto& [name, child] : entry.children)
+      TRY(write_entry(child, dir, name, prefix + name));
+    return {};
+  }
+
+  Result<void> write_entry(const PlannedEntry& entry, const os::Dir& dir, const std::string& name,
+                           const std::string& path) {
+    if (options_->stop.stop_requested()) return cancelled();
+    if (name.starts_with(kWhiteoutPrefix))
+      return invalid_input("/" + path + ": a name that begins with .wh. can't be kept in a layer");
+    const PlannedInode& inode = *entry.inode;
+    const Metadata metadata = clamp(inode.metadata);
+    if (inode.type == archive::EntryType::directory)
+      return write_directory(entry, metadata, dir, name, path);
+    if (entry.inode.use_count() > 1) {
+      const auto first = linked_.find(&inode);
+      if (first != linked_.end())
+        return write_link(inode, metadata, first->second, dir, name, path);
+      os::Dir again = TRY(dir.open_dir("."));
+      linked_.emplace(&inode, Linked{path, std::move(again), name});
+    }
+    if (inode.type == archive::EntryType::file) return write_file(inode, metadata, dir, name, path);
+    TRY(tar_.begin(entry_of(inode, metadata, path)));
+    switch (inode.type) {
+      case archive::EntryType::symlink:
+        TRY(dir.create_symlink(name, inode.link_target));
+        break;
+      case archive::EntryType::fifo:
+        TRY(dir.create_fifo(name, 0600));
+        break;
+      default:
+        TRY(create_device(dir, name, inode.type, inode.device_major, inode.device_minor));
+    }
+    return apply_metadata(dir, name, inode.type == archive::EntryType::symlink, metadata);
+  }
+
+  Result<void> write_directory(const PlannedEntry& entry, const Metadata& metadata,
+                               const os::Dir& dir, const std::string& name,
+                               const std::string& path) {
+    TRY(tar_.begin(entry_of(*entry.inode, metadata, path)));
+    TRY(dir.create_dir(name, 0700));
+    const os::Dir sub = TRY(dir.open_dir(name));
+    if (entry.opaque) {
+      archive::TarEntry mark;
+      mark.path = path + "/" + std::string(kOpaqueName);
+      TRY(tar_.begin(mark));
+      TRY(sub.set_xattr(".", kOpaqueXattr, "y"));
+    }
+    TRY(write_children(entry, sub, path + "/"));
+    info_.disk_size += 4096;
+    return apply_metadata(dir, name, false, metadata);
+  }
+
+  /// The first name of a hard-linked file.
+  struct Linked {
+    std::string path;
+    os::Dir dir;
+    std::string name;
+  };
+  Result<void> write_link(const PlannedInode& inode, const Metadata& metadata, const Linked& first,
+                          const os::Dir& dir, const std::string& name, const std::string& path) {
+    archive::TarEntry link = entry_of(inode, metadata, path);
+    link.type = archive::EntryType::hardlink;
+    link.link_target = first.path;
+    link.xattrs.clear();
+    link.device_major = link.device_minor = 0;
+    TRY(tar_.begin(link));
+    return dir.create_hardlink(name, first.dir, first.name);
+  }
+
+  Result<void> write_file(const PlannedInode& inode, const Metadata& metadata, const os::Dir& dir,
+                          const std::string& name, const std::string& path) {
+    archive::TarEntry entry = entry_of(inode, metadata, path);
+    if (inode.content.root == nullptr) {
+      const std::string& text = inode.content.inline_text;
+      entry.size = text.size();
+      TRY(tar_.add(entry, text));
+      const os::Fd out = TRY(dir.create_file(name, 0600));
+      TRY(os::write_all(out, text, path));
+    } else if (inode.content.take) {
+      TRY(take_file(inode, entry, dir, name, path));
+    } else {
+      TRY(copy_file(inode, entry, dir, name, path));
+    }
+    info_.content_size += entry.size;
+    return apply_metadata(dir, name, false, metadata);
+  }
+
+  Result<void> take_file(const PlannedInode& inode, archive::TarEntry& entry, const os::Dir& dir,
+                         const std::string& name, const std::string& path) {
+    const os::Dir from = TRY(inode.content.root->open_dir_beneath(inode.content.path.parent()));
+    TRY(from.rename(inode.content.path.name(), dir, name));
+    const os::Xattrs had = TRY(dir.xattrs(name));
+    for (const auto& [key, value] : had) {
+      if (!inode.metadata.xattrs.contains(key)) TRY(dir.remove_xattr(name, key));
+    }
+    const os::Fd in = TRY(dir.open_for_reading(name));
+    const os::FileInfo info = TRY(os::file_info(in, path));
+    entry.size = info.size;
+    info_.disk_size += info.allocated;
+    TRY(tar_.begin(entry));
+    archive::TarContentSink content(tar_);
+    return read_file_content(in, info, path, content);
+  }
+
+  Result<void> copy_file(const PlannedInode& inode, archive::TarEntry& entry, const os::Dir& dir,
+                         const std::string& name, const std::string& path) {
+    const os::Fd in = TRY(inode.content.root->open_file_beneath(inode.content.path));
+    const os::FileInfo info = TRY(os::file_info(in, path));
+    entry.size = info.size;
+    TRY(tar_.begin(entry));
+    const os::Fd out = TRY(dir.create_file(name, 0600));
+    FileWriter writer(out, path, tar_, info.allocated < info.size, options_->stop);
+    TRY(read_file_content(in, info, path, writer));
+    const Sha256Bytes digest = TRY(writer.finish());
+    info_.disk_size += std::min(info.allocated, (info.size + 4095) / 4096 * 4096);
+    if (inode.tag != kNoTag) (*seen_)(inode.tag, info, digest);
+    return {};
+  }
+
+  const LayerWriteOptions* options_;
+  const ContentSeen* seen_;
+  AsyncHashSink hash_;
+  archive::TarWriter tar_;
+  store::LayerInfo info_;
+  std::map<const PlannedInode*, Linked> linked_;
+};
+
+}  // namespace
+
+Result<store::LayerInfo> write_layer(const PlannedEntry& root, const LayerWriteOptions& options,
+                                     const store::LayerIngest& ingest, const ContentSeen& seen) {
+  return LayerWriter(options, seen).write(root, ingest.fs());
+}
+
+}  // namespace kiln::snapshot
