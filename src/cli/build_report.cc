@@ -25,7 +25,7 @@ std::string seconds_text(std::int64_t milliseconds) {
 std::string harmless(const std::string& text) { return sanitize_line(text, Escapes::none); }
 
 bool is_step(const llb::Graph& graph, solver::StepId id) {
-  return id < graph.size() && !llb::is_source(graph.vertex(id).op);
+  return id < graph.size() && llb::is_step(graph.vertex(id).op);
 }
 
 std::string outcome_word(StepOutcome outcome) {

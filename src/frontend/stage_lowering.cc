@@ -40,6 +40,21 @@ std::string absolute_destination(const std::string& working_dir, const std::stri
   return out;
 }
 
+/// Whether an owner can be told without the image's passwd and group files.
+bool is_known_owner(std::string_view owner) {
+  return std::ranges::all_of(split(owner, ':'), [](std::string_view part) {
+    return part == "root" || std::ranges::all_of(part, [](char c) { return c >= '0' && c <= '9'; });
+  });
+}
+
+/// A source of COPY --parents: what stands before `/./` does not come with the files.
+void split_at_pivot(const std::string& source, llb::CopyAction& action) {
+  const std::size_t pivot = source.find("/./");
+  const bool has_pivot = pivot != std::string::npos;
+  action.pattern = df::clean_path("/" + (has_pivot ? source.substr(0, pivot) : std::string()));
+  action.below = df::clean_path("/" + (has_pivot ? source.substr(pivot + 3) : source)).substr(1);
+}
+
 class StageLowering {
  public:
   StageLowering(const df::Stage& stage, StageState state, StageContext context)
@@ -168,9 +183,12 @@ class StageLowering {
     // These are taken as they are written: variables are not expanded in them.
     for (const auto& word : copy.exclude) exclude.push_back(word.text);
     std::string created_by = copy.is_add ? "ADD" : "COPY";
+    if (copy.parents) created_by += " --parents";
     if (!chown.empty()) created_by += " --chown=" + chown;
     if (!chmod.empty()) created_by += " --chmod=" + chmod;
-    std::vector<llb::VertexId> inputs = {state_.root};
+    // What needs to know of the image is copied into it, as if --link were not there.
+    const bool links = copy.link && chmod.empty() && is_known_owner(chown);
+    std::vector<llb::VertexId> inputs = {links ? scratch() : state_.root};
     if (!copy.sources.empty()) {
       const llb::VertexId source = TRY(copy_source(copy));
       inputs.push_back(source);
@@ -180,7 +198,11 @@ class StageLowering {
       TRY(check_source(copy, source));
       created_by += " " + source;
       llb::CopyAction action;
-      action.pattern = df::clean_path("/" + source);
+      if (copy.parents) {
+        split_at_pivot(source, action);
+      } else {
+        action.pattern = df::clean_path("/" + source);
+      }
       action.destination = target;
       action.unpack = copy.is_add && copy.unpack.value_or(true);
       action.chown = chown;
@@ -200,19 +222,23 @@ class StageLowering {
       op.actions.emplace_back(std::move(action));
     }
     created_by += " " + destination;
-    llb::Origin from = origin(instruction, instruction.original);
-    add_layer({std::move(op), std::move(inputs), std::move(from)}, created_by + kHistoryMark);
+    llb::Vertex vertex{std::move(op), std::move(inputs), origin(instruction, instruction.original)};
+    if (links) {
+      const llb::VertexId layer = context_.graph.add(std::move(vertex));
+      vertex = {llb::MergeOp{}, {state_.root, layer}, {}};
+    }
+    add_layer(std::move(vertex), created_by + kHistoryMark);
     return {};
   }
 
-  /// What a later version of the language has and this program refuses rather than ignores.
+  /// --link copies onto this.
+  llb::VertexId scratch() { return context_.graph.add({llb::ImageSource{}, {}, {}}); }
+
   static Result<void> check_copy_flags(const df::Copy& copy) {
-    if (copy.parents) return unsupported("COPY --parents is not supported by this version of kiln");
-    if (copy.checksum)
-      return unsupported("ADD --checksum is not supported by this version of kiln");
-    if (copy.keep_git_dir)
-      return unsupported("ADD --keep-git-dir is not supported by this version of kiln");
-    return {};
+    if (!copy.checksum) return {};
+    if (copy.sources.size() != 1)
+      return invalid_input("checksum can't be specified for multiple sources");
+    return invalid_input("checksum requires HTTP(S) or Git sources");
   }
 
   static Result<void> check_source(const df::Copy& copy, const std::string& source) {

@@ -216,6 +216,40 @@ TEST_F(StageLowering, CopiedHeredocExpandsUnlessItsNameIsQuoted) {
   EXPECT_EQ(std::get<llb::InlineFileAction>(op.actions[1]).content, "$A\n");
 }
 
+TEST_F(StageLowering, LinkedCopyIsMadeOntoNothing) {
+  const auto p = plan("FROM base\nCOPY --link --chown=1:2 a /b/\n");
+  const llb::Vertex& merge = p.graph.vertex(p.result);
+  ASSERT_TRUE(std::holds_alternative<llb::MergeOp>(merge.op));
+  ASSERT_EQ(merge.inputs.size(), 2u);
+  const llb::Vertex& layer = p.graph.vertex(merge.inputs[1]);
+  const auto& below = std::get<llb::ImageSource>(p.graph.vertex(layer.inputs[0]).op);
+  EXPECT_THAT(below.layers, IsEmpty());
+  EXPECT_EQ(p.history.back().layer, p.result);
+}
+
+TEST_F(StageLowering, LinkedCopyThatNeedsTheImageIsAnOrdinaryOne) {
+  for (const char* flag : {"--chown=app", "--chown=1:staff", "--chmod=600"}) {
+    const auto p = plan("FROM base\nCOPY --link " + std::string(flag) + " a /b/\n");
+    EXPECT_TRUE(std::holds_alternative<llb::FileOp>(p.graph.vertex(p.result).op)) << flag;
+  }
+}
+
+TEST_F(StageLowering, ParentsAreCutAtThePivot) {
+  const auto op =
+      ops<llb::FileOp>(plan("FROM base\nCOPY --parents a/b ./c d/./e/./f /g/* h/./ . /x\n")).back();
+  std::vector<std::pair<std::string, std::string>> found;
+  for (const auto& action : op.actions) {
+    const auto& copy = std::get<llb::CopyAction>(action);
+    found.emplace_back(copy.pattern, copy.below.value_or("none"));
+  }
+  EXPECT_THAT(found, ElementsAre(std::pair("/", "a/b"), std::pair("/", "c"), std::pair("/d", "e/f"),
+                                 std::pair("/", "g/*"), std::pair("/h", ""), std::pair("/", "")));
+}
+
+TEST_F(StageLowering, EmptyWorkdirIsTheCurrentOne) {
+  EXPECT_EQ(plan("FROM base\nWORKDIR /a\nWORKDIR $NONE\n").config.config.working_dir, "/a");
+}
+
 TEST_F(StageLowering, StepNamesAreNumberedWithinTheStage) {
   const auto p = plan("FROM base\nENV A=1\nRUN x\nCOPY a /\n");
   EXPECT_EQ(p.graph.vertex(p.result).origin.name, "[3/3] COPY a /");
@@ -225,9 +259,8 @@ TEST_F(StageLowering, StepNamesAreNumberedWithinTheStage) {
 }
 
 TEST_F(StageLowering, WhatIsNotSupportedIsRefusedRatherThanIgnored) {
-  for (const char* text :
-       {"RUN --mount=type=cache,target=/x y", "RUN --security=insecure y", "COPY --parents a /",
-        "ADD --checksum=sha256:1 a /", "ADD https://x/y /"}) {
+  for (const char* text : {"RUN --mount=type=cache,target=/x y", "RUN --security=insecure y",
+                           "ADD --checksum=sha256:1 a /", "ADD https://x/y /"}) {
     const Error error = failure(std::string("FROM base\n") + text + "\n");
     EXPECT_TRUE(error.kind() == ErrorKind::unsupported || error.kind() == ErrorKind::invalid_input)
         << text;

@@ -24,7 +24,8 @@ struct Origin {
 
 struct Vertex {
   Op op;
-  std::vector<VertexId> inputs;  ///< of exec and file ops, input 0 is the root file system
+  /// Of exec and file ops, input 0 is the root file system; of merges, the lowest one.
+  std::vector<VertexId> inputs;
   Origin origin;
   bool ignore_cache = false;  ///< run again whatever is in the cache; outside its identity
 };

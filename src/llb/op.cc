@@ -112,6 +112,7 @@ std::string encode_action(const CopyAction& copy) {
   out.field("unpack", copy.unpack ? 1 : 0).field("chown", copy.chown);
   out.field("chmod", copy.chmod).list("exclude", copy.exclude);
   if (copy.with_directory) out.field("with-directory", 1);
+  if (copy.below) out.field("below", *copy.below);
   return out.text();
 }
 
@@ -140,6 +141,8 @@ std::string encode_op(const FileOp& file) {
   if (file.mtime) out.field("mtime", *file.mtime);
   return out.text();
 }
+
+std::string encode_op(const MergeOp&) { return Encoder().field("op", "merge").text(); }
 
 }  // namespace
 

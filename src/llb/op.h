@@ -125,7 +125,10 @@ struct ExecOp {
 /// Copies from input `source` what `pattern` names (Go filepath.Match, path by path).
 struct CopyAction {
   std::size_t source = 1;
-  std::string pattern;      ///< absolute
+  std::string pattern;  ///< absolute
+  /// --parents: of the directories that `pattern` names, what matches this, by its path below them
+  /// and with the directories on the way. As a line of .dockerignore; empty is everything.
+  std::optional<std::string> below;
   std::string destination;  ///< absolute; a trailing slash makes it a directory
   bool unpack = false;      ///< local archives are unpacked (ADD)
   std::string chown;        ///< as in --chown; empty keeps the source's owner
@@ -156,11 +159,14 @@ struct FileOp {
   std::optional<std::int64_t> mtime;
 };
 
-using Op = std::variant<ImageSource, LocalSource, ExecOp, FileOp>;
+/// COPY --link: the layers of its inputs, one upon the other.
+struct MergeOp {};
 
-/// Whether it brings something in rather than changing what its inputs are.
-inline bool is_source(const Op& op) {
-  return std::holds_alternative<ImageSource>(op) || std::holds_alternative<LocalSource>(op);
+using Op = std::variant<ImageSource, LocalSource, ExecOp, FileOp, MergeOp>;
+
+/// Whether it makes a layer, rather than bringing something in or putting layers together.
+inline bool is_step(const Op& op) {
+  return std::holds_alternative<ExecOp>(op) || std::holds_alternative<FileOp>(op);
 }
 
 /// Canonical: equal exactly for ops that do the same to the same inputs.

@@ -19,6 +19,7 @@ struct Word {
 /// The encoder's names in the user's words; a field that is not here is called by its own name.
 constexpr Word kWords[] = {
     {"action", "the kind of action"},
+    {"below", "--parents"},
     {"chmod", "--chmod"},
     {"chown", "--chown"},
     {"content", "the heredoc's text", false},

@@ -168,6 +168,15 @@ Result<void> LayerBuilder::put_directory(const os::RelPath& path, Metadata metad
   return {};
 }
 
+Result<void> LayerBuilder::set_directory_mode(const os::RelPath& path, std::uint32_t mode) {
+  if (path.is_root()) return {};
+  PlannedEntry* parent = TRY(parent_of(path));
+  PlannedEntry* entry = TRY(descend(*parent, path, path.name()));
+  if (entry == nullptr) return not_found("/" + path.str() + " does not exist");
+  entry->inode->metadata.mode = mode;
+  return {};
+}
+
 Result<void> LayerBuilder::put_file(const os::RelPath& path, FileContent content, Metadata metadata,
                                     std::size_t tag) {
   return put(path, entry_of({.type = archive::EntryType::file,

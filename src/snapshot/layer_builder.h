@@ -51,6 +51,8 @@ class LayerBuilder {
                                 std::uint32_t gid);
   /// A directory that is there keeps its content; its metadata is replaced.
   Result<void> put_directory(const os::RelPath& path, Metadata metadata);
+  /// Of a directory that is there.
+  Result<void> set_directory_mode(const os::RelPath& path, std::uint32_t mode);
   Result<void> put_file(const os::RelPath& path, FileContent content, Metadata metadata,
                         std::size_t tag = kNoTag);
   /// As put_file; files of one `group` become hard links of each other.

@@ -286,6 +286,7 @@ TEST_F(LayerBuilderTest, RandomPlansHaveTheDigestOfTheDirectoryThatTheyWrite) {
           put = plan.put_file(path, text(random.bytes(random.below(600))), metadata);
           break;
         case 3:
+          metadata.mode |= 0700;  // else an ordinary user can't look into it
           put = plan.put_directory(path, metadata);
           break;
         case 4:

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
 #include <map>
 
 #include "base/strings.h"
@@ -83,48 +85,136 @@ char type_letter(os::FileType type) {
   }
 }
 
+/// Of the directory `top`, what may match a pattern of --parents: everything below the pattern's
+/// first components, as far as they are plain names, and the directories on the way there.
+Result<std::vector<TreeEntry>> walk_below(const SourceTree& tree, const TreeEntry& top,
+                                          const std::string& pattern) {
+  const os::RelPath whole = os::RelPath::clean(pattern);
+  std::vector<TreeEntry> out = {top};
+  for (const std::string_view part : whole.components()) {
+    const bool is_plain = !dockerfile::has_glob_characters(part) && !part.starts_with('!') &&
+                          part.find('\\') == std::string_view::npos;
+    if (!is_plain) break;
+    auto next = TRY(tree.find(out.back().path / part));
+    if (!next) return out;
+    out.push_back(*std::move(next));
+    if (out.back().info.type != os::FileType::directory) return out;
+  }
+  const TreeEntry last = std::move(out.back());
+  out.pop_back();
+  std::vector<TreeEntry> rest = TRY(tree.walk(last));
+  std::ranges::move(rest, std::back_inserter(out));
+  return out;
+}
+
+/// Whether files are chosen, by their paths below a match.
+class Choice {
+ public:
+  static Result<Choice> create(const llb::CopyAction& action) {
+    Choice out;
+    out.exclude_ = TRY(dockerfile::IgnorePatterns::create(action.exclude).context("--exclude"));
+    if (action.below && !action.below->empty()) {
+      out.include_ = TRY(dockerfile::IgnorePatterns::create({*action.below}).context("--parents"));
+      out.includes_all_ = false;
+    }
+    return out;
+  }
+  bool is_chosen(const std::string& relative) const {
+    return (includes_all_ || include_.ignores(relative)) &&
+           (exclude_.empty() || !exclude_.ignores(relative));
+  }
+
+ private:
+  dockerfile::IgnorePatterns include_, exclude_;
+  bool includes_all_ = true;
+};
+
+/// Names of one file stay one file within a match, as in BuildKit; across matches they don't. A
+/// name outside of the match makes no link: what isn't copied doesn't count.
+void number_link_groups(Match& match, std::size_t& first_group) {
+  std::map<std::pair<std::uint64_t, std::uint64_t>, std::vector<SelectedFile*>> names;
+  for (auto& file : match.files) {
+    const os::FileInfo& info = file.entry.info;
+    if (info.type == os::FileType::file && info.links > 1)
+      names[{info.device, info.inode}].push_back(&file);
+  }
+  if (names.empty()) return;
+  for (auto& file : match.files) {
+    const auto found = names.find({file.entry.info.device, file.entry.info.inode});
+    if (found == names.end() || found->second.size() < 2) continue;
+    for (SelectedFile* name : found->second) name->link_group = first_group;
+    ++first_group;
+    names.erase(found);
+  }
+}
+
+Result<Match> select_below(const SourceTree& tree, const llb::CopyAction& action,
+                           const Choice& choice, const TreeEntry& top, std::string name) {
+  Match match;
+  match.name = std::move(name);
+  std::vector<TreeEntry> entries;
+  if (action.below) {
+    entries = TRY(walk_below(tree, top, *action.below));
+  } else {
+    entries = TRY(tree.walk(top));
+  }
+  const std::size_t prefix = top.path.is_root() ? 0 : top.path.str().size() + 1;
+  // Directories that aren't chosen, as long as it isn't known whether something in them is.
+  std::vector<SelectedFile> on_the_way;
+  for (auto& entry : entries) {
+    SelectedFile file;
+    if (entry.path != top.path) file.relative = entry.path.str().substr(prefix);
+    file.entry = std::move(entry);
+    std::erase_if(on_the_way, [&](const SelectedFile& directory) {
+      return !file.relative.starts_with(directory.relative + "/");
+    });
+    const bool chosen = file.relative.empty() || choice.is_chosen(file.relative);
+    if (chosen) {
+      std::ranges::move(on_the_way, std::back_inserter(match.files));
+      on_the_way.clear();
+      match.files.push_back(std::move(file));
+    } else if (file.entry.info.type == os::FileType::directory) {
+      file.on_the_way = true;
+      on_the_way.push_back(std::move(file));
+    }
+  }
+  return match;
+}
+
+/// The one path that a source names, if it has no wildcards.
+std::optional<os::RelPath> plain_path(const llb::CopyAction& action) {
+  const std::string below = action.below.value_or("");
+  if (dockerfile::has_glob_characters(action.pattern) || dockerfile::has_glob_characters(below))
+    return std::nullopt;
+  return os::RelPath::clean(action.pattern + "/" + below);
+}
+
+Error absent(const SourceTree& tree, const os::RelPath& named, const os::RelPath& resolved) {
+  Error error = not_found("\"/" + named.str() + "\": not found");
+  return std::move(error).with_hint(tree.absence_hint(resolved));
+}
+
 }  // namespace
 
 Result<Selection> select_files(SourceTree& tree, const llb::CopyAction& action,
                                std::size_t& first_group) {
-  const dockerfile::IgnorePatterns exclude =
-      TRY(dockerfile::IgnorePatterns::create(action.exclude).context("--exclude"));
+  const Choice choice = TRY(Choice::create(action));
+  const std::optional<os::RelPath> plain = plain_path(action);
   const std::vector<os::RelPath> paths = TRY(resolve_pattern(tree, action.pattern));
   Selection selection;
   for (const auto& path : paths) {
-    // Names of one file stay one file within a match, as in BuildKit; across matches they don't.
-    std::map<std::pair<std::uint64_t, std::uint64_t>, std::size_t> groups;
     const os::RelPath resolved = TRY(tree.resolve("/" + path.str()));
     const auto top = TRY(tree.find(resolved));
-    if (!top) {
-      Error error = not_found("\"/" + path.str() + "\": not found");
-      return std::move(error).with_hint(tree.absence_hint(resolved));
+    if (!top) return absent(tree, plain.value_or(path), resolved);
+    const bool is_directory = top->info.type == os::FileType::directory;
+    if (action.below && plain && !plain->is_root()) {
+      const os::RelPath named = os::RelPath::clean(resolved.str() + "/" + *action.below);
+      const auto there = TRY(tree.find(named));
+      if (!there || !is_directory) return absent(tree, *plain, named);
     }
-    Match match;
-    match.name = path.name();
-    std::vector<TreeEntry> entries = TRY(tree.walk(*top));
-    const std::size_t prefix = resolved.str().empty() ? 0 : resolved.str().size() + 1;
-    for (auto& entry : entries) {
-      SelectedFile file;
-      if (entry.path != resolved) file.relative = entry.path.str().substr(prefix);
-      if (!exclude.empty() && !file.relative.empty() && exclude.ignores(file.relative)) continue;
-      if (entry.info.type == os::FileType::file && entry.info.links > 1) {
-        file.link_group =
-            groups.try_emplace({entry.info.device, entry.info.inode}, first_group + groups.size())
-                .first->second;
-      }
-      file.entry = std::move(entry);
-      match.files.push_back(std::move(file));
-    }
-    // A name outside of the selection makes no link: what isn't copied doesn't count.
-    std::map<std::size_t, std::size_t> sizes;
-    for (const auto& file : match.files) {
-      if (file.link_group) ++sizes[*file.link_group];
-    }
-    for (auto& file : match.files) {
-      if (file.link_group && sizes[*file.link_group] < 2) file.link_group.reset();
-    }
-    first_group += groups.size();
+    if (action.below && !is_directory) continue;
+    Match match = TRY(select_below(tree, action, choice, *top, std::string(path.name())));
+    number_link_groups(match, first_group);
     selection.matches.push_back(std::move(match));
   }
   return selection;
@@ -198,6 +288,7 @@ void append_inputs(const Selection& selection, bool with_owner, std::vector<stor
         if (info.type == os::FileType::symlink) value += " " + escaped(file.entry.link_target);
         if (info.type == os::FileType::char_device || info.type == os::FileType::block_device)
           value += fmt::format(" {}:{}", info.rdev_major, info.rdev_minor);
+        if (file.on_the_way) value += " way";
         if (file.link_group) value += fmt::format(" link{}", *file.link_group);
         if (!file.facts.xattrs.empty()) value += " x" + to_hex(sha256(file.facts.xattrs));
       }

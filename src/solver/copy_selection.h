@@ -19,6 +19,8 @@ struct SelectedFile {
   TreeEntry entry;
   std::string relative;                   ///< to the match; empty for the match itself
   std::optional<std::size_t> link_group;  ///< files of one group are one file under several names
+  /// A directory that is not selected itself, but something below it is.
+  bool on_the_way = false;
   bool facts_known = false;
   store::FileFacts facts;
 };
@@ -35,7 +37,8 @@ struct Selection {
 };
 
 /// Finds what a copy action copies. A pattern that matches nothing selects nothing; a plain path
-/// that isn't there is of kind not_found. Link groups are numbered from `first_group` on, which
+/// that isn't there is of kind not_found. Exclusion is by the path below a match, which is never
+/// excluded itself. Link groups are numbered from `first_group` on, which
 /// then is the next free number: groups of different selections must not meet.
 Result<Selection> select_files(SourceTree& tree, const llb::CopyAction& action,
                                std::size_t& first_group);

@@ -24,6 +24,7 @@ class CopySelection : public FolderTest {
     opened_ = tree(ignore);
     llb::CopyAction action;
     action.pattern = pattern;
+    action.below = below;
     action.exclude = std::move(exclude);
     std::size_t group = 0;
     return select_files(*opened_, action, group);
@@ -37,7 +38,8 @@ class CopySelection : public FolderTest {
     if (!selection.ok()) return out;
     for (const auto& match : selection->matches) {
       for (const auto& file : match.files)
-        out.push_back(file.relative.empty() ? match.name : match.name + "/" + file.relative);
+        out.push_back((file.relative.empty() ? match.name : match.name + "/" + file.relative) +
+                      (file.on_the_way ? " (way)" : ""));
     }
     return out;
   }
@@ -50,6 +52,7 @@ class CopySelection : public FolderTest {
     return out;
   }
   std::vector<std::string> ignore;
+  std::optional<std::string> below;  ///< --parents
 
  private:
   std::unique_ptr<ContextTree> opened_;
@@ -168,6 +171,78 @@ TEST(Xattrs, EncodingIsReversibleWhateverTheyHold) {
   EXPECT_EQ(decode_xattrs(encode_xattrs(xattrs)), xattrs);
   EXPECT_EQ(encode_xattrs({}), "");
   EXPECT_NE(encode_xattrs({{"a", "bc"}}), encode_xattrs({{"ab", "c"}}));
+}
+
+TEST_F(CopySelection, ParentsComeWithWhatAPlainPathNames) {
+  write("d/sub/b", "");
+  write("d/sub/deep/c", "");
+  write("d/other", "");
+  below = "d/sub/b";
+  EXPECT_THAT(select("/"), ElementsAre("", "/d (way)", "/d/sub (way)", "/d/sub/b"));
+  below = "d/sub";
+  EXPECT_THAT(select("/"),
+              ElementsAre("", "/d (way)", "/d/sub", "/d/sub/b", "/d/sub/deep", "/d/sub/deep/c"));
+}
+
+TEST_F(CopySelection, PivotIsWhereParentsBegin) {
+  write("d1/e/x", "");
+  write("d2/e/y", "");
+  write("d2/f/z", "");
+  below = "e";
+  EXPECT_THAT(select("/d*"), ElementsAre("d1", "d1/e", "d1/e/x", "d2", "d2/e", "d2/e/y"));
+  below = "";
+  EXPECT_THAT(select("/d1"), ElementsAre("d1", "d1/e", "d1/e/x"));
+}
+
+TEST_F(CopySelection, DoubleStarInParentsIsAnyDirectories) {
+  write("a.txt", "");
+  write("d/b.txt", "");
+  write("d/e/c.txt", "");
+  write("d/none/x", "");
+  below = "**/*.txt";
+  EXPECT_THAT(select("/"),
+              ElementsAre("", "/a.txt", "/d (way)", "/d/b.txt", "/d/e (way)", "/d/e/c.txt"));
+  below = "d/*/c.txt";
+  EXPECT_THAT(select("/"), ElementsAre("", "/d (way)", "/d/e (way)", "/d/e/c.txt"));
+}
+
+TEST_F(CopySelection, PlainPathOfParentsHasToBeThere) {
+  write("d/a", "");
+  write("f", "");
+  below = "d/nope";
+  EXPECT_EQ(try_select("/").error().kind(), ErrorKind::not_found);
+  EXPECT_THAT(try_select("/").error().message(), HasSubstr("\"/d/nope\""));
+  below = "x";
+  EXPECT_EQ(try_select("/f").error().kind(), ErrorKind::not_found);
+  below = "nope*/x";
+  EXPECT_THAT(select("/"), ElementsAre(""));
+}
+
+TEST_F(CopySelection, ParentsTakeNoSymlinkForADirectory) {
+  write("real/x", "");
+  fs::create_symlink("real", at("link"));
+  below = "link/x";
+  EXPECT_EQ(try_select("/").error().kind(), ErrorKind::not_found);
+  below = "link";
+  EXPECT_THAT(select("/"), ElementsAre("", "/link"));
+  below = "x";
+  EXPECT_THAT(select("/link"), ElementsAre("link", "link/x"));
+}
+
+TEST_F(CopySelection, ExclusionCountsFromThePivot) {
+  write("d/sub/b", "");
+  write("d/a", "");
+  below = "d";
+  EXPECT_THAT(select("/", {"d/sub"}), ElementsAre("", "/d", "/d/a"));
+  below = "*";
+  EXPECT_THAT(select("/d", {"sub"}), ElementsAre("d", "d/a"));
+}
+
+TEST_F(CopySelection, ExcludedDirectoryStaysForWhatIsTakenBackBelowIt) {
+  write("d/sub/a", "");
+  write("d/sub/deep/x", "");
+  EXPECT_THAT(select("/d", {"sub", "!sub/deep"}),
+              ElementsAre("d", "d/sub (way)", "d/sub/deep", "d/sub/deep/x"));
 }
 
 }  // namespace

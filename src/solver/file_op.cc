@@ -226,6 +226,11 @@ class FileStep {
 
   Result<Owner> owner_of(const std::string& text) {
     Owner owner = TRY(resolve_owner(*base_, text));
+    if (!owner.unknown_names.empty() && inputs_->results.front()->layers.empty())
+      return Error(invalid_input(fmt::format("no user or group \"{}\": there is no file system yet "
+                                             "to look it up in",
+                                             owner.unknown_names.front())))
+          .with_hint("in scratch, and with --link, owners are numbers");
     for (const auto& name : owner.unknown_names)
       context_->report(StepNote{
           inputs_->id, fmt::format("warning: the image has no \"{}\": 0 is used instead", name)});
@@ -240,11 +245,11 @@ class FileStep {
 
   /// Where a destination leads: its parents, or itself if it ends in a slash, are made.
   Result<os::RelPath> prepare_destination(LayerBuilder& builder, const std::string& destination,
-                                          const Owner& owner) {
+                                          const std::string& chmod, const Owner& owner) {
     std::string needed = destination;
     needed.erase(needed.find_last_of('/'));
     const os::RelPath parent = TRY(builder.resolve(needed, Last::follow));
-    TRY(builder.make_directories(parent, 0755, owner.uid, owner.gid));
+    TRY(builder.make_directories(parent, made_directory_mode(chmod), owner.uid, owner.gid));
     return builder.resolve(destination, Last::follow);
   }
 
@@ -252,11 +257,11 @@ class FileStep {
                                     llb::IsDirectory directory) {
     return chmod.empty() ? old : llb::apply_mode(chmod, old, directory);
   }
-  /// An octal --chmod is also the mode of the directory that a directory is copied to, if it has to
-  /// be made, as in BuildKit; a symbolic one changes only what is there.
+  /// An octal --chmod is also the mode of directories that have to be made on the way, less its
+  /// umask, as in BuildKit; a symbolic one changes only what is there.
   static std::uint32_t made_directory_mode(const std::string& chmod) {
     const auto octal = parse_uint(chmod, 8);
-    return octal ? static_cast<std::uint32_t>(*octal & 0777) : 0755;
+    return octal ? static_cast<std::uint32_t>(*octal & 0755) : 0755;
   }
 
   Result<bool> is_directory(LayerBuilder& builder, const os::RelPath& path) {
@@ -266,7 +271,7 @@ class FileStep {
 
   Result<void> apply(LayerBuilder& builder, const llb::InlineFileAction& file) {
     const Owner owner = TRY(owner_of(file.chown));
-    os::RelPath target = TRY(prepare_destination(builder, file.destination, owner));
+    os::RelPath target = TRY(prepare_destination(builder, file.destination, file.chmod, owner));
     const bool into = TRY(is_directory(builder, target));
     if (into) target = target / file.name;
     Metadata metadata;
@@ -293,7 +298,7 @@ class FileStep {
 
   Result<void> copy_match(LayerBuilder& builder, const llb::CopyAction& copy, Match& match,
                           const Owner& owner) {
-    os::RelPath target = TRY(prepare_destination(builder, copy.destination, owner));
+    os::RelPath target = TRY(prepare_destination(builder, copy.destination, copy.chmod, owner));
     SelectedFile& top = match.files.front();
     const bool from_directory = top.entry.info.type == os::FileType::directory;
     const bool into = TRY(is_directory(builder, target));
@@ -328,6 +333,8 @@ class FileStep {
     if (info.type == os::FileType::directory) {
       if (there && !onto_directory)
         return invalid_input("cannot copy to non-directory: /" + path.str());
+      // BuildKit gives a directory that is there the mode of the one on the way, and nothing else.
+      if (file.on_the_way && there) return builder.set_directory_mode(path, info.permissions);
       return builder.put_directory(path, std::move(metadata));
     }
     if (onto_directory)
@@ -366,7 +373,8 @@ class FileStep {
     if (!unpacks) return false;
     const os::RelPath target = TRY(builder.resolve(copy.destination, Last::follow));
     TRY(builder.make_directories(target, 0755, owner.uid, owner.gid));
-    scratches_.push_back(TRY(context_->store.workspace().create_scratch()));
+    store::ScratchDir scratch = TRY(context_->store.workspace().create_scratch());
+    scratches_.push_back(std::move(scratch));
     snapshot::ArchiveOptions options{.stop = inputs_->stop};
     if (!copy.chown.empty()) options.owner = {owner.uid, owner.gid};
     const TimePoint before = os::wall_clock();

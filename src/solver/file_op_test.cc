@@ -13,8 +13,16 @@
 namespace kiln::solver::testing {
 namespace {
 
-using CopyCache = SolverTest;
-using CopyStep = SolverTest;
+class CopyStep : public SolverTest {
+ protected:
+  /// A root file system with something in it.
+  llb::VertexId image() {
+    write("of-the-image", "i");
+    return copy("/of-the-image", "/image/");
+  }
+};
+
+using CopyCache = CopyStep;
 
 /// What reads files before it looks the key up, and what copies them in the same pass.
 constexpr std::size_t kManyFiles = 300;
@@ -274,7 +282,7 @@ TEST_F(CopyCache, FileThatChangedAfterTheScanIsRecordedAsWhatWasCopied) {
   write("a", "1");
   auto action = copying("/a", "/d/");
   action.chown = "nobody-here";
-  const auto target = copy(scratch(), context(), {action});
+  const auto target = copy(image(), context(), {action});
   Solved first;
   change_after_scan(first.progress, [&] { write("a", "2"); });
   ASSERT_TRUE(try_solve(target, first).ok());
@@ -291,7 +299,7 @@ TEST_F(CopyStep, FileThatGrewAfterTheScanIsCopiedWhole) {
   write("a", "1");
   auto action = copying("/a", "/d/");
   action.chown = "nobody-here";
-  const auto target = copy(scratch(), context(), {action});
+  const auto target = copy(image(), context(), {action});
   Solved out;
   change_after_scan(out.progress, [&] { write("a", std::string(100000, 'x')); });
   ASSERT_TRUE(try_solve(target, out).ok());
@@ -302,11 +310,11 @@ TEST_F(CopyStep, FileThatIsGoneAfterTheScanFailsTheStep) {
   write("a", "1");
   auto action = copying("/a", "/d/");
   action.chown = "nobody-here";
-  const auto target = copy(scratch(), context(), {action});
+  const auto target = copy(image(), context(), {action});
   Solved out;
   change_after_scan(out.progress, [&] { fs::remove(at("a")); });
   EXPECT_FALSE(try_solve(target, out).ok());
-  EXPECT_EQ(layers_in_store(), 0u);
+  EXPECT_EQ(layers_in_store(), 1u) << "the image's own";
 }
 
 TEST_F(CopyStep, HardLinksOfOneSourceStayOneFileAndThoseOfTwoDoNot) {
@@ -336,7 +344,7 @@ TEST_F(CopyStep, UnknownOwnerIsRootWithARemark) {
   write("a", "1");
   auto action = copying("/a", "/");
   action.chown = "nobody-here:nogroup-here";
-  const auto out = solved(copy(scratch(), context(), {action}));
+  const auto out = solved(copy(image(), context(), {action}));
   EXPECT_EQ(out->progress.of<StepNote>().size(), 2u);
 }
 
@@ -366,6 +374,53 @@ TEST_F(CopyCache, FromAStageOwnersMatter) {
   second.chown = "2:2";
   solved(copy(base, copy(base, source, {first}), {copying("/a", "/d/")}));
   EXPECT_FALSE(hits(copy(base, copy(base, source, {second}), {copying("/a", "/d/")})));
+}
+
+TEST_F(CopyStep, LinkedLayerDoesNotDependOnWhatLiesBelow) {
+  write("a", "1");
+  write("b", "2");
+  const auto other_copy = [&](const std::string& name) { return copy("/" + name, "/base/"); };
+  const auto link_onto = [&](llb::VertexId below) {
+    const auto layer = copy(scratch(), context(), {copying("/a", "/link/a")});
+    return graph.add({llb::MergeOp{}, {below, layer}, {}});
+  };
+  const auto first = link_onto(other_copy("a"));
+  const auto second = link_onto(other_copy("b"));
+  const auto one = solved(first), two = solved(second);
+  EXPECT_EQ(one->results.at(first).layers.size(), 2u);
+  EXPECT_EQ(one->results.at(first).layers.back(), two->results.at(second).layers.back());
+  EXPECT_NE(one->results.at(first).layers.front(), two->results.at(second).layers.front());
+  EXPECT_EQ(read_result(*two, second, "/link/a"), "1");
+  EXPECT_EQ(read_result(*two, second, "/base/b"), "2");
+}
+
+TEST_F(CopyStep, NamesOfOwnersNeedAFileSystem) {
+  write("a", "1");
+  auto action = copying("/a", "/d/");
+  action.chown = "daemon";
+  const auto error = failed(copy(scratch(), context(), {action}));
+  EXPECT_EQ(error.kind(), ErrorKind::invalid_input);
+  EXPECT_THAT(error.message(), ::testing::HasSubstr("daemon"));
+}
+
+TEST_F(CopyStep, DirectoryOnTheWayKeepsItsOwnerAndContent) {
+  write("d/sub/b", "b");
+  fs::permissions(at("d"), fs::perms(0711));
+  write("keep", "k");
+  auto below = copying("/keep", "/d/");
+  below.chown = "5:6";
+  auto parents = copying("/", "/");
+  parents.below = "d/sub/b";
+  const auto target = copy(copy(scratch(), context(), {below}), context(), {std::move(parents)});
+  const auto result = solved(target);
+  const auto view = snapshot::LayerView::open(store->layers(), result->results.at(target).layers);
+  ASSERT_TRUE(view.ok());
+  const auto made = view->find(os::RelPath::clean("d"));
+  ASSERT_TRUE(made.ok() && *made);
+  EXPECT_EQ((*made)->info.permissions, 0711u);
+  EXPECT_EQ((*made)->info.uid, 5u);
+  EXPECT_EQ(read_result(*result, target, "/d/keep"), "k");
+  EXPECT_EQ(read_result(*result, target, "/d/sub/b"), "b");
 }
 
 }  // namespace

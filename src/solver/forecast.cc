@@ -7,6 +7,20 @@
 #include "solver/run_op.h"
 
 namespace kiln::solver {
+namespace {
+
+/// What a vertex waits for among steps that would run. A merge is none: what it merges counts.
+void add_awaited(const llb::Graph& graph, const std::map<llb::VertexId, StepResult>& known,
+                 llb::VertexId id, std::vector<llb::VertexId>& out) {
+  if (known.contains(id)) return;
+  if (!std::holds_alternative<llb::MergeOp>(graph.vertex(id).op)) {
+    out.push_back(id);
+    return;
+  }
+  for (const llb::VertexId input : graph.vertex(id).inputs) add_awaited(graph, known, input, out);
+}
+
+}  // namespace
 
 Result<std::vector<StepForecast>> forecast(SolveContext& context, const llb::Graph& graph,
                                            llb::VertexId target) {
@@ -20,13 +34,11 @@ Result<std::vector<StepForecast>> forecast(SolveContext& context, const llb::Gra
     StepInputs inputs{vertex, {}, id, {}};
     for (const llb::VertexId input : vertex.inputs) {
       const auto found = known.find(input);
-      if (found == known.end()) {
-        step.on.push_back(input);
-      } else {
-        inputs.results.push_back(&found->second);
-      }
+      add_awaited(graph, known, input, step.on);
+      if (found != known.end()) inputs.results.push_back(&found->second);
     }
     if (!step.on.empty()) {
+      if (!llb::is_step(vertex.op)) continue;
       step.verdict = StepForecast::Verdict::depends;
       step.milliseconds = expected_milliseconds(context, vertex);
       out.push_back(std::move(step));
@@ -41,7 +53,7 @@ Result<std::vector<StepForecast>> forecast(SolveContext& context, const llb::Gra
       outcome.result.makers = makers_of(inputs, outcome.result.layers.size());
       known.emplace(id, std::move(outcome.result));
     }
-    if (!llb::is_source(vertex.op)) out.push_back(std::move(step));
+    if (llb::is_step(vertex.op)) out.push_back(std::move(step));
   }
   return out;
 }

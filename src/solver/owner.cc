@@ -24,13 +24,19 @@ std::optional<std::uint32_t> parse_id(std::string_view text) {
   return static_cast<std::uint32_t>(*number);
 }
 
+/// What needs no looking up. To Docker root is 0 whatever the files say.
+std::optional<std::uint32_t> known_id(std::string_view text) {
+  if (text == "root") return 0;
+  return parse_id(text);
+}
+
 }  // namespace
 
 Result<Owner> resolve_owner(const snapshot::LayerView& root, const std::string& text) {
   Owner owner;
   if (text.empty()) return owner;
   const auto [user, group] = split_once(text, ':');
-  if (const auto id = parse_id(user)) {
+  if (const auto id = known_id(user)) {
     owner.uid = owner.gid = *id;
   } else if (!user.empty()) {
     const auto passwd = TRY(root.read_text("/etc/passwd"));
@@ -49,7 +55,7 @@ Result<Owner> resolve_owner(const snapshot::LayerView& root, const std::string& 
     owner.gid = 0;
     return owner;
   }
-  if (const auto id = parse_id(*group)) {
+  if (const auto id = known_id(*group)) {
     owner.gid = *id;
     return owner;
   }

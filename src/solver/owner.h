@@ -17,7 +17,8 @@ struct Owner {
 };
 
 /// `USER[:GROUP]` of --chown, or of the USER that WORKDIR works for, against the passwd and group
-/// files of `root`. A user by name brings its own group; a number alone is its own group too. Empty
+/// files of `root`. A user by name brings its own group; a number alone, as
+/// which root counts, is its own group too. Empty
 /// is 0:0. A user that isn't there is 0, and a group that isn't leaves the user's, as in BuildKit;
 /// the caller should say so.
 Result<Owner> resolve_owner(const snapshot::LayerView& root, const std::string& text);

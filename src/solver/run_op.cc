@@ -22,6 +22,15 @@ Result<StepOutcomeResult> run_source(SolveContext& context, const llb::LocalSour
   return out;
 }
 
+StepOutcomeResult run_merge(const StepInputs& inputs) {
+  StepOutcomeResult out;
+  for (const StepResult* input : inputs.results)
+    out.result.layers.insert(out.result.layers.end(), input->layers.begin(), input->layers.end());
+  out.result.created = inputs.results.back()->created;
+  out.cached = true;
+  return out;
+}
+
 }  // namespace
 
 Result<StepOutcomeResult> run_op(SolveContext& context, const StepInputs& inputs) {
@@ -29,11 +38,17 @@ Result<StepOutcomeResult> run_op(SolveContext& context, const StepInputs& inputs
   if (const auto* image = std::get_if<llb::ImageSource>(&op)) return run_source(context, *image);
   if (const auto* local = std::get_if<llb::LocalSource>(&op)) return run_source(context, *local);
   if (const auto* exec = std::get_if<llb::ExecOp>(&op)) return run_exec_op(context, inputs, *exec);
+  if (std::holds_alternative<llb::MergeOp>(op)) return run_merge(inputs);
   return run_file_op(context, inputs, std::get<llb::FileOp>(op));
 }
 
 std::vector<const llb::Vertex*> makers_of(const StepInputs& inputs, std::size_t layers) {
   std::vector<const llb::Vertex*> out;
+  if (std::holds_alternative<llb::MergeOp>(inputs.vertex.op)) {
+    for (const StepResult* input : inputs.results)
+      out.insert(out.end(), input->makers.begin(), input->makers.end());
+    return out;
+  }
   if (!inputs.results.empty()) out = inputs.results.front()->makers;
   out.resize(layers, &inputs.vertex);
   return out;

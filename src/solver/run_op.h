@@ -11,7 +11,8 @@ namespace kiln::solver {
 /// context says that steps run.
 Result<StepOutcomeResult> run_op(SolveContext& context, const StepInputs& inputs);
 
-/// Where the layers of a step's result come from: those of its first input, and its own.
+/// Where the layers of a step's result come from: those of its first input, and its own; of a
+/// merge, those of its inputs.
 std::vector<const llb::Vertex*> makers_of(const StepInputs& inputs, std::size_t layers);
 
 }  // namespace kiln::solver
