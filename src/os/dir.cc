@@ -280,9 +280,10 @@ bool is_absence(int error_number) {
   return error_number == ENOENT || error_number == ENOTDIR || error_number == ELOOP;
 }
 
-Fd open_at_once(int dir, const char* path, int flags) {
+Fd open_at_once(int dir, const char* path, int flags, unsigned mode = 0) {
   open_how how{};
   how.flags = static_cast<unsigned>(flags | O_CLOEXEC | O_NOFOLLOW);
+  how.mode = mode;
   how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
   for (int attempt = 0;; ++attempt) {
     Fd fd(static_cast<int>(::syscall(SYS_openat2, dir, path, &how, sizeof how)));
@@ -291,7 +292,7 @@ Fd open_at_once(int dir, const char* path, int flags) {
 }
 
 /// A path of any length, in pieces that the kernel takes.
-Fd open_beneath(int dir, const RelPath& path, int flags) {
+Fd open_beneath(int dir, const RelPath& path, int flags, unsigned mode = 0) {
   if (path.is_root()) return open_at_once(dir, ".", flags);
   Fd at;
   std::string_view rest = path.str();
@@ -305,7 +306,7 @@ Fd open_beneath(int dir, const RelPath& path, int flags) {
     rest.remove_prefix(cut + 1);
   }
   // A tail of a string ends where the string does.
-  return open_at_once(at ? at.get() : dir, rest.data(), flags);
+  return open_at_once(at ? at.get() : dir, rest.data(), flags, mode);
 }
 
 }  // namespace
@@ -341,6 +342,12 @@ Result<Dir::Listing> Dir::list_beneath(const RelPath& path) const {
 Result<Fd> Dir::open_file_beneath(const RelPath& path) const {
   Fd fd = open_beneath(fd_.get(), path, O_RDONLY | O_NONBLOCK);
   if (!fd) return system_error(errno, "open", operand(path.str()));
+  return fd;
+}
+
+Result<Fd> Dir::create_file_beneath(const RelPath& path, unsigned mode) const {
+  Fd fd = open_beneath(fd_.get(), path, O_RDWR | O_CREAT | O_EXCL, mode);
+  if (!fd) return system_error(errno, "create", operand(path.str()));
   return fd;
 }
 
@@ -499,6 +506,24 @@ Result<Xattrs> file_xattrs(const Fd& fd, std::string_view name) {
         return ::fgetxattr(fd.get(), key, out, size);
       },
       name);
+}
+
+Result<void> set_file_owner(const Fd& fd, std::uint32_t uid, std::uint32_t gid,
+                            std::string_view name) {
+  if (::fchown(fd.get(), uid, gid) != 0) return system_error(errno, "change the owner of", name);
+  return {};
+}
+
+Result<void> set_file_mode(const Fd& fd, unsigned mode, std::string_view name) {
+  if (::fchmod(fd.get(), mode) != 0) return system_error(errno, "change the mode of", name);
+  return {};
+}
+
+Result<void> set_file_mtime(const Fd& fd, std::int64_t seconds, std::uint32_t nanoseconds,
+                            std::string_view name) {
+  const timespec times[2] = {{0, UTIME_OMIT}, {seconds, static_cast<long>(nanoseconds)}};
+  if (::futimens(fd.get(), times) != 0) return system_error(errno, "set time of", name);
+  return {};
 }
 
 Result<void> for_each_data_range(

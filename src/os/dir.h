@@ -86,6 +86,8 @@ class Dir {
   struct Listing;
   Result<Listing> list_beneath(const RelPath& path) const;
   Result<Fd> open_file_beneath(const RelPath& path) const;
+  /// As create_file, along `path`.
+  Result<Fd> create_file_beneath(const RelPath& path, unsigned mode) const;
   Result<bool> has_xattr_beneath(const RelPath& path, const char* key,
                                  std::string_view value) const;
 
@@ -133,6 +135,11 @@ struct Dir::Listing {
 /// Of an open file.
 Result<FileInfo> file_info(const Fd& fd, std::string_view name);
 Result<Xattrs> file_xattrs(const Fd& fd, std::string_view name);
+Result<void> set_file_owner(const Fd& fd, std::uint32_t uid, std::uint32_t gid,
+                            std::string_view name);
+Result<void> set_file_mode(const Fd& fd, unsigned mode, std::string_view name);
+Result<void> set_file_mtime(const Fd& fd, std::int64_t seconds, std::uint32_t nanoseconds,
+                            std::string_view name);
 
 /// Calls `data` for each stretch of `fd` that may hold other bytes than zeros, in order; what is
 /// not named is a hole. Uses SEEK_DATA; a file system without it gives one stretch.

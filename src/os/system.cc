@@ -26,6 +26,7 @@ std::optional<std::string> environment(const std::string& name) {
 }
 
 std::uint32_t effective_uid() { return ::geteuid(); }
+std::uint32_t effective_gid() { return ::getegid(); }
 std::uint32_t real_uid() { return ::getuid(); }
 int process_id() { return ::getpid(); }
 

@@ -12,6 +12,7 @@ namespace kiln::os {
 
 std::optional<std::string> environment(const std::string& name);
 std::uint32_t effective_uid();
+std::uint32_t effective_gid();
 std::uint32_t real_uid();
 int process_id();
 /// Now, as UTC.

@@ -2,10 +2,12 @@
 #include "snapshot/layer_writer.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "archive/tar_writer.h"
 #include "os/file_io.h"
 #include "snapshot/async_hash_sink.h"
+#include "snapshot/file_copies.h"
 #include "snapshot/tree_tar.h"
 
 namespace kiln::snapshot {
@@ -17,13 +19,18 @@ bool is_zero(archive::Bytes data) {
   return std::ranges::all_of(data, [](std::byte b) { return b == std::byte{0}; });
 }
 
+/// Above this size a file's own digest is made on a thread of its own.
+constexpr std::uint64_t kLargeFile = std::uint64_t{4} << 20;
+
 /// Writes content to a file, to its own digest and to the layer's stream at once. Blocks of zeros
 /// become holes where the source had them too.
 class FileWriter final : public archive::ByteSink {
  public:
-  FileWriter(const os::Fd& fd, const std::string& name, archive::TarWriter& tar, bool sparse,
-             const std::stop_token& stop)
-      : fd_(&fd), name_(&name), tar_(&tar), sparse_(sparse), stop_(&stop) {}
+  FileWriter(const os::Fd& fd, const std::string& name, archive::TarWriter& tar,
+             const os::FileInfo& source, const std::stop_token& stop)
+      : fd_(&fd), name_(&name), tar_(&tar), sparse_(source.allocated < source.size), stop_(&stop) {
+    if (source.size > kLargeFile) async_hash_.emplace();
+  }
   Result<void> write(archive::Bytes data) override {
     if (stop_->stop_requested()) return cancelled();
     if (sparse_ && is_zero(data)) {
@@ -33,12 +40,16 @@ class FileWriter final : public archive::ByteSink {
       hole_at_end_ = false;
     }
     size_ += data.size();
-    hash_.update(data);
+    if (async_hash_) {
+      TRY(async_hash_->write(data));
+    } else {
+      hash_.update(data);
+    }
     return tar_->write_content(data);
   }
   Result<Sha256Bytes> finish() {
     if (hole_at_end_) TRY(os::resize_file(*fd_, size_, *name_));
-    return hash_.finish();
+    return async_hash_ ? async_hash_->finish() : hash_.finish();
   }
 
  private:
@@ -50,6 +61,28 @@ class FileWriter final : public archive::ByteSink {
   bool hole_at_end_ = false;
   std::uint64_t size_ = 0;
   Sha256 hash_;
+  std::optional<AsyncHashSink> async_hash_;
+};
+
+/// A directory of the layer, opened when something in it is needed.
+class LazyDir {
+ public:
+  explicit LazyDir(const os::Dir& root) : root_(&root) {}
+  LazyDir(LazyDir& parent, const std::string& name) : parent_(&parent), name_(&name) {}
+  Result<const os::Dir*> open() {
+    if (root_ != nullptr) return root_;
+    if (!dir_) {
+      const os::Dir* parent = TRY(parent_->open());
+      dir_ = TRY(parent->open_dir(*name_));
+    }
+    return &dir_;
+  }
+
+ private:
+  const os::Dir* root_ = nullptr;
+  LazyDir* parent_ = nullptr;
+  const std::string* name_ = nullptr;
+  os::Dir dir_;
 };
 
 /// Times that every file system can hold (ext4's range), so that what is read back is what was
@@ -72,12 +105,14 @@ archive::TarEntry entry_of(const PlannedInode& inode, const Metadata& metadata, 
   return entry;
 }
 
+/// Directories first, then small files on several threads, and behind them, in the stream's order,
+/// everything else and the stream itself.
 class LayerWriter {
  public:
-  LayerWriter(const LayerWriteOptions& options, const ContentSeen& seen)
-      : options_(&options), seen_(&seen), tar_(hash_) {}
+  LayerWriter(const os::Dir& fs, const LayerWriteOptions& options, const ContentSeen& seen)
+      : fs_(&fs), options_(&options), seen_(&seen), tar_(hash_), copies_(fs, options.stop) {}
 
-  Result<store::LayerInfo> write(const PlannedEntry& root, const os::Dir& fs) {
+  Result<store::LayerInfo> write(const PlannedEntry& root) {
     const Metadata& metadata = root.inode->metadata;
     if (metadata.mode != 0755 || metadata.uid != 0 || metadata.gid != 0 ||
         !metadata.xattrs.empty()) {
@@ -85,8 +120,11 @@ class LayerWriter {
       in_tar.mtime = 0;
       TRY(tar_.begin(entry_of(*root.inode, in_tar, ".")));
     }
-    TRY(write_children(root, fs, {}));
-    TRY(apply_metadata(fs, ".", false, clamp(metadata)));
+    TRY(prepare(root, *fs_, {}));
+    TRY(copies_.start());
+    LazyDir dir(*fs_);
+    TRY(write_children(root, dir, {}));
+    TRY(apply_metadata(*fs_, ".", false, clamp(metadata)));
     TRY(tar_.finish());
     info_.diff_id = oci::DiffId(hash_.finish());
     info_.tar_size = hash_.size();
@@ -105,59 +143,86 @@ class LayerWriter {
     return metadata;
   }
 
-  Result<void> write_children(const PlannedEntry& entry, const os::Dir& dir,
-                              const std::string& prefix) {
+  /// Makes the directories below `entry`, and plans the copies of files.
+  Result<void> prepare(const PlannedEntry& entry, const os::Dir& dir, const std::string& prefix) {
+    for (const auto& [name, child] : entry.children) {
+      if (options_->stop.stop_requested()) return cancelled();
+      if (name.starts_with(kWhiteoutPrefix))
+        return invalid_input("/" + prefix + name +
+                             ": a name that begins with .wh. can't be kept in a layer");
+      const PlannedInode& inode = *child.inode;
+      if (inode.type == archive::EntryType::directory) {
+        TRY(dir.create_dir(name, 0700));
+        if (child.children.empty() && !child.opaque) continue;
+        const os::Dir sub = TRY(dir.open_dir(name));
+        if (child.opaque) TRY(sub.set_xattr(".", kOpaqueXattr, "y"));
+        TRY(prepare(child, sub, prefix + name + "/"));
+      } else if (inode.type == archive::EntryType::file && inode.content.root != nullptr &&
+                 !inode.content.take && inode.metadata.xattrs.empty()) {
+        copies_.add(inode, clamp(inode.metadata), prefix + name);
+      }
+    }
+    return {};
+  }
+
+  Result<void> write_children(const PlannedEntry& entry, LazyDir& dir, const std::string& prefix) {
     for (const auto& [name, child] : entry.children)
       TRY(write_entry(child, dir, name, prefix + name));
     return {};
   }
 
-  Result<void> write_entry(const PlannedEntry& entry, const os::Dir& dir, const std::string& name,
+  Result<void> write_entry(const PlannedEntry& entry, LazyDir& lazy, const std::string& name,
                            const std::string& path) {
     if (options_->stop.stop_requested()) return cancelled();
-    if (name.starts_with(kWhiteoutPrefix))
-      return invalid_input("/" + path + ": a name that begins with .wh. can't be kept in a layer");
     const PlannedInode& inode = *entry.inode;
     const Metadata metadata = clamp(inode.metadata);
     if (inode.type == archive::EntryType::directory)
-      return write_directory(entry, metadata, dir, name, path);
+      return write_directory(entry, metadata, lazy, name, path);
     if (entry.inode.use_count() > 1) {
       const auto first = linked_.find(&inode);
-      if (first != linked_.end())
-        return write_link(inode, metadata, first->second, dir, name, path);
-      os::Dir again = TRY(dir.open_dir("."));
+      if (first != linked_.end()) {
+        const os::Dir* dir = TRY(lazy.open());
+        return write_link(inode, metadata, first->second, *dir, name, path);
+      }
+      const os::Dir* dir = TRY(lazy.open());
+      os::Dir again = TRY(dir->open_dir("."));
       linked_.emplace(&inode, Linked{path, std::move(again), name});
     }
-    if (inode.type == archive::EntryType::file) return write_file(inode, metadata, dir, name, path);
+    if (inode.type == archive::EntryType::file) {
+      auto copy = TRY(copies_.take(inode));
+      if (copy) return write_copied(inode, metadata, *copy, path);
+      const os::Dir* dir = TRY(lazy.open());
+      return write_file(inode, metadata, *dir, name, path);
+    }
+    const os::Dir* dir = TRY(lazy.open());
     TRY(tar_.begin(entry_of(inode, metadata, path)));
     switch (inode.type) {
       case archive::EntryType::symlink:
-        TRY(dir.create_symlink(name, inode.link_target));
+        TRY(dir->create_symlink(name, inode.link_target));
         break;
       case archive::EntryType::fifo:
-        TRY(dir.create_fifo(name, 0600));
+        TRY(dir->create_fifo(name, 0600));
         break;
       default:
-        TRY(create_device(dir, name, inode.type, inode.device_major, inode.device_minor));
+        TRY(create_device(*dir, name, inode.type, inode.device_major, inode.device_minor));
     }
-    return apply_metadata(dir, name, inode.type == archive::EntryType::symlink, metadata);
+    return apply_metadata(*dir, name, inode.type == archive::EntryType::symlink, metadata);
   }
 
-  Result<void> write_directory(const PlannedEntry& entry, const Metadata& metadata,
-                               const os::Dir& dir, const std::string& name,
-                               const std::string& path) {
+  Result<void> write_directory(const PlannedEntry& entry, const Metadata& metadata, LazyDir& parent,
+                               const std::string& name, const std::string& path) {
     TRY(tar_.begin(entry_of(*entry.inode, metadata, path)));
-    TRY(dir.create_dir(name, 0700));
-    const os::Dir sub = TRY(dir.open_dir(name));
     if (entry.opaque) {
       archive::TarEntry mark;
       mark.path = path + "/" + std::string(kOpaqueName);
       TRY(tar_.begin(mark));
-      TRY(sub.set_xattr(".", kOpaqueXattr, "y"));
     }
-    TRY(write_children(entry, sub, path + "/"));
+    LazyDir dir(parent, name);
+    TRY(write_children(entry, dir, path + "/"));
     info_.disk_size += 4096;
-    return apply_metadata(dir, name, false, metadata);
+    // Only now: nothing is made in it any more, so its mtime stays.
+    const os::Dir* open_parent = TRY(parent.open());
+    return apply_metadata(*open_parent, name, false, metadata);
   }
 
   /// The first name of a hard-linked file.
@@ -175,6 +240,24 @@ class LayerWriter {
     link.device_major = link.device_minor = 0;
     TRY(tar_.begin(link));
     return dir.create_hardlink(name, first.dir, first.name);
+  }
+
+  /// A file that is in the layer already: what the stream gets of it.
+  Result<void> write_copied(const PlannedInode& inode, const Metadata& metadata,
+                            const FileCopy& copy, const std::string& path) {
+    archive::TarEntry entry = entry_of(inode, metadata, path);
+    entry.size = copy.info.size;
+    TRY(tar_.begin(entry));
+    TRY(tar_.write_content(copy.bytes));
+    count_copy(inode, copy.info, copy.digest);
+    info_.content_size += entry.size;
+    return {};
+  }
+
+  void count_copy(const PlannedInode& inode, const os::FileInfo& source,
+                  const Sha256Bytes& digest) {
+    info_.disk_size += std::min(source.allocated, (source.size + 4095) / 4096 * 4096);
+    if (inode.tag != kNoTag) (*seen_)(inode.tag, source, digest);
   }
 
   Result<void> write_file(const PlannedInode& inode, const Metadata& metadata, const os::Dir& dir,
@@ -219,18 +302,19 @@ class LayerWriter {
     entry.size = info.size;
     TRY(tar_.begin(entry));
     const os::Fd out = TRY(dir.create_file(name, 0600));
-    FileWriter writer(out, path, tar_, info.allocated < info.size, options_->stop);
+    FileWriter writer(out, path, tar_, info, options_->stop);
     TRY(read_file_content(in, info, path, writer));
     const Sha256Bytes digest = TRY(writer.finish());
-    info_.disk_size += std::min(info.allocated, (info.size + 4095) / 4096 * 4096);
-    if (inode.tag != kNoTag) (*seen_)(inode.tag, info, digest);
+    count_copy(inode, info, digest);
     return {};
   }
 
+  const os::Dir* fs_;
   const LayerWriteOptions* options_;
   const ContentSeen* seen_;
   AsyncHashSink hash_;
   archive::TarWriter tar_;
+  FileCopies copies_;
   store::LayerInfo info_;
   std::map<const PlannedInode*, Linked> linked_;
 };
@@ -239,7 +323,7 @@ class LayerWriter {
 
 Result<store::LayerInfo> write_layer(const PlannedEntry& root, const LayerWriteOptions& options,
                                      const store::LayerIngest& ingest, const ContentSeen& seen) {
-  return LayerWriter(options, seen).write(root, ingest.fs());
+  return LayerWriter(ingest.fs(), options, seen).write(root);
 }
 
 }  // namespace kiln::snapshot

@@ -9,12 +9,16 @@
 
 #include "base/strings.h"
 #include "dockerfile/glob.h"
+#include "os/parallel.h"
 #include "os/system.h"
 #include "snapshot/hash_sink.h"
 #include "snapshot/tree_tar.h"
 
 namespace kiln::solver {
 namespace {
+
+/// Threads cost more than they save on fewer entries.
+constexpr std::size_t kEntriesForThreads = 512;
 
 /// Paths whose components match the pattern's one by one. A `*` never matches a slash, so a pattern
 /// of n components matches paths of n components.
@@ -221,27 +225,39 @@ Result<Selection> select_files(SourceTree& tree, const llb::CopyAction& action,
 }
 
 Result<Unread> recall_facts(SourceTree& tree, Selection& selection) {
-  Unread unread;
+  std::vector<SelectedFile*> unknown;
   for (auto& match : selection.matches) {
     for (auto& file : match.files) {
-      const bool has_content = file.entry.info.type == os::FileType::file;
-      if (auto facts = tree.known_facts(file.entry)) {
-        file.facts = *std::move(facts);
-        file.facts_known = true;
+      auto facts = tree.known_facts(file.entry);
+      if (!facts) {
+        unknown.push_back(&file);
         continue;
       }
-      const TimePoint before = os::wall_clock();
-      const os::Xattrs xattrs = TRY(tree.xattrs(file.entry));
-      file.facts.xattrs = encode_xattrs(xattrs);
-      if (has_content && file.entry.info.size > 0) {
-        ++unread.files;
-        unread.bytes += file.entry.info.size;
-      } else {
-        if (has_content) file.facts.content = sha256("");
-        file.facts_known = true;
-        tree.remember(file.entry, file.entry.info, file.facts, before);
-      }
+      file.facts = *std::move(facts);
+      file.facts_known = true;
     }
+  }
+  const auto read = [&](std::size_t begin, std::size_t end) -> Result<void> {
+    LastDirectory last;
+    for (; begin < end; ++begin) {
+      SelectedFile& file = *unknown[begin];
+      const TimePoint before = os::wall_clock();
+      const os::Xattrs xattrs = TRY(tree.xattrs(file.entry, last));
+      file.facts.xattrs = encode_xattrs(xattrs);
+      const bool has_content = file.entry.info.type == os::FileType::file;
+      if (has_content && file.entry.info.size > 0) continue;
+      if (has_content) file.facts.content = sha256("");
+      file.facts_known = true;
+      tree.remember(file.entry, file.entry.info, file.facts, before);
+    }
+    return {};
+  };
+  TRY(os::for_each_part(unknown.size(), kEntriesForThreads, read));
+  Unread unread;
+  for (const SelectedFile* file : unknown) {
+    if (file->facts_known) continue;
+    ++unread.files;
+    unread.bytes += file->entry.info.size;
   }
   return unread;
 }

@@ -78,10 +78,14 @@ Result<Located> ContextTree::locate(const TreeEntry& entry) const {
   return Located{&root_, entry.path};
 }
 
-Result<os::Xattrs> ContextTree::xattrs(const TreeEntry& entry) const {
+Result<os::Xattrs> ContextTree::xattrs(const TreeEntry& entry, LastDirectory& last) const {
   if (entry.path.is_root()) return root_.xattrs(".");
-  const os::Dir parent = TRY(root_.open_dir_beneath(entry.path.parent()));
-  const os::Xattrs on_disk = TRY(parent.xattrs(entry.path.name()));
+  os::RelPath parent = entry.path.parent();
+  if (!last.dir || last.path != parent) {
+    last.dir = TRY(root_.open_dir_beneath(parent));
+    last.path = std::move(parent);
+  }
+  const os::Xattrs on_disk = TRY(last.dir.xattrs(entry.path.name()));
   return snapshot::image_xattrs(on_disk);
 }
 
@@ -151,7 +155,7 @@ Result<Located> LayerTree::locate(const TreeEntry& entry) const {
   return Located{&view_.layer(found->layer), entry.path};
 }
 
-Result<os::Xattrs> LayerTree::xattrs(const TreeEntry& entry) const {
+Result<os::Xattrs> LayerTree::xattrs(const TreeEntry& entry, LastDirectory&) const {
   const auto found = TRY(view_.find(entry.path));
   if (!found) return os::Xattrs();
   const os::Xattrs on_disk = TRY(view_.xattrs_on_disk(*found));

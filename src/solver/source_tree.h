@@ -23,6 +23,13 @@ struct TreeEntry {
   std::string link_target;  ///< of a symlink
 };
 
+/// The directory that was looked into last: who goes through a tree in order keeps one, so that it
+/// is opened once for all that is in it.
+struct LastDirectory {
+  os::RelPath path;
+  os::Dir dir;
+};
+
 /// Where a file's bytes can be opened: no symlink is on the way.
 struct Located {
   const os::Dir* root;
@@ -43,7 +50,7 @@ class SourceTree {
   /// `top` and all below it, a directory before its content, names sorted; ignored ones left out.
   virtual Result<std::vector<TreeEntry>> walk(const TreeEntry& top) const = 0;
   virtual Result<Located> locate(const TreeEntry& entry) const = 0;
-  virtual Result<os::Xattrs> xattrs(const TreeEntry& entry) const = 0;
+  virtual Result<os::Xattrs> xattrs(const TreeEntry& entry, LastDirectory& last) const = 0;
   /// Whose files they are, when --chown says nothing: a context's are root's.
   virtual bool keeps_owner() const = 0;
   /// Facts from an earlier reading of the same file, if they still hold.
@@ -65,7 +72,7 @@ class ContextTree final : public SourceTree {
   Result<std::vector<std::string>> list(const os::RelPath& path) const override;
   Result<std::vector<TreeEntry>> walk(const TreeEntry& top) const override;
   Result<Located> locate(const TreeEntry& entry) const override;
-  Result<os::Xattrs> xattrs(const TreeEntry& entry) const override;
+  Result<os::Xattrs> xattrs(const TreeEntry& entry, LastDirectory& last) const override;
   bool keeps_owner() const override { return false; }
   std::optional<store::FileFacts> known_facts(const TreeEntry& entry) override;
   void remember(const TreeEntry& entry, const os::FileInfo& as_read, const store::FileFacts& facts,
@@ -98,7 +105,7 @@ class LayerTree final : public SourceTree {
   Result<std::vector<std::string>> list(const os::RelPath& path) const override;
   Result<std::vector<TreeEntry>> walk(const TreeEntry& top) const override;
   Result<Located> locate(const TreeEntry& entry) const override;
-  Result<os::Xattrs> xattrs(const TreeEntry& entry) const override;
+  Result<os::Xattrs> xattrs(const TreeEntry& entry, LastDirectory& last) const override;
   bool keeps_owner() const override { return true; }
   std::optional<store::FileFacts> known_facts(const TreeEntry&) override { return std::nullopt; }
   void remember(const TreeEntry&, const os::FileInfo&, const store::FileFacts&,
