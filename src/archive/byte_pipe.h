@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <optional>
+
+#include "archive/byte_stream.h"
+
+namespace kiln::archive {
+
+/// Carries bytes from a thread that writes to one that reads, a bounded number at a time. Either
+/// end may give up: the other then gets its error instead of waiting.
+class BytePipe {
+ public:
+  explicit BytePipe(std::size_t capacity = std::size_t{4} << 20);
+
+  /// The writer's end. write() waits while the pipe is full.
+  ByteSink& sink() { return sink_; }
+  /// The writer's last call: read() gives what is left, and then the end or the error.
+  void finish(const Result<void>& outcome);
+
+  /// The reader's end. read() waits while the pipe is empty.
+  ByteSource& source() { return source_; }
+  /// The reader's last call if it does not read to the end: write() fails with `reason`.
+  void abandon(const Error& reason);
+
+ private:
+  class Sink final : public ByteSink {
+   public:
+    explicit Sink(BytePipe& pipe) : pipe_(&pipe) {}
+    Result<void> write(Bytes data) override { return pipe_->write(data); }
+
+   private:
+    BytePipe* pipe_;
+  };
+  class Source final : public ByteSource {
+   public:
+    explicit Source(BytePipe& pipe) : pipe_(&pipe) {}
+    Result<std::size_t> read(MutableBytes into) override { return pipe_->read(into); }
+
+   private:
+    BytePipe* pipe_;
+  };
+
+  Result<void> write(Bytes data);
+  Result<std::size_t> read(MutableBytes into);
+
+  Sink sink_{*this};
+  Source source_{*this};
+  std::size_t capacity_;
+  std::unique_ptr<std::byte[]> ring_;
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  // Guarded by mutex_. The bytes from read_ up to written_, counted from the beginning of the
+  // stream, are in the ring; the writer alone touches the others, so copying needs no lock.
+  std::uint64_t written_ = 0;
+  std::uint64_t read_ = 0;
+  bool finished_ = false;
+  std::optional<Error> write_error_;
+  std::optional<Error> read_error_;
+};
+
+}  // namespace kiln::archive
