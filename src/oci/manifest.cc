@@ -93,6 +93,15 @@ Result<Index> parse_index(const json& object) {
 namespace media_type {
 bool is_index(std::string_view type) { return type == kOciIndex || type == kDockerIndex; }
 bool is_manifest(std::string_view type) { return type == kOciManifest || type == kDockerManifest; }
+bool is_image_config(std::string_view type) { return type == kOciConfig || type == kDockerConfig; }
+
+std::string as_oci(std::string_view type) {
+  if (type == kDockerConfig) return std::string(kOciConfig);
+  if (type == kDockerLayer) return std::string(kOciLayer);
+  if (type == kDockerLayerGzip) return std::string(kOciLayerGzip);
+  if (type == kDockerLayerZstd) return std::string(kOciLayerZstd);
+  return std::string(type);
+}
 }  // namespace media_type
 
 Result<Manifest> Manifest::parse(std::string_view text) {
