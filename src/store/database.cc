@@ -108,6 +108,24 @@ CREATE TABLE unsettled_layers (
   made INTEGER NOT NULL             -- seconds
 ) WITHOUT ROWID;
 )sql",
+    // 4: where images and layers came from and went to.
+    R"sql(
+CREATE TABLE layer_blobs (          -- compressed forms of layers, whether or not the bytes are here
+  diff_id TEXT NOT NULL, digest TEXT NOT NULL,
+  media_type TEXT NOT NULL, size INTEGER NOT NULL,
+  PRIMARY KEY (diff_id, digest)
+) WITHOUT ROWID;
+CREATE TABLE blob_places (          -- repositories that were seen to have a blob
+  digest TEXT NOT NULL, domain TEXT NOT NULL, path TEXT NOT NULL,
+  PRIMARY KEY (digest, domain, path)
+) WITHOUT ROWID;
+CREATE TABLE image_digests (        -- manifests and indexes that stand for an image in a repository
+  repository TEXT NOT NULL, digest TEXT NOT NULL,
+  image TEXT NOT NULL,
+  PRIMARY KEY (repository, digest)
+) WITHOUT ROWID;
+CREATE INDEX image_digests_by_image ON image_digests (image);
+)sql",
 };
 constexpr auto kSchemaVersion = static_cast<std::int64_t>(std::size(kUpgrades));
 

@@ -15,6 +15,7 @@ oci::Manifest make_manifest(const oci::Digest& config, std::size_t config_size,
   for (const auto& layer : layers) {
     if (layer.blob) {
       manifest.layers.push_back(*layer.blob);
+      manifest.layers.back().media_type = oci::media_type::as_oci(layer.blob->media_type);
     } else {
       oci::Descriptor descriptor;
       descriptor.media_type = oci::media_type::kOciLayer;
@@ -30,44 +31,67 @@ oci::Manifest make_manifest(const oci::Digest& config, std::size_t config_size,
 
 Result<Image> ImageStore::put(const std::string& config_json,
                               const std::vector<oci::Reference>& names) {
+  return put_image(config_json, std::nullopt, names);
+}
+
+Result<Image> ImageStore::put_with_manifest(const std::string& config_json,
+                                            const std::string& manifest_json,
+                                            const std::vector<oci::Reference>& names) {
+  return put_image(config_json, manifest_json, names);
+}
+
+Result<Image> ImageStore::put_image(const std::string& config_json,
+                                    const std::optional<std::string>& manifest_json,
+                                    const std::vector<oci::Reference>& names) {
   const oci::ImageConfig config = TRY(oci::ImageConfig::parse(config_json));
   std::vector<LayerInfo> layers;
-  std::uint64_t size = 0;
+  Image image;
   for (const auto& id : config.diff_ids) {
     LayerInfo info = TRY(layers_->get(id));
-    size += info.content_size;
+    image.size += info.content_size;
     layers.push_back(std::move(info));
   }
-  const oci::Digest id = TRY(blobs_->put(config_json));
-  const std::string manifest = make_manifest(id, config_json.size(), layers).to_json();
-  const oci::Digest manifest_digest = TRY(blobs_->put(manifest));
+  image.id = TRY(blobs_->put(config_json));
+  image.manifest = TRY(
+      blobs_->put(manifest_json ? *manifest_json
+                                : make_manifest(image.id, config_json.size(), layers).to_json()));
   const auto created = parse_rfc3339(config.created);
+  image.created = created ? created->seconds : 0;
+  TRY(insert(image, layers, manifest_json ? Known::replace : Known::keep, names));
+  return load(image.id.hex());
+}
 
+Result<void> ImageStore::insert(const Image& image, const std::vector<LayerInfo>& layers,
+                                Known known, const std::vector<oci::Reference>& names) {
   auto transaction = TRY(database_->begin());
-  auto insert =
-      TRY(database_->prepare("INSERT INTO images (id, manifest, size, created) VALUES (?, ?, ?, ?) "
-                             "ON CONFLICT DO NOTHING"));
-  TRY(insert.bind(0, id.hex())
-          .bind(1, manifest_digest.hex())
-          .bind(2, static_cast<std::int64_t>(size))
-          .bind(3, created ? created->seconds : 0)
+  auto row = TRY(database_->prepare(
+      known == Known::replace
+          ? "INSERT INTO images (id, manifest, size, created) VALUES (?, ?, ?, ?) ON CONFLICT (id) "
+            "DO UPDATE SET manifest = excluded.manifest"
+          : "INSERT INTO images (id, manifest, size, created) VALUES (?, ?, ?, ?) ON CONFLICT DO "
+            "NOTHING"));
+  TRY(row.bind(0, image.id.hex())
+          .bind(1, image.manifest.hex())
+          .bind(2, static_cast<std::int64_t>(image.size))
+          .bind(3, image.created)
           .run());
   for (std::size_t i = 0; i < layers.size(); ++i) {
-    auto row =
+    auto layer =
         TRY(database_->prepare("INSERT INTO image_layers (image, position, diff_id) VALUES (?, ?, "
                                "?) ON CONFLICT DO NOTHING"));
-    TRY(row.bind(0, id.hex())
+    TRY(layer.bind(0, image.id.hex())
             .bind(1, static_cast<std::int64_t>(i))
             .bind(2, layers[i].diff_id.hex())
             .run());
   }
   for (const auto& name : names) {
-    auto row =
+    auto statement =
         TRY(database_->prepare("INSERT OR REPLACE INTO names (reference, image) VALUES (?, ?)"));
-    TRY(row.bind(0, name.without_digest().with_default_tag().canonical()).bind(1, id.hex()).run());
+    TRY(statement.bind(0, name.without_digest().with_default_tag().canonical())
+            .bind(1, image.id.hex())
+            .run());
   }
-  TRY(transaction.commit());
-  return load(id.hex());
+  return transaction.commit();
 }
 
 Result<Image> ImageStore::load(const std::string& id) const {
@@ -124,9 +148,11 @@ Result<std::optional<Image>> ImageStore::find(const std::string& text) const {
       }
       if (digest) {
         // name@digest: any image of that manifest or config.
-        auto by_digest =
-            TRY(database_->prepare("SELECT id FROM images WHERE manifest = ?1 OR id = ?1"));
-        const bool there = TRY(by_digest.bind(0, digest->hex()).step());
+        auto by_digest = TRY(
+            database_->prepare("SELECT id FROM images WHERE manifest = ?1 OR id = ?1 UNION SELECT "
+                               "image FROM image_digests WHERE digest = ?1 AND repository = ?2"));
+        by_digest.bind(0, digest->hex()).bind(1, reference->domain() + "/" + reference->path());
+        const bool there = TRY(by_digest.step());
         if (!there) return std::optional<Image>();
         Image image = TRY(load(by_digest.text(0)));
         return std::optional(std::move(image));
@@ -194,7 +220,7 @@ Result<void> ImageStore::remove(const Image& image) {
   auto transaction = TRY(database_->begin());
   for (const char* sql :
        {"DELETE FROM names WHERE image = ?", "DELETE FROM image_layers WHERE image = ?",
-        "DELETE FROM images WHERE id = ?"}) {
+        "DELETE FROM image_digests WHERE image = ?", "DELETE FROM images WHERE id = ?"}) {
     auto statement = TRY(database_->prepare(sql));
     TRY(statement.bind(0, image.id.hex()).run());
   }

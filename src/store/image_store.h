@@ -35,6 +35,10 @@ class ImageStore {
   /// already stays as it is. `config_json`'s bytes are kept, so an image from elsewhere keeps its
   /// ID. Names in `names` (tag included, no digest) are moved to it.
   Result<Image> put(const std::string& config_json, const std::vector<oci::Reference>& names);
+  /// As put, for an image from elsewhere that keeps its manifest too. The blobs of its layers are
+  /// in the store, or are the layers' plain tar streams.
+  Result<Image> put_with_manifest(const std::string& config_json, const std::string& manifest_json,
+                                  const std::vector<oci::Reference>& names);
   Result<oci::ImageConfig> config(const Image& image) const;
   Result<std::string> config_json(const Image& image) const;
 
@@ -53,6 +57,12 @@ class ImageStore {
   Result<void> remove(const Image& image);
 
  private:
+  enum class Known { keep, replace };
+  Result<Image> put_image(const std::string& config_json,
+                          const std::optional<std::string>& manifest_json,
+                          const std::vector<oci::Reference>& names);
+  Result<void> insert(const Image& image, const std::vector<LayerInfo>& layers, Known known,
+                      const std::vector<oci::Reference>& names);
   Result<Image> load(const std::string& id) const;
   const Database* database_;
   ContentStore* blobs_;

@@ -133,6 +133,8 @@ Result<std::vector<oci::DiffId>> LayerStore::unused() const {
 
 Result<void> LayerStore::remove(const oci::DiffId& id) {
   const auto info = TRY(find(id));
+  std::vector<oci::Digest> blobs;
+  if (info && info->blob) blobs.push_back(info->blob->digest);
   {
     auto transaction = TRY(database_->begin());
     for (const char* sql : {"DELETE FROM unsettled_layers WHERE diff_id = ?",
@@ -140,9 +142,18 @@ Result<void> LayerStore::remove(const oci::DiffId& id) {
       auto statement = TRY(database_->prepare(sql));
       TRY(statement.bind(0, id.hex()).run());
     }
+    auto forms =
+        TRY(database_->prepare("DELETE FROM layer_blobs WHERE diff_id = ? RETURNING digest"));
+    forms.bind(0, id.hex());
+    for (;;) {
+      const bool more = TRY(forms.step());
+      if (!more) break;
+      oci::Digest digest = TRY(oci::Digest::parse("sha256:" + forms.text(0)));
+      blobs.push_back(std::move(digest));
+    }
     TRY(transaction.commit());
   }
-  if (info && info->blob) os::remove_file(paths_.blob(info->blob->digest));
+  for (const auto& digest : blobs) os::remove_file(paths_.blob(digest));
   // Out of the way first: a half-deleted layer must not keep its name.
   const auto trash = move_to_trash(id);
   if (!trash) {

@@ -12,6 +12,7 @@
 #include "store/cache_records.h"
 #include "store/content_store.h"
 #include "store/database.h"
+#include "store/distribution_index.h"
 #include "store/image_store.h"
 #include "store/layer_store.h"
 #include "store/stat_index.h"
@@ -37,6 +38,7 @@ class Store {
   ImageStore& images() { return parts_->images; }
   CacheRecords& records() { return parts_->records; }
   CacheMounts& cache_mounts() { return parts_->cache_mounts; }
+  DistributionIndex& distribution() { return parts_->distribution; }
   Workspace& workspace() { return parts_->workspace; }
   StatIndex load_stat_index(const std::string& context_path) const;
 
@@ -58,7 +60,8 @@ class Store {
           layers(paths, database, workspace),
           images(database, blobs, layers),
           records(database),
-          cache_mounts(paths, workspace) {}
+          cache_mounts(paths, workspace),
+          distribution(database) {}
     StorePaths paths;
     std::optional<os::FileLock> use;
     Database database;
@@ -68,6 +71,7 @@ class Store {
     ImageStore images;
     CacheRecords records;
     CacheMounts cache_mounts;
+    DistributionIndex distribution;
   };
   static Result<Store> open_for_writing(const StorePaths& paths);
   static Result<Store> open_for_reading(const StorePaths& paths);
