@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "registry/credentials.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "base/json.h"
+#include "base/strings.h"
+#include "os/fd.h"
+#include "os/process.h"
+#include "os/system.h"
+#include "registry/credential_helper.h"
+
+namespace kiln::registry {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::string_view kDockerHub = "docker.io";
+constexpr std::string_view kDockerHubKey = "https://index.docker.io/v1/";
+constexpr std::string_view kAlphabet =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+/// The file's content; an empty object if it is not there.
+Result<json> read_config(const std::string& path) {
+  auto text = os::read_file(path);
+  if (!text.ok()) {
+    const ErrorKind kind = text.error().kind();
+    if (kind == ErrorKind::not_found) return json(json::object());
+    return std::move(text).error();
+  }
+  if (trim(*text).empty()) return json(json::object());
+  json config = TRY(parse_json(*text, path));
+  if (!config.is_object()) return corrupt(path + ": not a JSON object");
+  return config;
+}
+
+/// `https://host/v1/` and the like, which older files have, as the bare host.
+std::string host_of_key(std::string_view key) {
+  for (const std::string_view scheme : {"https://", "http://"}) {
+    if (key.starts_with(scheme)) key.remove_prefix(scheme.size());
+  }
+  std::string host(key.substr(0, key.find('/')));
+  return host == "index.docker.io" || host == "registry-1.docker.io" ? std::string(kDockerHub)
+                                                                     : host;
+}
+
+Result<Credentials> parse_entry(const json& entry, const std::string& where) {
+  Credentials out;
+  out.identity_token = TRY(json_string(entry, "identitytoken").context(where));
+  out.username = TRY(json_string(entry, "username").context(where));
+  out.password = TRY(json_string(entry, "password").context(where));
+  const std::string auth = TRY(json_string(entry, "auth").context(where));
+  if (!auth.empty()) {
+    const auto plain = decode_base64(auth);
+    const auto colon = plain ? plain->find(':') : std::string::npos;
+    if (colon == std::string::npos) return corrupt(where + ": \"auth\" is not user:password");
+    out.username = plain->substr(0, colon);
+    out.password = plain->substr(colon + 1);
+    // docker pads with zero bytes.
+    while (out.password.ends_with('\0')) out.password.pop_back();
+  }
+  return out;
+}
+
+/// The keys that may hold a repository's credentials, the most specific first.
+std::vector<std::string> keys_for(std::string_view domain, std::string_view path) {
+  std::vector<std::string> keys;
+  for (std::string at = fmt::format("{}/{}", domain, path); at.find('/') != std::string::npos;
+       at.resize(at.rfind('/'))) {
+    keys.push_back(at);
+  }
+  keys.emplace_back(domain);
+  return keys;
+}
+
+const json* find_auth(const json& auths, const std::string& key, bool is_domain) {
+  if (const auto exact = auths.find(key); exact != auths.end()) return &*exact;
+  if (!is_domain) return nullptr;
+  for (const auto& [name, entry] : auths.items()) {
+    // A name with a path below the host is a repository's, unless it is a URL.
+    const bool whole_host =
+        name.find("://") != std::string::npos || name.find('/') == std::string::npos;
+    if (whole_host && host_of_key(name) == key) return &entry;
+  }
+  return nullptr;
+}
+
+Result<std::optional<std::string>> helper_for(const json& config, std::string_view domain,
+                                              const std::string& where) {
+  const json helpers =
+      TRY(json_member(config, "credHelpers", json::value_t::object).context(where));
+  for (const auto& [name, helper] : helpers.items()) {
+    if (host_of_key(name) == domain && helper.is_string()) {
+      return std::optional(helper.get<std::string>());
+    }
+  }
+  const std::string all = TRY(json_string(config, "credsStore").context(where));
+  if (!all.empty()) return std::optional(all);
+  return std::optional<std::string>();
+}
+
+Result<std::optional<Credentials>> find_in(const std::string& file, std::string_view domain,
+                                           std::string_view path) {
+  const json config = TRY(read_config(file));
+  const json auths = TRY(json_member(config, "auths", json::value_t::object).context(file));
+  const auto helper = TRY(helper_for(config, domain, file));
+  if (helper) {
+    auto found = TRY(helper_get(*helper, credentials_key(domain)));
+    if (found) return found;
+  }
+  for (const auto& key : keys_for(domain, path)) {
+    const json* entry = find_auth(auths, key, key == domain);
+    if (entry == nullptr || !entry->is_object()) continue;
+    Credentials credentials = TRY(parse_entry(*entry, file + ": " + key));
+    // An empty entry only says that a helper has it.
+    if (credentials != Credentials()) return std::optional(std::move(credentials));
+  }
+  return std::optional<Credentials>();
+}
+
+Result<void> write_config(const std::string& path, const json& config) {
+  TRY(os::ensure_directory(path.substr(0, path.rfind('/')), 0700));
+  return os::write_file_atomically(path, config.dump(1, '\t') + "\n", 0600);
+}
+
+}  // namespace
+
+std::string credentials_key(std::string_view domain) {
+  return std::string(domain == kDockerHub ? kDockerHubKey : domain);
+}
+
+CredentialFiles CredentialFiles::from_environment() {
+  CredentialFiles out;
+  if (const auto only = os::environment("REGISTRY_AUTH_FILE"); only && !only->empty()) {
+    out.read = {*only};
+    out.write = *only;
+    return out;
+  }
+  const std::string home = os::environment("HOME").value_or("/root");
+  const auto docker = os::environment("DOCKER_CONFIG");
+  out.write = (docker && !docker->empty() ? *docker : home + "/.docker") + "/config.json";
+  out.read.push_back(out.write);
+  if (const auto runtime = os::environment("XDG_RUNTIME_DIR"); runtime && !runtime->empty()) {
+    out.read.push_back(*runtime + "/containers/auth.json");
+  } else {
+    out.read.push_back(fmt::format("/run/containers/{}/auth.json", os::real_uid()));
+  }
+  const auto config = os::environment("XDG_CONFIG_HOME");
+  out.read.push_back((config && !config->empty() ? *config : home + "/.config") +
+                     "/containers/auth.json");
+  return out;
+}
+
+Result<std::optional<Credentials>> CredentialStore::find(std::string_view domain,
+                                                         std::string_view path) const {
+  for (const auto& file : files_.read) {
+    auto found = TRY(find_in(file, domain, path));
+    if (found) return found;
+  }
+  return std::optional<Credentials>();
+}
+
+Result<CredentialStore::Stored> CredentialStore::store(std::string_view domain,
+                                                       const Credentials& credentials) const {
+  const std::string key = credentials_key(domain);
+  json config = TRY(read_config(files_.write));
+  const auto helper = TRY(helper_for(config, domain, files_.write));
+  if (helper) {
+    TRY(helper_store(*helper, key, credentials));
+    config["auths"][key] = json::object();
+    TRY(write_config(files_.write, config));
+    return Stored{*helper, files_.write};
+  }
+  json entry = json::object();
+  if (!credentials.identity_token.empty()) {
+    entry["auth"] = encode_base64(credentials.username + ":");
+    entry["identitytoken"] = credentials.identity_token;
+  } else {
+    entry["auth"] = encode_base64(credentials.username + ":" + credentials.password);
+  }
+  config["auths"][key] = std::move(entry);
+  TRY(write_config(files_.write, config));
+  return Stored{{}, files_.write};
+}
+
+Result<bool> CredentialStore::erase(std::string_view domain) const {
+  const std::string key = credentials_key(domain);
+  json config = TRY(read_config(files_.write));
+  bool found = false;
+  const auto helper = TRY(helper_for(config, domain, files_.write));
+  if (helper) {
+    const auto there = TRY(helper_get(*helper, key));
+    if (there) {
+      TRY(helper_erase(*helper, key));
+      found = true;
+    }
+  }
+  if (const auto auths = config.find("auths"); auths != config.end() && auths->is_object()) {
+    std::vector<std::string> names;
+    for (const auto& [name, ignored] : auths->items()) {
+      const bool whole_host =
+          name.find("://") != std::string::npos || name.find('/') == std::string::npos;
+      if (whole_host && host_of_key(name) == domain) names.push_back(name);
+    }
+    for (const auto& name : names) auths->erase(name);
+    if (!names.empty()) {
+      TRY(write_config(files_.write, config));
+      found = true;
+    }
+  }
+  return found;
+}
+
+std::string encode_base64(std::string_view bytes) {
+  std::string out;
+  for (std::size_t i = 0; i < bytes.size(); i += 3) {
+    const std::string_view group = bytes.substr(i, 3);
+    unsigned value = 0;
+    for (std::size_t k = 0; k < 3; ++k) {
+      value = value << 8 | (k < group.size() ? static_cast<unsigned char>(group[k]) : 0U);
+    }
+    for (std::size_t k = 0; k < 4; ++k) {
+      out += k <= group.size() ? kAlphabet[value >> (18 - 6 * k) & 63] : '=';
+    }
+  }
+  return out;
+}
+
+std::optional<std::string> decode_base64(std::string_view text) {
+  text = trim(text);
+  while (text.ends_with('=')) text.remove_suffix(1);
+  std::string out;
+  unsigned value = 0;
+  int bits = 0;
+  for (const char c : text) {
+    const auto digit = kAlphabet.find(c);
+    if (digit == std::string_view::npos) return std::nullopt;
+    value = (value << 6 | static_cast<unsigned>(digit)) & 0xffffff;
+    bits += 6;
+    if (bits >= 8) {
+      bits -= 8;
+      out += static_cast<char>(value >> bits & 0xff);
+    }
+  }
+  return out;
+}
+
+}  // namespace kiln::registry

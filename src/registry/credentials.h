@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace kiln::registry {
+
+/// How somebody is known to a registry: user and password, or an identity token, which a token
+/// server exchanges for others.
+struct Credentials {
+  std::string username;
+  std::string password;
+  std::string identity_token;
+  bool operator==(const Credentials&) const = default;
+};
+
+/// Where credentials are looked for.
+struct CredentialFiles {
+  /// docker's and podman's files, the first with an entry wins. They have the same form
+  /// (`auths`, `credHelpers`, `credsStore`); podman's may also name repositories.
+  std::vector<std::string> read;
+  /// Where login and logout write.
+  std::string write;
+
+  /// REGISTRY_AUTH_FILE alone if it is set; else DOCKER_CONFIG or ~/.docker, then podman's files.
+  static CredentialFiles from_environment();
+};
+
+/// The key of a registry in these files: `https://index.docker.io/v1/` for docker.io.
+std::string credentials_key(std::string_view domain);
+
+/// Credentials of users at registries, in files and in the programs that they name
+/// (docker-credential-NAME get|store|erase).
+class CredentialStore {
+ public:
+  explicit CredentialStore(CredentialFiles files) : files_(std::move(files)) {}
+
+  /// For a repository: the entry for it, for a folder above it, for its registry. nullopt: none,
+  /// so requests are anonymous. A file that is no JSON is an error of kind corrupt.
+  Result<std::optional<Credentials>> find(std::string_view domain, std::string_view path) const;
+
+  /// Where a login went: the helper's name, or empty for a file, which holds it unencrypted.
+  struct Stored {
+    std::string helper;
+    std::string file;
+  };
+  Result<Stored> store(std::string_view domain, const Credentials& credentials) const;
+  /// Whether there was something to forget.
+  Result<bool> erase(std::string_view domain) const;
+
+ private:
+  CredentialFiles files_;
+};
+
+/// RFC 4648, section 4.
+std::string encode_base64(std::string_view bytes);
+/// nullopt if it is none; padding may be missing.
+std::optional<std::string> decode_base64(std::string_view text);
+
+}  // namespace kiln::registry

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "registry/repository.h"
+
+#include <fmt/format.h>
+
+#include "base/json.h"
+#include "base/strings.h"
+#include "registry/blob_verifier.h"
+#include "registry/response_error.h"
+#include "registry/url.h"
+
+namespace kiln::registry {
+namespace {
+
+namespace media_type = oci::media_type;
+
+constexpr std::string_view kSchema1 = "application/vnd.docker.distribution.manifest.v1+json";
+constexpr std::string_view kSignedSchema1 =
+    "application/vnd.docker.distribution.manifest.v1+prettyjws";
+/// Of a list of tags; there are registries with many thousands.
+constexpr std::size_t kMaxTagsAnswer = std::size_t{16} << 20;
+constexpr int kMaxPages = 1000;
+
+Scopes pull_scope(const Registries::Place& place) {
+  return {fmt::format("repository:{}:pull", place.endpoint.repository)};
+}
+
+std::string accepted_manifests() {
+  return fmt::format("{}, {}, {}, {}", media_type::kOciIndex, media_type::kOciManifest,
+                     media_type::kDockerIndex, media_type::kDockerManifest);
+}
+
+/// What the content is, by its header, else by itself.
+Result<std::string> type_of(const net::HttpResponse& response) {
+  const std::string* header = response.header("Content-Type");
+  const std::string type(header == nullptr
+                             ? std::string_view()
+                             : trim(std::string_view(*header).substr(0, header->find(';'))));
+  const bool schema1 = type == kSchema1 || type == kSignedSchema1;
+  if (media_type::is_index(type) || media_type::is_manifest(type)) return type;
+  const auto content = parse_json(response.body, "manifest");
+  if (!content.ok() || !content->is_object()) {
+    return corrupt(fmt::format("the server's answer is no manifest but {}",
+                               type.empty() ? "something unknown" : type.substr(0, 100)));
+  }
+  const auto version = json_int(*content, "schemaVersion");
+  if (schema1 || (version.ok() && *version == 1)) {
+    return unsupported("the image is in the format schema 1, which is no longer supported")
+        .with_hint("push it again with a newer tool");
+  }
+  const std::string own = TRY(json_string(*content, "mediaType"));
+  if (media_type::is_index(own) || media_type::is_manifest(own)) return own;
+  if (own.empty() && content->contains("manifests")) return std::string(media_type::kOciIndex);
+  if (own.empty() && content->contains("layers")) return std::string(media_type::kOciManifest);
+  return corrupt(fmt::format("not an image but {}", own.empty() ? type : own));
+}
+
+Result<void> check_manifest_digest(const net::HttpResponse& response, const oci::Digest& found,
+                                   const oci::Reference& reference) {
+  if (reference.digest() && *reference.digest() != found) {
+    return corrupt(fmt::format("the server's answer has the digest {}", found.str()));
+  }
+  const std::string* header = response.header("Docker-Content-Digest");
+  // Digests of other algorithms can't be compared, and are no promise that we rely on.
+  if (header != nullptr && header->starts_with("sha256:") && *header != found.str()) {
+    return corrupt(fmt::format("the server's answer has the digest {}, not {}", found.str(),
+                               header->substr(0, 80)));
+  }
+  return {};
+}
+
+/// The `next` of a Link header (RFC 8288), or empty.
+std::string next_page(const net::HttpResponse& response) {
+  const std::string* link = response.header("Link");
+  if (link == nullptr || link->find("next") == std::string::npos) return {};
+  const auto begin = link->find('<');
+  const auto end = link->find('>');
+  if (begin == std::string::npos || end == std::string::npos || end < begin) return {};
+  return resolve_location(response.url, link->substr(begin + 1, end - begin - 1));
+}
+
+}  // namespace
+
+Error explain_refusal(Error error, const std::string& repository) {
+  if (error.kind() != ErrorKind::unauthorized && error.kind() != ErrorKind::permission) {
+    return error;
+  }
+  const std::string server = repository.substr(0, repository.find('/'));
+  const bool has_server = server.find_first_of(".:") != std::string::npos || server == "localhost";
+  return std::move(error).with_hint("log in with: kiln login" + (has_server ? " " + server : ""));
+}
+
+Result<Repository> Repository::open(Registries& registries, const oci::Reference& reference,
+                                    Purpose purpose) {
+  auto places = TRY(registries.places(reference, purpose));
+  return Repository(registries, reference, std::move(places));
+}
+
+Retry Repository::new_retry(std::stop_token stop) const {
+  return Retry(registries_->options().retry, registries_->options().sleep, std::move(stop));
+}
+
+Result<net::HttpResponse> Repository::send(const Registries::Place& place,
+                                           const net::HttpRequest& request) {
+  Retry retry = new_retry(request.stop);
+  while (true) {
+    auto response = place.host->send(request, pull_scope(place));
+    if (!response.ok()) {
+      TRY(retry.after(response.error()));
+    } else if (is_temporary(response->status)) {
+      TRY(retry.after(*response, response_error(*response, place.host->name())));
+    } else {
+      return response;
+    }
+  }
+}
+
+Result<FetchedManifest> Repository::fetch_manifest(const oci::Reference& reference,
+                                                   std::stop_token stop) {
+  std::optional<Error> last;
+  for (const auto& place : places_) {
+    auto fetched = fetch_manifest_from(place, reference, stop);
+    if (fetched.ok()) return fetched;
+    if (fetched.error().kind() == ErrorKind::cancelled) return fetched;
+    last = fetched.error();
+  }
+  CHECK(last);
+  return *last;
+}
+
+Result<FetchedManifest> Repository::fetch_manifest_from(const Registries::Place& place,
+                                                        const oci::Reference& reference,
+                                                        std::stop_token stop) {
+  const std::string name = reference.with_default_tag().familiar();
+  const std::string version =
+      reference.digest() ? reference.digest()->str() : reference.tag().value_or("latest");
+  net::HttpRequest request;
+  request.url = fmt::format("/v2/{}/manifests/{}", place.endpoint.repository, version);
+  request.headers = {{"Accept", accepted_manifests()}};
+  request.body_limit = oci::kMaxManifestSize;
+  request.stop = stop;
+  Retry retry = new_retry(stop);
+  while (true) {
+    const net::HttpResponse response = TRY(send(place, request).context("manifest for " + name));
+    if (!response.success()) {
+      if (response.status == 404) {
+        return not_found(
+            fmt::format("manifest for {} not found: {}", name, failure_text(response)));
+      }
+      return explain_refusal(response_error(response, "pull access denied for " + name), name_);
+    }
+    FetchedManifest out;
+    out.descriptor.digest = oci::Digest::of(response.body);
+    out.descriptor.size = response.body.size();
+    auto sound = check_manifest_digest(response, out.descriptor.digest, reference);
+    if (!sound.ok()) {
+      // Broken on the way, or broken there: another attempt tells.
+      const Error error = std::move(sound).error().context("manifest for " + name);
+      auto again = retry.after(Error(ErrorKind::interrupted, error.message()));
+      if (again.ok()) continue;
+      if (again.error().kind() == ErrorKind::cancelled) return std::move(again).error();
+      return corrupt(again.error().message());
+    }
+    out.descriptor.media_type = TRY(type_of(response).context("manifest for " + name));
+    out.content = response.body;
+    return out;
+  }
+}
+
+Result<void> Repository::fetch_blob(const oci::Descriptor& blob, archive::ByteSink& sink,
+                                    std::stop_token stop) {
+  BlobVerifier verifier(blob, sink);
+  std::optional<Error> last;
+  for (const auto& place : places_) {
+    auto fetched = fetch_blob_from(place, blob, verifier, stop);
+    if (fetched.ok()) return verifier.check_digest().context("blob " + blob.digest.str());
+    last = fetched.error();
+    if (verifier.sink_failed()) return fetched;
+    if (last->kind() == ErrorKind::cancelled) break;
+  }
+  CHECK(last);
+  return *last;
+}
+
+Result<void> Repository::fetch_blob_from(const Registries::Place& place,
+                                         const oci::Descriptor& blob, BlobVerifier& verifier,
+                                         std::stop_token stop) {
+  const std::string what = "blob " + blob.digest.str();
+  Retry retry = new_retry(stop);
+  while (!verifier.complete()) {
+    const std::uint64_t before = verifier.size();
+    net::HttpRequest request;
+    request.url = fmt::format("/v2/{}/blobs/{}", place.endpoint.repository, blob.digest.str());
+    if (before > 0) request.range = net::ByteRange{.first = before, .last = {}};
+    request.sink = &verifier;
+    request.on_response = [&](const net::HttpResponse& response) -> Result<void> {
+      return response.success() ? verifier.begin(response) : Result<void>();
+    };
+    request.stop = stop;
+    auto response = place.host->send(request, pull_scope(place));
+    if (verifier.size() > before) retry.note_progress();
+    if (!response.ok()) {
+      if (verifier.sink_failed()) return std::move(response).error();
+      TRY(retry.after(std::move(response).error().context(what)));
+    } else if (!response->success()) {
+      const Error error = explain_refusal(response_error(*response, what), name_);
+      TRY(retry.after(*response, error));
+    } else if (!verifier.complete()) {
+      TRY(retry.after(Error(ErrorKind::interrupted,
+                            fmt::format("{}: the server's answer ends after {} of {} bytes", what,
+                                        verifier.size(), blob.size))));
+    }
+  }
+  return {};
+}
+
+Result<std::string> Repository::read_blob(const oci::Descriptor& blob, std::size_t limit,
+                                          std::stop_token stop) {
+  if (blob.size > limit) {
+    return corrupt(fmt::format("blob {} has {} bytes, more than {} are not allowed",
+                               blob.digest.str(), blob.size, limit));
+  }
+  for (int attempt = 1;; ++attempt) {
+    archive::StringSink sink;
+    auto fetched = fetch_blob(blob, sink, stop);
+    if (fetched.ok()) return sink.text();
+    if (fetched.error().kind() != ErrorKind::corrupt || attempt == 3) {
+      return std::move(fetched).error();
+    }
+  }
+}
+
+Result<std::vector<std::string>> Repository::list_tags(std::stop_token stop) {
+  const auto& place = places_.back();
+  std::vector<std::string> out;
+  net::HttpRequest request;
+  request.url = fmt::format("/v2/{}/tags/list", place.endpoint.repository);
+  request.body_limit = kMaxTagsAnswer;
+  request.stop = stop;
+  for (int page = 0; page < kMaxPages && !request.url.empty(); ++page) {
+    const net::HttpResponse response = TRY(send(place, request).context("tags of " + name_));
+    if (!response.success()) {
+      return explain_refusal(response_error(response, "tags of " + name_), name_);
+    }
+    const auto answer = TRY(parse_json(response.body, "list of tags"));
+    auto tags = TRY(json_strings(answer, "tags"));
+    if (tags) out.insert(out.end(), tags->begin(), tags->end());
+    request.url = next_page(response);
+  }
+  return out;
+}
+
+}  // namespace kiln::registry

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "archive/byte_stream.h"
+#include "oci/manifest.h"
+#include "oci/reference.h"
+#include "registry/registry.h"
+
+namespace kiln::registry {
+
+/// A manifest or index as the registry has it, verified against its digest.
+struct FetchedManifest {
+  oci::Descriptor descriptor;
+  std::string content;
+};
+
+/// Reading from one repository. Requests that fail for a while are repeated, and mirrors are asked
+/// before the registry itself; an error names what was asked for and the last thing that went
+/// wrong. Kinds: not_found, unauthorized, permission, unreachable, untrusted, timed_out,
+/// interrupted, corrupt, cancelled. May be used by several threads.
+class Repository {
+ public:
+  /// `reference`'s tag and digest don't matter.
+  static Result<Repository> open(Registries& registries, const oci::Reference& reference,
+                                 Purpose purpose);
+
+  /// The manifest or index that `reference` names: by its digest, which is enforced, else by tag.
+  /// Kind unsupported for schema 1, corrupt for more than 4 MiB.
+  Result<FetchedManifest> fetch_manifest(const oci::Reference& reference, std::stop_token stop);
+
+  /// Writes a blob to `sink`, every byte once and in order, also if the connection breaks in
+  /// between. It is an error of kind corrupt if the bytes are not what `blob` says; the sink
+  /// has seen no more of them than `blob.size` by then.
+  Result<void> fetch_blob(const oci::Descriptor& blob, archive::ByteSink& sink,
+                          std::stop_token stop);
+  /// A small blob as a whole: at most `limit` bytes.
+  Result<std::string> read_blob(const oci::Descriptor& blob, std::size_t limit,
+                                std::stop_token stop);
+
+  /// All tags, in the registry's order.
+  Result<std::vector<std::string>> list_tags(std::stop_token stop);
+
+  /// As docker shows it.
+  const std::string& name() const { return name_; }
+
+ private:
+  Repository(Registries& registries, const oci::Reference& reference,
+             std::vector<Registries::Place> places)
+      : registries_(&registries),
+        name_(reference.without_digest().familiar_name()),
+        places_(std::move(places)) {}
+
+  Retry new_retry(std::stop_token stop) const;
+  Result<net::HttpResponse> send(const Registries::Place& place, const net::HttpRequest& request);
+  Result<FetchedManifest> fetch_manifest_from(const Registries::Place& place,
+                                              const oci::Reference& reference,
+                                              std::stop_token stop);
+  Result<void> fetch_blob_from(const Registries::Place& place, const oci::Descriptor& blob,
+                               class BlobVerifier& verifier, std::stop_token stop);
+
+  Registries* registries_;
+  std::string name_;
+  std::vector<Registries::Place> places_;
+};
+
+/// `pull access denied for …` and the like: what a refusal means to a user.
+Error explain_refusal(Error error, const std::string& repository);
+
+}  // namespace kiln::registry

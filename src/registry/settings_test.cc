@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "registry/settings.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "os/test_temp_dir.h"
+#include "registry/challenge.h"
+#include "registry/credentials.h"
+#include "registry/url.h"
+
+namespace kiln::registry {
+namespace {
+
+using os::test::must;
+using ::testing::HasSubstr;
+
+std::vector<std::string> places(const RegistryRules& rules, const std::string& name,
+                                Purpose purpose = Purpose::pull_tag) {
+  std::vector<std::string> out;
+  for (const auto& endpoint :
+       must(find_endpoints(rules, must(oci::Reference::parse(name)), purpose))) {
+    const char* scheme = endpoint.scheme == Endpoint::Scheme::https  ? "https "
+                         : endpoint.scheme == Endpoint::Scheme::http ? "http "
+                                                                     : "either ";
+    out.push_back(scheme + endpoint.host + " " + endpoint.repository);
+  }
+  return out;
+}
+
+using Places = std::vector<std::string>;
+
+TEST(Endpoints, DockersHubHasAHostOfItsOwn) {
+  EXPECT_EQ(places({}, "busybox"), Places({"https registry-1.docker.io library/busybox"}));
+  EXPECT_EQ(places({}, "r.example:5000/a/b"), Places({"https r.example:5000 a/b"}));
+}
+
+TEST(Endpoints, ThisMachineMayGoWithoutTls) {
+  for (const char* host : {"localhost:5000", "127.0.0.1:5000", "127.1.2.3", "[::1]:5000"}) {
+    EXPECT_EQ(places({}, std::string(host) + "/a"), Places({"either " + std::string(host) + " a"}));
+  }
+  EXPECT_FALSE(is_loopback("localhost.example"));
+  EXPECT_FALSE(is_loopback("128.0.0.1"));
+}
+
+TEST(Endpoints, RegistriesConfRewritesMirrorsAndBlocks) {
+  RegistryRules rules;
+  must(add_registries_conf(rules, R"(
+unqualified-search-registries = ["docker.io"]
+[[registry]]
+prefix = "r.example/team"
+location = "s.example/moved"
+[[registry.mirror]]
+location = "m.example/copy"
+[[registry.mirror]]
+location = "d.example"
+pull-from-mirror = "digest-only"
+insecure = true
+[[registry]]
+location = "r.example"
+[[registry]]
+prefix = "*.bad.example"
+blocked = true
+)",
+                           "registries.conf"));
+  EXPECT_EQ(places(rules, "r.example/team/app"),
+            Places({"https m.example copy/app", "https s.example moved/app"}));
+  EXPECT_EQ(
+      places(rules, "r.example/team/app", Purpose::pull_digest),
+      Places({"https m.example copy/app", "either d.example app", "https s.example moved/app"}));
+  EXPECT_EQ(places(rules, "r.example/team/app", Purpose::push),
+            Places({"https s.example moved/app"}));
+  EXPECT_EQ(places(rules, "r.example/teams/app"), Places({"https r.example teams/app"}));
+  const auto blocked =
+      find_endpoints(rules, must(oci::Reference::parse("x.bad.example/a")), Purpose::pull_tag);
+  ASSERT_FALSE(blocked.ok());
+  EXPECT_EQ(blocked.error().kind(), ErrorKind::permission);
+}
+
+TEST(Endpoints, ALaterFileReplacesARule) {
+  RegistryRules rules;
+  must(add_registries_conf(rules, "[[registry]]\nlocation='r.example'\nblocked=true", "a"));
+  must(add_registries_conf(rules, "[[registry]]\nlocation='r.example'\ninsecure=true", "b"));
+  EXPECT_EQ(places(rules, "r.example/a"), Places({"either r.example a"}));
+}
+
+TEST(Endpoints, DaemonJsonMirrorsDockersHubOnly) {
+  RegistryRules rules;
+  must(add_daemon_json(rules,
+                       R"({"registry-mirrors": ["https://m.example/", "http://n.example:80"],
+                           "insecure-registries": ["r.example:5000", "10.0.0.0/8"]})",
+                       "daemon.json"));
+  EXPECT_EQ(places(rules, "busybox"),
+            Places({"https m.example library/busybox", "http n.example:80 library/busybox",
+                    "https registry-1.docker.io library/busybox"}));
+  EXPECT_EQ(places(rules, "r.example:5000/a"), Places({"either r.example:5000 a"}));
+  EXPECT_EQ(places(rules, "10.1.2.3:99/a"), Places({"either 10.1.2.3:99 a"}));
+  EXPECT_EQ(places(rules, "11.1.2.3:99/a"), Places({"https 11.1.2.3:99 a"}));
+}
+
+TEST(Settings, WhatCanNotBeReadIsNamedWithItsPlace) {
+  RegistryRules rules;
+  EXPECT_THAT(add_registries_conf(rules, "a = 1\n[[registry\n", "x.conf").error().message(),
+              HasSubstr("x.conf:2: "));
+  EXPECT_THAT(add_registries_conf(rules, "[registries.search]\n", "x.conf").error().message(),
+              HasSubstr("version 1"));
+  EXPECT_FALSE(add_daemon_json(rules, "[]", "d").ok());
+  EXPECT_TRUE(add_daemon_json(rules, " \n", "d").ok());
+}
+
+TEST(Certificates, AreThoseOfTheHostsFolder) {
+  const os::test::TempDir work;
+  (void)work.make_dir("certs/r.example:5000");
+  work.write("certs/r.example:5000/ca.crt", "CA");
+  work.write("certs/r.example:5000/us.cert", "US");
+  RegistryRules rules;
+  rules.certificate_folders = {work.path("none"), work.path("certs")};
+  const auto endpoint =
+      must(find_endpoints(rules, must(oci::Reference::parse("r.example:5000/a")), Purpose::push));
+  EXPECT_EQ(tls_options(rules, endpoint[0]).error().kind(), ErrorKind::not_found);  // no key
+  work.write("certs/r.example:5000/us.key", "KEY");
+  const auto tls = must(tls_options(rules, endpoint[0]));
+  EXPECT_EQ(tls.authorities, "CA\n");
+  EXPECT_EQ(tls.client_certificate, work.path("certs/r.example:5000/us.cert"));
+  EXPECT_EQ(tls.client_key, work.path("certs/r.example:5000/us.key"));
+}
+
+TEST(Challenges, AreReadAsServersWriteThem) {
+  const auto found = parse_challenges(
+      R"(Basic realm="a, b", Bearer Realm="https://x/token",service=r,scope="repository:a:pull,push")");
+  ASSERT_EQ(found.size(), 2U);
+  EXPECT_EQ(found[0].scheme, "basic");
+  EXPECT_EQ(found[0].parameter("realm"), "a, b");
+  EXPECT_EQ(found[1].scheme, "bearer");
+  EXPECT_EQ(found[1].parameter("realm"), "https://x/token");
+  EXPECT_EQ(found[1].parameter("service"), "r");
+  EXPECT_EQ(found[1].parameter("scope"), "repository:a:pull,push");
+  EXPECT_TRUE(parse_challenges("").empty());
+  (void)parse_challenges("=,\"\\");
+  EXPECT_EQ(parse_challenges(R"(Bearer realm="a\"b)")[0].parameter("realm"), "a\"b");
+}
+
+TEST(Urls, LocationsAreResolved) {
+  EXPECT_EQ(resolve_location("https://a:1/b/c?d", "/e?f"), "https://a:1/e?f");
+  EXPECT_EQ(resolve_location("https://a:1/b/c?d", "http://x/y"), "http://x/y");
+  EXPECT_EQ(resolve_location("https://a/b/c?d", "e"), "https://a/b/e");
+  EXPECT_EQ(resolve_location("https://a/b", "//x/y"), "https://x/y");
+  EXPECT_EQ(with_parameter("http://a/b?c=d", "digest", "sha256:1"),
+            "http://a/b?c=d&digest=sha256%3A1");
+}
+
+class CredentialsTest : public ::testing::Test {
+ protected:
+  CredentialStore store() const {
+    CredentialFiles files;
+    files.read = {work_.path("config.json"), work_.path("auth.json")};
+    files.write = files.read[0];
+    return CredentialStore(files);
+  }
+  os::test::TempDir work_;
+};
+
+TEST_F(CredentialsTest, AreFoundUnderAllTheNamesOfARegistry) {
+  work_.write("config.json", R"({"auths":{"https://index.docker.io/v1/":{"auth":"YTpi"},
+                                         "https://old.example/v2/":{"auth":"Yzpk"},
+                                         "helped.example":{}}})");
+  work_.write("auth.json",
+              R"({"auths":{"r.example/team":{"auth":"ZTpm"},"r.example":{"auth":"Zzpo"}}})");
+  EXPECT_EQ(must(store().find("docker.io", "library/busybox")), (Credentials{"a", "b", ""}));
+  EXPECT_EQ(must(store().find("old.example", "x")), (Credentials{"c", "d", ""}));
+  EXPECT_EQ(must(store().find("r.example", "team/app")), (Credentials{"e", "f", ""}));
+  EXPECT_EQ(must(store().find("r.example", "other/app")), (Credentials{"g", "h", ""}));
+  EXPECT_EQ(must(store().find("helped.example", "x")), std::nullopt);
+  EXPECT_EQ(must(store().find("none.example", "x")), std::nullopt);
+}
+
+TEST_F(CredentialsTest, AreStoredForTheirOwnerAloneAndOtherMembersStay) {
+  work_.write("config.json", R"({"psFormat":"x","auths":{"o.example":{"auth":"YTpi"}}})");
+  const auto stored = must(store().store("r.example", {"me", "a:b", ""}));
+  EXPECT_EQ(stored.helper, "");
+  EXPECT_EQ(must(store().find("r.example", "x")), (Credentials{"me", "a:b", ""}));
+  EXPECT_EQ(must(store().find("o.example", "x")), (Credentials{"a", "b", ""}));
+  EXPECT_THAT(work_.read("config.json"), HasSubstr("psFormat"));
+  EXPECT_EQ(must(work_.dir().stat("config.json")).permissions, 0600U);
+  EXPECT_TRUE(must(store().erase("r.example")));
+  EXPECT_FALSE(must(store().erase("r.example")));
+  EXPECT_EQ(must(store().find("r.example", "x")), std::nullopt);
+}
+
+TEST_F(CredentialsTest, AFileThatIsNoneIsAnError) {
+  work_.write("config.json", "{");
+  EXPECT_EQ(store().find("r.example", "x").error().kind(), ErrorKind::corrupt);
+  work_.write("config.json", R"({"auths":{"r.example":{"auth":"????"}}})");
+  EXPECT_EQ(store().find("r.example", "x").error().kind(), ErrorKind::corrupt);
+}
+
+TEST(Base64, IsRfc4648) {
+  for (const std::string text : {"", "f", "fo", "foo", "foob", "fooba", "foobar"}) {
+    EXPECT_EQ(decode_base64(encode_base64(text)), text);
+  }
+  EXPECT_EQ(encode_base64("foob"), "Zm9vYg==");
+  EXPECT_EQ(decode_base64("a b"), std::nullopt);
+}
+
+}  // namespace
+}  // namespace kiln::registry
