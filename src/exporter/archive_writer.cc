@@ -4,10 +4,12 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "archive/fd_stream.h"
 #include "archive/tar_writer.h"
 #include "base/json.h"
 #include "oci/manifest.h"
 #include "oci/reference.h"
+#include "snapshot/hashing_source.h"
 #include "snapshot/layer_apply.h"
 
 namespace kiln::exporter {
@@ -78,10 +80,19 @@ class ArchiveWriter {
     archive::TarEntry entry;
     entry.path = blob_path(descriptor.digest);
     entry.mode = 0644;
-    entry.size = layer.tar_size;
+    // A layer that was pulled goes on as it came.
+    const bool as_it_came = descriptor.digest.hex() != id.hex();
+    entry.size = as_it_came ? descriptor.size : layer.tar_size;
     TRY(tar_.begin(entry));
     archive::TarContentSink content(tar_);
-    return snapshot::write_layer_tar(*store_, layer, content);
+    if (!as_it_came) return snapshot::write_layer_tar(*store_, layer, content);
+    const os::Fd fd = TRY(store_->blobs().open(descriptor.digest));
+    archive::FdSource file(fd, "blob " + descriptor.digest.str());
+    snapshot::HashingSource hashed(file);
+    TRY(archive::copy_all(hashed, content));
+    if (oci::Digest(hashed.finish()) != descriptor.digest)
+      return corrupt("blob " + descriptor.digest.str() + " in the store is damaged");
+    return {};
   }
 
   Result<std::string> make_index(const std::vector<ArchiveImage>& images) {

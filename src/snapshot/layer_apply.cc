@@ -58,6 +58,31 @@ Result<store::LayerInfo> apply_layer(store::Store& store, const OpenSource& open
   return info;
 }
 
+Result<store::LayerInfo> apply_layer_once(store::Store& store, archive::ByteSource& source,
+                                          const oci::DiffId& expected,
+                                          const std::function<Result<oci::Descriptor>()>& keep) {
+  store::LayerIngest ingest = TRY(store.layers().create());
+  store::LayerInfo info;
+  info.diff_id = expected;
+  {
+    const auto plain = TRY(archive::decompress(source));
+    HashingSource hashed(*plain);
+    TRY(unpack_all(hashed, ingest.fs(), TarForm::layer));
+    const oci::DiffId found(hashed.finish());
+    if (found != expected)
+      return corrupt("layer " + expected.str() + ": its content has the digest " + found.str());
+    info.tar_size = hashed.size();
+  }
+  // What stands after the end of the compressed stream.
+  TRY(read_to_end(source));
+  info.blob = TRY(keep());
+  const TreeStats stats = TRY(measure_tree(ingest.fs()));
+  info.content_size = stats.content_size;
+  info.disk_size = stats.disk_size;
+  TRY(store.layers().commit(std::move(ingest), info));
+  return info;
+}
+
 Result<store::LayerInfo> import_layer(store::Store& store, archive::ByteSource& source) {
   store::LayerIngest ingest = TRY(store.layers().create());
   const auto plain = TRY(archive::decompress(source));

@@ -22,6 +22,13 @@ using OpenSource = std::function<Result<std::unique_ptr<archive::ByteSource>>()>
 Result<store::LayerInfo> apply_layer(store::Store& store, const OpenSource& open,
                                      const oci::DiffId& expected);
 
+/// As apply_layer, of a compressed stream that can be read only once and that is kept: `keep` is
+/// called when all of it was read and fits `expected`, and gives the blob that it is in the store
+/// then.
+Result<store::LayerInfo> apply_layer_once(store::Store& store, archive::ByteSource& source,
+                                          const oci::DiffId& expected,
+                                          const std::function<Result<oci::Descriptor>()>& keep);
+
 /// Makes a layer of any tar stream, compressed or not, with the diff ID of its canonical form. The
 /// root is 0755 of 0:0 whatever the stream says, as with docker: archives are made of private
 /// directories.
