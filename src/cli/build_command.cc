@@ -127,6 +127,7 @@ Result<int> build_command(const Session& session, std::vector<std::string> words
   const ReportForm dry_run = TRY(parse_report_form(flags.dry_run, "--dry-run"));
   const ReportForm explain = TRY(parse_report_form(flags.explain, "--explain"));
   solver::RunEnvironment environment = TRY(run_environment(flags.run));
+  const PullPolicy policy = TRY(parse_pull_policy(flags.pull));
   const DockerfileInput input = TRY(read_dockerfile(parsed.arguments.front(), flags.file));
   options.ignore = input.ignore;
   const auto call = TRY(parse_call(flags.call, flags.check));
@@ -142,7 +143,9 @@ Result<int> build_command(const Session& session, std::vector<std::string> words
   if (!flags.iidfile.empty() && dry_run == ReportForm::none) TRY(clear_iidfile(flags.iidfile));
   store::Store store = TRY(session.open_store(Access::layers));
   const os::InterruptWatcher interrupts;
-  StoreImages images(store);
+  StoreImages images(store, policy, interrupts.token(), [&](std::string_view line) {
+    if (!flags.quiet) print_error(line);
+  });
   const auto display = TRY(open_progress(flags));
   const frontend::BuildPlan plan = TRY(plan_with_warnings(*file, options, images, *display));
 

@@ -22,4 +22,9 @@ Result<int> import_command(const Session& session, std::vector<std::string> word
 Result<int> save_command(const Session& session, std::vector<std::string> words);
 Result<int> load_command(const Session& session, std::vector<std::string> words);
 
+Result<int> pull_command(const Session& session, std::vector<std::string> words);
+Result<int> push_command(const Session& session, std::vector<std::string> words);
+Result<int> login_command(const Session& session, std::vector<std::string> words);
+Result<int> logout_command(const Session& session, std::vector<std::string> words);
+
 }  // namespace kiln::cli

@@ -61,7 +61,8 @@ Result<ordered_json> describe_image(store::Store& store, const store::Image& ima
   ordered_json out = ordered_json::object();
   out["Id"] = image.id.str();
   out["RepoTags"] = tags;
-  out["RepoDigests"] = ordered_json::array();
+  const auto digests = TRY(store.distribution().image_digests(image.id));
+  out["RepoDigests"] = digests;
   out["Parent"] = "";
   out["Comment"] = config.history.empty() ? "" : config.history.back().comment;
   out["Created"] = config.created;

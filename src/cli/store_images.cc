@@ -1,21 +1,107 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/store_images.h"
 
+#include <fmt/format.h>
+
+#include <array>
+
+#include "cli/registry_session.h"
+#include "exporter/image_pull.h"
+#include "oci/platform_match.h"
 #include "oci/reference.h"
 
 namespace kiln::cli {
+namespace {
+
+struct PolicyWord {
+  std::string_view word;
+  PullPolicy policy;
+};
+
+constexpr std::array kPolicyWords = {
+    PolicyWord{"", PullPolicy::missing},        PolicyWord{"true", PullPolicy::always},
+    PolicyWord{"always", PullPolicy::always},   PolicyWord{"1", PullPolicy::always},
+    PolicyWord{"false", PullPolicy::missing},   PolicyWord{"0", PullPolicy::missing},
+    PolicyWord{"missing", PullPolicy::missing}, PolicyWord{"ifmissing", PullPolicy::missing},
+    PolicyWord{"never", PullPolicy::never},     PolicyWord{"newer", PullPolicy::newer},
+    PolicyWord{"ifnewer", PullPolicy::newer},
+};
+
+}  // namespace
+
+Result<PullPolicy> parse_pull_policy(std::string_view text) {
+  for (const auto& each : kPolicyWords) {
+    if (each.word == text) return each.policy;
+  }
+  return invalid_input(
+      fmt::format("invalid pull policy \"{}\": use always, missing, never or newer", text));
+}
 
 Result<frontend::BaseImage> StoreImages::resolve(const std::string& reference,
-                                                 const oci::Platform& /*platform*/) {
-  const auto image = TRY(store_->images().find(reference));
-  if (!image) {
-    TRY(oci::Reference::parse(reference));
-    return not_found(reference + ": no such image in the store")
-        .with_hint("kiln images lists what is there; kiln import and kiln load bring images in");
-  }
+                                                 const oci::Platform& platform) {
+  const store::Image image = TRY(find_or_pull(reference, platform));
   frontend::BaseImage out;
-  out.config = TRY(store_->images().config(*image));
+  out.config = TRY(store_->images().config(image));
   return out;
+}
+
+Result<store::Image> StoreImages::find_or_pull(const std::string& reference,
+                                               const oci::Platform& platform) {
+  const std::string key = reference + " " + platform.str();
+  if (const auto known = pulled_.find(key); known != pulled_.end()) return known->second;
+  const auto stored = TRY(store_->images().find(reference));
+  const auto name = oci::Reference::parse(reference);
+  if (!name) {
+    if (stored) return *stored;  // an ID
+    return Error(name.error());
+  }
+  bool wanted = !stored;
+  if (stored) {
+    // What has no name that a registry knows, or is pinned, can't become another.
+    const bool fitting = TRY(fits(*stored, platform));
+    const bool renew = policy_ == PullPolicy::always || policy_ == PullPolicy::newer;
+    wanted = policy_ != PullPolicy::never && (!fitting || (renew && !name->digest()));
+  }
+  if (!wanted) return *stored;
+  if (policy_ == PullPolicy::never) {
+    return not_found(reference + ": no such image in the store")
+        .with_hint("kiln images lists what is there; kiln pull gets what is not");
+  }
+  auto image = pull(name->with_default_tag(), platform);
+  if (!image.ok()) {
+    const bool cancelled = image.error().kind() == ErrorKind::cancelled;
+    if (stored && policy_ == PullPolicy::newer && !cancelled) return *stored;
+    if (stored || cancelled) return image;
+    const std::string hint = image.error().hint();
+    return std::move(image)
+        .error()
+        .context(reference + ": no such image in the store, and it can't be pulled")
+        .with_hint(hint.empty() ? "kiln images lists what is there" : hint);
+  }
+  pulled_.emplace(key, *image);
+  return image;
+}
+
+/// Only of an image that came from a registry another platform's can be had there.
+Result<bool> StoreImages::fits(const store::Image& image, const oci::Platform& platform) const {
+  const oci::ImageConfig config = TRY(store_->images().config(image));
+  if (config.platform.architecture.empty() || oci::platform_fits(config.platform, platform)) {
+    return true;
+  }
+  const auto digests = TRY(store_->distribution().image_digests(image.id));
+  return digests.empty();
+}
+
+Result<store::Image> StoreImages::pull(const oci::Reference& reference,
+                                       const oci::Platform& platform) {
+  if (registries_ == nullptr) registries_ = TRY(open_registries());
+  exporter::PullOptions options;
+  options.platform = platform;
+  options.stop = stop_;
+  notice_("pulling " + reference.familiar());
+  auto pulled = TRY(exporter::pull_image(*store_, *registries_, reference, options));
+  notice_(fmt::format("pulled {}@{}", reference.familiar_name(), pulled.digest.str()));
+  return std::move(pulled.image);
 }
 
 }  // namespace kiln::cli

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include "base/strings.h"
+#include "cli/commands.h"
+#include "cli/flags.h"
+#include "cli/registry_session.h"
+#include "os/fd.h"
+#include "os/file_io.h"
+#include "os/process_setup.h"
+#include "os/terminal.h"
+
+namespace kiln::cli {
+namespace {
+
+constexpr std::string_view kDockerHub = "docker.io";
+
+/// The registry's domain in what a user types: a host, or a URL of it.
+std::string domain_of(std::string_view text) {
+  for (const std::string_view scheme : {"https://", "http://"}) {
+    if (text.starts_with(scheme)) text.remove_prefix(scheme.size());
+  }
+  std::string domain(text.substr(0, text.find('/')));
+  if (domain.empty() || domain == "index.docker.io" || domain == "registry-1.docker.io") {
+    return std::string(kDockerHub);
+  }
+  return domain;
+}
+
+/// One line of a terminal; not shown while it is typed.
+Result<std::string> read_secret(const os::Fd& terminal) {
+  auto saved = TRY(os::SavedTerminal::save(terminal));
+  TRY(saved.make_raw());
+  std::string out;
+  while (true) {
+    std::byte byte{};
+    const std::size_t count = TRY(os::read_some(terminal, {&byte, 1}, "terminal"));
+    const char c = static_cast<char>(byte);
+    if (count == 0 || c == '\r' || c == '\n' || c == '\x04') return out;
+    if (c == '\x03') return Error(ErrorKind::cancelled, "cancelled");
+    if (c == '\x7f' || c == '\b') {
+      if (!out.empty()) out.pop_back();
+    } else {
+      out += c;
+    }
+  }
+}
+
+Result<std::string> read_line(const os::Fd& fd) {
+  std::string out;
+  while (true) {
+    std::byte byte{};
+    const std::size_t count = TRY(os::read_some(fd, {&byte, 1}, "standard input"));
+    if (count == 0 || static_cast<char>(byte) == '\n') return std::string(trim(out));
+    out += static_cast<char>(byte);
+  }
+}
+
+/// What was not given as a flag.
+Result<void> ask_for_missing(registry::Credentials& credentials, bool password_from_input) {
+  const os::Fd in = TRY(os::standard_input());
+  if (password_from_input) {
+    if (credentials.username.empty()) {
+      return invalid_input("Must provide --username with --password-stdin");
+    }
+    credentials.password = TRY(os::read_all(in, "standard input", std::size_t{64} << 10));
+    while (credentials.password.ends_with('\n') || credentials.password.ends_with('\r')) {
+      credentials.password.pop_back();
+    }
+    return {};
+  }
+  if (!credentials.username.empty() && !credentials.password.empty()) return {};
+  if (!os::is_terminal(in)) {
+    return invalid_input("Cannot perform an interactive login from a non TTY device")
+        .with_hint("use --username and --password-stdin");
+  }
+  if (credentials.username.empty()) {
+    TRY(print("Username: "));
+    credentials.username = TRY(read_line(in));
+    if (credentials.username.empty()) return invalid_input("username is required");
+  }
+  if (credentials.password.empty()) {
+    TRY(print("Password: "));
+    credentials.password = TRY(read_secret(in));
+    TRY(print("\n"));
+    if (credentials.password.empty()) return invalid_input("password is required");
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<int> login_command(const Session& session, std::vector<std::string> words) {
+  registry::Credentials credentials;
+  bool from_input = false;
+  FlagSet set(session.command, "[OPTIONS] [SERVER]",
+              "Authenticate to a registry (default: Docker Hub)");
+  set.option("-u,--username", credentials.username, "the user's name")
+      .option("-p,--password", credentials.password, "the password, or an access token")
+      .flag("--password-stdin", from_input, "take the password from standard input")
+      .arguments(0, 1);
+  const FlagSet::Parsed parsed = TRY(set.parse(std::move(words)));
+  if (parsed.help) {
+    TRY(print(set.help()));
+    return 0;
+  }
+  if (!credentials.password.empty()) {
+    if (from_input) {
+      return invalid_input(
+          "conflicting options: cannot specify both --password and --password-stdin");
+    }
+    print_error("WARNING! Using --password via the CLI is insecure. Use --password-stdin.");
+  }
+  const std::string domain =
+      domain_of(parsed.arguments.empty() ? kDockerHub : std::string_view(parsed.arguments[0]));
+  TRY(ask_for_missing(credentials, from_input));
+  auto registries = TRY(open_registries());
+  const os::InterruptWatcher interrupts;
+  const auto accepted = TRY(registries->log_in(domain, credentials, interrupts.token()));
+  const auto stored = TRY(registries->options().credentials.store(domain, accepted));
+  if (stored.helper.empty()) {
+    print_error(
+        fmt::format("\nWARNING! Your credentials are stored unencrypted in '{}'.\nConfigure "
+                    "a credential helper to remove this warning.\n",
+                    stored.file));
+  }
+  TRY(print("Login Succeeded\n"));
+  return 0;
+}
+
+Result<int> logout_command(const Session& session, std::vector<std::string> words) {
+  FlagSet set(session.command, "[SERVER]", "Log out from a registry (default: Docker Hub)");
+  set.arguments(0, 1);
+  const FlagSet::Parsed parsed = TRY(set.parse(std::move(words)));
+  if (parsed.help) {
+    TRY(print(set.help()));
+    return 0;
+  }
+  const std::string domain =
+      domain_of(parsed.arguments.empty() ? kDockerHub : std::string_view(parsed.arguments[0]));
+  const registry::CredentialStore credentials(registry::CredentialFiles::from_environment());
+  const bool found = TRY(credentials.erase(domain));
+  TRY(print(
+      found ? fmt::format("Removing login credentials for {}\n", registry::credentials_key(domain))
+            : fmt::format("Not logged in to {}\n", registry::credentials_key(domain))));
+  return 0;
+}
+
+}  // namespace kiln::cli
