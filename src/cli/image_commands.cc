@@ -116,11 +116,20 @@ Result<bool> name_matches(const oci::Reference& name, const std::string& wanted)
   return dockerfile::glob_match(wanted, name.familiar_name());
 }
 
+/// An image's digest in a repository that it was pulled from or pushed to.
+std::string digest_in(const std::vector<std::string>& digests, const std::string& repository) {
+  for (const auto& name : digests) {
+    const auto [where, digest] = split_once(name, '@');
+    if (where == repository && digest) return std::string(*digest);
+  }
+  return "<none>";
+}
+
 json image_row(const store::Image& image, const std::string& repository, const std::string& tag,
-               bool truncate) {
+               const std::string& digest, bool truncate) {
   return {{"Repository", repository},
           {"Tag", tag},
-          {"Digest", "<none>"},
+          {"Digest", digest},
           {"ID", truncate ? image.id.short_hex() : image.id.str()},
           {"CreatedSince", since(image.created)},
           {"CreatedAt", go_time(image.created)},
@@ -164,8 +173,15 @@ Result<int> images_command(const Session& session, std::vector<std::string> word
   for (const auto& image : images) {
     const bool wanted = TRY(passes(store, image, filter));
     if (!wanted) continue;
-    if (image.names.empty() && filter.references.empty())
-      rows.push_back(image_row(image, "<none>", "<none>", !no_trunc));
+    const auto known = TRY(store.distribution().image_digests(image.id));
+    if (image.names.empty() && filter.references.empty()) {
+      if (known.empty()) rows.push_back(image_row(image, "<none>", "<none>", "<none>", !no_trunc));
+      for (const auto& name : known) {
+        const auto [repository, digest] = split_once(name, '@');
+        rows.push_back(image_row(image, std::string(repository), "<none>",
+                                 std::string(digest.value_or("<none>")), !no_trunc));
+      }
+    }
     for (const auto& text : image.names) {
       const oci::Reference name = TRY(oci::Reference::parse(text));
       bool shown = filter.references.empty();
@@ -174,8 +190,8 @@ Result<int> images_command(const Session& session, std::vector<std::string> word
         shown = shown || matches;
       }
       if (shown)
-        rows.push_back(
-            image_row(image, name.familiar_name(), name.tag().value_or("<none>"), !no_trunc));
+        rows.push_back(image_row(image, name.familiar_name(), name.tag().value_or("<none>"),
+                                 digest_in(known, name.familiar_name()), !no_trunc));
     }
   }
   if (digests && format.empty() && !quiet) format = kImagesWithDigests;

@@ -52,6 +52,7 @@ Result<void> stream_layer(store::Store& store, registry::Repository& repository,
   const auto keep = [&]() -> Result<oci::Descriptor> {
     download.join();
     TRY(*fetched);
+    TRY(store.distribution().note_layer_blob(diff_id, blob));
     TRY(ingest.commit_as(blob.digest));
     return blob;
   };
@@ -69,9 +70,12 @@ Result<void> stream_layer(store::Store& store, registry::Repository& repository,
 
 /// A layer that the store has unpacked, but not as this image's blob.
 Result<void> keep_blob(store::Store& store, registry::Repository& repository,
-                       const oci::Descriptor& blob, std::stop_token stop) {
+                       const oci::Descriptor& blob, const oci::DiffId& diff_id,
+                       std::stop_token stop) {
   store::Ingest ingest = TRY(store.blobs().create());
   TRY(repository.fetch_blob(blob, ingest, stop));
+  // Noted first: what is noted goes when the layer goes.
+  TRY(store.distribution().note_layer_blob(diff_id, blob));
   return ingest.commit_as(blob.digest);
 }
 
@@ -86,7 +90,7 @@ Result<void> fetch_layer(store::Store& store, registry::Repository& repository,
   }
   report(options, blob, "Pulling fs layer");
   for (int attempt = 1;; ++attempt) {
-    auto done = known ? keep_blob(store, repository, blob, stop)
+    auto done = known ? keep_blob(store, repository, blob, diff_id, stop)
                       : stream_layer(store, repository, blob, diff_id, options, stop);
     if (done.ok()) break;
     const bool broken = done.error().kind() == ErrorKind::corrupt;
@@ -145,11 +149,8 @@ Result<void> fetch_layers(store::Store& store, registry::Repository& repository,
   for (std::size_t i = 0; i < config.diff_ids.size(); ++i) {
     // A second blob of one layer, which no layer brought with it.
     const oci::Descriptor& blob = manifest.layers[i];
-    if (blob.digest.hex() != config.diff_ids[i].hex()) {
-      if (!store.blobs().has(blob.digest)) {
-        TRY(keep_blob(store, repository, blob, options.stop));
-      }
-      TRY(store.distribution().note_layer_blob(config.diff_ids[i], blob));
+    if (blob.digest.hex() != config.diff_ids[i].hex() && !store.blobs().has(blob.digest)) {
+      TRY(keep_blob(store, repository, blob, config.diff_ids[i], options.stop));
     }
     TRY(store.distribution().note_place(blob.digest, reference));
   }

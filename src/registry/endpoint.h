@@ -36,7 +36,7 @@ struct Mirror {
   bool insecure = false;
   bool tags = true;
   bool digests = true;
-  std::optional<Endpoint::Scheme> scheme;  ///< where the mirror's URL names it
+  std::optional<Endpoint::Scheme> scheme = {};  ///< where the mirror's URL names it
 };
 
 /// Rules for references that begin with `prefix`: a registry, or a folder or repository of it.

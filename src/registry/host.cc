@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "registry/host.h"
 
-#include <fmt/format.h>
-
 namespace kiln::registry {
 
 Host::Host(const Endpoint& endpoint, std::unique_ptr<net::HttpTransport> transport,
@@ -16,30 +14,25 @@ Host::Host(const Endpoint& endpoint, std::unique_ptr<net::HttpTransport> transpo
 }
 
 Result<net::HttpResponse> Host::send(net::HttpRequest request, const Scopes& scopes) {
-  if (!request.url.starts_with('/')) return send_authorized(request, scopes);
-  const std::string path = request.url;
   std::string base;
   {
     const std::scoped_lock lock(mutex_);
-    if (base_.empty()) {
-      // Others wait: the first answer tells them where to ask.
-      auto response = send_first(request, path, scopes);
-      if (response.ok()) return response;
-      return std::move(response).error();
-    }
+    // Others wait: the first answer tells them where to ask.
+    if (base_.empty()) return send_first(request, scopes);
     base = base_;
   }
-  request.url = base + path;
-  return send_authorized(request, scopes);
+  if (request.url.starts_with('/')) request.url.insert(0, base);
+  return send_authorized(request, base, scopes);
 }
 
-Result<net::HttpResponse> Host::send_first(net::HttpRequest& request, const std::string& path,
-                                           const Scopes& scopes) {
-  CHECK(request.body == nullptr);
-  request.url = fmt::format("https://{}{}", name_, path);
-  auto response = send_authorized(request, scopes);
+Result<net::HttpResponse> Host::send_first(net::HttpRequest& request, const Scopes& scopes) {
+  CHECK(request.body == nullptr && request.url.starts_with('/'));
+  const std::string path = request.url;
+  const std::string secure = "https://" + name_;
+  request.url = secure + path;
+  auto response = send_authorized(request, secure, scopes);
   if (response.ok()) {
-    base_ = "https://" + name_;
+    base_ = secure;
     return response;
   }
   const ErrorKind kind = response.error().kind();
@@ -47,33 +40,26 @@ Result<net::HttpResponse> Host::send_first(net::HttpRequest& request, const std:
       kind != ErrorKind::interrupted) {
     return response;
   }
-  request.url = fmt::format("http://{}{}", name_, path);
-  auto plain = send_authorized(request, scopes);
-  if (plain.ok()) base_ = "http://" + name_;
-  return plain;
+  const std::string plain = "http://" + name_;
+  request.url = plain + path;
+  auto second = send_authorized(request, plain, scopes);
+  if (second.ok()) base_ = plain;
+  return second;
 }
 
-Result<net::HttpResponse> Host::send_authorized(net::HttpRequest& request, const Scopes& scopes) {
-  const net::HttpHeaders plain = request.headers;
-  const std::string origin = net::url_origin(request.url);
-  const bool ours =
-      origin == net::url_origin("https://" + name_) || origin == net::url_origin("http://" + name_);
+Result<net::HttpResponse> Host::send_authorized(net::HttpRequest& request, const std::string& base,
+                                                const Scopes& scopes) {
+  const net::HttpHeaders own = request.headers;
+  const bool ours = net::url_origin(request.url) == net::url_origin(base);
   for (bool again = false;; again = true) {
     std::optional<std::string> header;
-    request.headers = plain;
-    // A place that an upload was sent to may be another's, who must not see our credentials.
+    request.headers = own;
     if (ours) header = TRY(authorizer_.header(scopes, request.stop));
     if (header) request.headers.push_back({"Authorization", *header});
     auto response = transport_->perform(request);
-    if (!response.ok() || response->status != 401 || !ours) {
-      request.headers = plain;
-      return response;
-    }
+    if (!response.ok() || response->status != 401 || !ours) return response;
     const bool better = TRY(authorizer_.take_refusal(*response, header, scopes, request.stop));
-    if (!better || again || request.body != nullptr) {
-      request.headers = plain;
-      return response;
-    }
+    if (!better || again || request.body != nullptr) return response;
   }
 }
 

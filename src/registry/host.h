@@ -27,9 +27,10 @@ class Host {
   Authorizer& authorizer() { return authorizer_; }
 
  private:
-  Result<net::HttpResponse> send_authorized(net::HttpRequest& request, const Scopes& scopes);
-  Result<net::HttpResponse> send_first(net::HttpRequest& request, const std::string& path,
-                                       const Scopes& scopes);
+  /// Only what goes to `base`'s origin is authorised: uploads may be sent elsewhere.
+  Result<net::HttpResponse> send_authorized(net::HttpRequest& request, const std::string& base,
+                                            const Scopes& scopes);
+  Result<net::HttpResponse> send_first(net::HttpRequest& request, const Scopes& scopes);
 
   std::string name_;
   Endpoint::Scheme wanted_;

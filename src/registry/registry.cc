@@ -25,35 +25,39 @@ Result<Host*> Registries::host(const Endpoint& endpoint) {
                                       static_cast<int>(endpoint.scheme), endpoint.repository);
   auto& known = hosts_[key];
   if (known == nullptr) {
-    const net::TlsOptions tls = TRY(tls_options(options_.rules, endpoint));
-    known = std::make_unique<Host>(
-        endpoint, options_.make_transport(tls),
-        [this, domain = endpoint.domain, path = endpoint.repository] {
-          return options_.credentials.find(domain, path);
-        },
-        options_.now);
+    known = TRY(connect(endpoint, [this, domain = endpoint.domain, path = endpoint.repository] {
+      return options_.credentials.find(domain, path);
+    }));
   }
   return known.get();
+}
+
+Result<std::unique_ptr<Host>> Registries::connect(const Endpoint& endpoint,
+                                                  Authorizer::FindCredentials find) {
+  const net::TlsOptions tls = TRY(tls_options(options_.rules, endpoint));
+  Endpoint reached = endpoint;
+  // Who has set up certificates wants no way around them.
+  if (!tls.authorities.empty()) reached.scheme = Endpoint::Scheme::https;
+  return std::make_unique<Host>(reached, options_.make_transport(tls), std::move(find),
+                                options_.now);
 }
 
 Result<Credentials> Registries::log_in(const std::string& domain, const Credentials& credentials,
                                        std::stop_token stop) {
   const auto reference = TRY(oci::Reference::parse(domain + "/login"));
   const auto endpoints = TRY(find_endpoints(options_.rules, reference, Purpose::push));
-  const net::TlsOptions tls = TRY(tls_options(options_.rules, endpoints.back()));
-  Host host(
-      endpoints.back(), options_.make_transport(tls),
-      [&]() -> Result<std::optional<Credentials>> { return std::optional(credentials); },
-      options_.now);
-  host.authorizer().ask_for_identity_token();
+  const auto host = TRY(connect(endpoints.back(), [&] {
+    return Result<std::optional<Credentials>>(std::optional(credentials));
+  }));
+  host->authorizer().ask_for_identity_token();
   net::HttpRequest request;
   request.url = "/v2/";
   request.stop = stop;
   const net::HttpResponse response =
-      TRY(host.send(request, {}).context("login attempt to " + domain));
+      TRY(host->send(request, {}).context("login attempt to " + domain));
   if (!response.success()) return response_error(response, "login attempt to " + domain);
   Credentials out = credentials;
-  if (const std::string token = host.authorizer().identity_token(); !token.empty()) {
+  if (const std::string token = host->authorizer().identity_token(); !token.empty()) {
     out.identity_token = token;
     out.password.clear();
   }

@@ -54,6 +54,7 @@ class Registries {
 
  private:
   Result<Host*> host(const Endpoint& endpoint);
+  Result<std::unique_ptr<Host>> connect(const Endpoint& endpoint, Authorizer::FindCredentials find);
 
   RegistryOptions options_;
   std::mutex mutex_;

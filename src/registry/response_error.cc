@@ -55,6 +55,9 @@ std::string failure_text(const net::HttpResponse& response) {
       if (std::string text = text_member(body, key); !text.empty()) return text;
     }
   }
+  // What registries say in these cases, to requests whose answers have no body too.
+  if (response.status == 401) return "unauthorized: authentication required";
+  if (response.status == 403) return "denied: requested access to the resource is denied";
   return "the server answered " + net::status_text(response.status);
 }
 

@@ -92,8 +92,10 @@ Result<void> Uploader::begin_session(Session& session, std::stop_token stop) {
   request.stop = stop;
   const auto response = TRY(send(request, push_scope(), "push to " + name_, {}));
   const std::string* location = response.header("Location");
-  if (location == nullptr)
-    return corrupt("push to " + name_ + ": the server names no place to upload to");
+  if (response.status != 202 || location == nullptr) {
+    return Error(ErrorKind::interrupted,
+                 "push to " + name_ + ": the server names no place to upload to");
+  }
   session.location = resolve_location(response.url, *location);
   session.offset = 0;
   return {};
@@ -126,7 +128,7 @@ Result<net::HttpResponse> Uploader::send_content(Session& session, BlobContent& 
   request.body = source.get();
   if (const auto size = content.size()) request.body_size = *size - session.offset;
   request.stop = stop;
-  return place_.host->send(request, push_scope());
+  return place_.host->send(request, push_scope()).context("push to " + name_);
 }
 
 Result<net::HttpResponse> Uploader::finish_session(const Session& session,
@@ -137,7 +139,7 @@ Result<net::HttpResponse> Uploader::finish_session(const Session& session,
   request.url = with_parameter(session.location, "digest", digest.str());
   request.headers = {{"Content-Type", "application/octet-stream"}};
   request.stop = stop;
-  return place_.host->send(request, push_scope());
+  return place_.host->send(request, push_scope()).context("push to " + name_);
 }
 
 /// One pass of an upload; an answer that is no success goes to `refusal`.
@@ -177,7 +179,7 @@ Result<void> Uploader::upload_blob(BlobContent& content, std::stop_token stop) {
     auto tried = try_upload(session, content, stop, refusal);
     if (tried.ok() && !refusal) return {};
     if (!tried.ok()) {
-      TRY(retry.after(std::move(tried).error().context(what)));
+      TRY(retry.after(tried.error()));
     } else if (refusal->status == 401 || refusal->status == 404 || refusal->status == 416 ||
                refusal->status == 400) {
       // A token that ended, an upload that the server lost or got wrong: the next attempt has a

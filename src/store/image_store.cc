@@ -57,8 +57,12 @@ Result<Image> ImageStore::put_image(const std::string& config_json,
                                 : make_manifest(image.id, config_json.size(), layers).to_json()));
   const auto created = parse_rfc3339(config.created);
   image.created = created ? created->seconds : 0;
+  const auto before = TRY(find_by_id(image.id));
   TRY(insert(image, layers, manifest_json ? Known::replace : Known::keep, names));
-  return load(image.id.hex());
+  Image stored = TRY(load(image.id.hex()));
+  if (image.manifest != stored.manifest) TRY(blobs_->remove(image.manifest));
+  if (before && before->manifest != stored.manifest) TRY(blobs_->remove(before->manifest));
+  return stored;
 }
 
 Result<void> ImageStore::insert(const Image& image, const std::vector<LayerInfo>& layers,

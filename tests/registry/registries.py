@@ -110,6 +110,16 @@ class Registry:
             time.sleep(0.05)
         raise RuntimeError("docker-registry does not start")
 
+    def put(self, method, path, body, media_type="application/octet-stream"):
+        request = urllib.request.Request(path if "://" in path else f"http://{self.name}/v2/{path}", data=body, method=method,
+                                         headers={"Content-Type": media_type})
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.headers
+
+    def put_blob(self, repository, digest, body):
+        location = self.put("POST", f"{repository}/blobs/uploads/", b"")["Location"]
+        self.put("PUT", f"{location}{'&' if '?' in location else '?'}digest={digest}", body)
+
     def stop(self):
         self.process.kill()
         self.process.wait()
