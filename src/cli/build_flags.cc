@@ -8,6 +8,7 @@
 #include <map>
 
 #include "base/strings.h"
+#include "cli/store_images.h"
 #include "os/system.h"
 
 namespace kiln::cli {
@@ -48,11 +49,8 @@ Result<std::vector<std::string>> parse_env(const std::vector<std::string>& words
 }
 
 Result<void> check_pull(const std::string& word) {
-  constexpr std::array<std::string_view, 16> kWords = {
-      "always", "missing", "never", "newer", "1", "t",     "T",     "true",
-      "TRUE",   "True",    "0",     "f",     "F", "false", "FALSE", "False"};
-  if (std::ranges::find(kWords, word) != kWords.end()) return {};
-  return invalid_input("one of always, missing, never, newer, true, false");
+  TRY(parse_pull_policy(word));
+  return {};
 }
 
 Result<std::optional<std::int64_t>> source_date_epoch(

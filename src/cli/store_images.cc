@@ -18,13 +18,17 @@ struct PolicyWord {
   PullPolicy policy;
 };
 
+/// podman's words, and Go's booleans, as docker reads them.
 constexpr std::array kPolicyWords = {
-    PolicyWord{"", PullPolicy::missing},        PolicyWord{"true", PullPolicy::always},
-    PolicyWord{"always", PullPolicy::always},   PolicyWord{"1", PullPolicy::always},
-    PolicyWord{"false", PullPolicy::missing},   PolicyWord{"0", PullPolicy::missing},
-    PolicyWord{"missing", PullPolicy::missing}, PolicyWord{"ifmissing", PullPolicy::missing},
-    PolicyWord{"never", PullPolicy::never},     PolicyWord{"newer", PullPolicy::newer},
-    PolicyWord{"ifnewer", PullPolicy::newer},
+    PolicyWord{"", PullPolicy::missing},      PolicyWord{"always", PullPolicy::always},
+    PolicyWord{"never", PullPolicy::never},   PolicyWord{"missing", PullPolicy::missing},
+    PolicyWord{"newer", PullPolicy::newer},   PolicyWord{"1", PullPolicy::always},
+    PolicyWord{"t", PullPolicy::always},      PolicyWord{"T", PullPolicy::always},
+    PolicyWord{"true", PullPolicy::always},   PolicyWord{"TRUE", PullPolicy::always},
+    PolicyWord{"True", PullPolicy::always},   PolicyWord{"0", PullPolicy::missing},
+    PolicyWord{"f", PullPolicy::missing},     PolicyWord{"F", PullPolicy::missing},
+    PolicyWord{"false", PullPolicy::missing}, PolicyWord{"FALSE", PullPolicy::missing},
+    PolicyWord{"False", PullPolicy::missing},
 };
 
 }  // namespace
@@ -33,8 +37,7 @@ Result<PullPolicy> parse_pull_policy(std::string_view text) {
   for (const auto& each : kPolicyWords) {
     if (each.word == text) return each.policy;
   }
-  return invalid_input(
-      fmt::format("invalid pull policy \"{}\": use always, missing, never or newer", text));
+  return invalid_input("one of always, missing, never, newer, true, false");
 }
 
 Result<frontend::BaseImage> StoreImages::resolve(const std::string& reference,

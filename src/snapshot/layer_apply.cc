@@ -67,7 +67,7 @@ Result<store::LayerInfo> apply_layer_once(store::Store& store, archive::ByteSour
   {
     const auto plain = TRY(archive::decompress(source));
     HashingSource hashed(*plain);
-    TRY(unpack_all(hashed, ingest.fs(), TarForm::layer));
+    TRY(unpack_all(hashed, ingest.fs()));
     const oci::DiffId found(hashed.finish());
     if (found != expected)
       return corrupt("layer " + expected.str() + ": its content has the digest " + found.str());
@@ -76,10 +76,10 @@ Result<store::LayerInfo> apply_layer_once(store::Store& store, archive::ByteSour
   // What stands after the end of the compressed stream.
   TRY(read_to_end(source));
   info.blob = TRY(keep());
-  const TreeStats stats = TRY(measure_tree(ingest.fs()));
-  info.content_size = stats.content_size;
-  info.disk_size = stats.disk_size;
-  TRY(store.layers().commit(std::move(ingest), info));
+  const TreeDigest tree = TRY(digest_tree(ingest.fs()));
+  info.content_size = tree.stats.content_size;
+  info.disk_size = tree.stats.disk_size;
+  TRY(store.layers().commit(std::move(ingest), info, tree.diff_id));
   return info;
 }
 

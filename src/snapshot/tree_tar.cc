@@ -3,7 +3,6 @@
 
 #include <array>
 #include <map>
-#include <set>
 #include <vector>
 
 #include "archive/tar_writer.h"
@@ -186,39 +185,6 @@ Result<TreeDigest> digest_tree(const os::Dir& root) {
   HashSink hash;
   const TreeStats stats = TRY(write_tree_tar(root, hash));
   return TreeDigest{oci::DiffId(hash.finish()), stats};
-}
-
-namespace {
-
-using SeenLinks = std::set<std::pair<std::uint64_t, std::uint64_t>>;
-
-Result<void> measure_below(const os::Dir& dir, TreeStats& stats, SeenLinks& links) {
-  const std::vector<os::DirEntry> entries = TRY(dir.list());
-  for (const auto& entry : entries) {
-    ++stats.entries;
-    const os::FileInfo info = TRY(dir.stat(entry.name));
-    if (info.is_whiteout() || info.type == os::FileType::socket) continue;
-    if (info.type != os::FileType::directory && info.links > 1 &&
-        !links.insert({info.device, info.inode}).second) {
-      continue;
-    }
-    stats.disk_size += info.allocated;
-    if (info.type == os::FileType::file) stats.content_size += info.size;
-    if (info.type == os::FileType::directory) {
-      const os::Dir sub = TRY(dir.open_dir(entry.name));
-      TRY(measure_below(sub, stats, links));
-    }
-  }
-  return {};
-}
-
-}  // namespace
-
-Result<TreeStats> measure_tree(const os::Dir& root) {
-  TreeStats stats;
-  SeenLinks links;
-  TRY(measure_below(root, stats, links));
-  return stats;
 }
 
 Result<void> clamp_mtimes(const os::Dir& root, std::int64_t limit) {

@@ -35,9 +35,6 @@ struct TreeDigest {
 /// The diff ID of a layer's directory: the digest of its stream, which is not written anywhere.
 Result<TreeDigest> digest_tree(const os::Dir& root);
 
-/// The sizes of what a layer's directory holds, without reading files; tar_size stays 0.
-Result<TreeStats> measure_tree(const os::Dir& root);
-
 /// Sets every mtime later than `limit` (seconds) to it; nothing below `root` keeps a younger one.
 Result<void> clamp_mtimes(const os::Dir& root, std::int64_t limit);
 
