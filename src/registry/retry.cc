@@ -23,7 +23,7 @@ Result<void> sleep_until_stopped(std::chrono::milliseconds time, std::stop_token
 Result<void> Retry::after(const Error& error) {
   if (!is_temporary(error)) return Error(error);
   // Where nobody listens, patience helps least.
-  if (error.kind() == ErrorKind::unreachable) ++failures_;
+  if (error.kind() == ErrorKind::unreachable) policy_.attempts = std::min(policy_.attempts, 3U);
   return pause(error, std::nullopt);
 }
 
