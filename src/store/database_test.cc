@@ -82,8 +82,6 @@ TEST_F(DatabaseTest, OlderSchemaIsBroughtUpToDate) {
         "records_by_used;"
         "ALTER TABLE records DROP COLUMN place; ALTER TABLE records DROP COLUMN uses;"
         "CREATE INDEX records_by_instruction ON records (instruction);"
-        "DROP TABLE unsettled_layers;"
-        "CREATE TABLE tree_digests (key TEXT PRIMARY KEY, digest TEXT NOT NULL) WITHOUT ROWID;"
         "DROP TABLE layer_blobs; DROP TABLE blob_places; DROP TABLE image_digests;"
         "INSERT INTO layers (diff_id, tar_size, content_size, disk_size) VALUES ('a', 1, 2, 4096);"
         "PRAGMA user_version = 1"));
