@@ -6,11 +6,13 @@
 
 #include "cli/build_call.h"
 #include "cli/build_flags.h"
+#include "cli/build_recording.h"
 #include "cli/build_report.h"
 #include "cli/commands.h"
 #include "cli/dockerfile_input.h"
 #include "cli/progress_display.h"
 #include "cli/step_output.h"
+#include "cli/storage_policy.h"
 #include "cli/store_images.h"
 #include "dockerfile/frontend_choice.h"
 #include "dockerfile/syntax_tree.h"
@@ -150,7 +152,9 @@ Result<int> build_command(const Session& session, std::vector<std::string> words
   const frontend::BuildPlan plan = TRY(plan_with_warnings(*file, options, images, *display));
 
   StepOutputKeeper output(*display);
-  StepRecorder progress(output);
+  BuildRecording recording(
+      store, {input.context_path, input.name, flags.target, flags.build_args, flags.tags}, output);
+  solver::Progress& progress = recording.progress();
   executor::OciExecutor executor(
       {store.workspace().path() + "/executor", flags.runtime, {}, store.paths().executor_cache()});
   solver::SolveContext context{store, executor, progress};
@@ -169,16 +173,20 @@ Result<int> build_command(const Session& session, std::vector<std::string> words
   if (!results) {
     progress.report(solver::BuildEnded{false});
     if (explain != ReportForm::none)
-      TRY(print(explain_build(progress.steps(), plan.graph, explain)));
+      TRY(print(explain_build(recording.steps(), plan.graph, explain)));
     // Nothing showed what the failing step said.
     if (flags.quiet && !output.failed_output().empty()) print_error(output.failed_output());
+    recording.failed(context, plan.graph, results.error());
     return std::move(results).error().context("failed to build");
   }
   const store::Image image = TRY(export_image(store, plan, *results, options, names, progress));
   progress.report(solver::BuildEnded{true});
-  if (explain != ReportForm::none) TRY(print(explain_build(progress.steps(), plan.graph, explain)));
+  if (explain != ReportForm::none)
+    TRY(print(explain_build(recording.steps(), plan.graph, explain)));
   if (!flags.iidfile.empty()) TRY(write_iidfile(flags.iidfile, image.id.str()));
   if (flags.quiet) TRY(print(image.id.str() + "\n"));
+  recording.succeeded(context, plan.graph, *results, image);
+  collect_in_background(store);
   return 0;
 }
 

@@ -11,6 +11,19 @@
 namespace kiln::cli {
 
 Result<int> build_command(const Session& session, std::vector<std::string> words);
+Result<int> du_command(const Session& session, std::vector<std::string> words);
+Result<int> system_df_command(const Session& session, std::vector<std::string> words);
+Result<int> builder_prune_command(const Session& session, std::vector<std::string> words);
+Result<int> image_prune_command(const Session& session, std::vector<std::string> words);
+Result<int> system_prune_command(const Session& session, std::vector<std::string> words);
+Result<int> system_gc_command(const Session& session, std::vector<std::string> words);
+Result<int> system_check_command(const Session& session, std::vector<std::string> words);
+Result<int> list_builds_command(const Session& session, std::vector<std::string> words);
+Result<int> inspect_build_command(const Session& session, std::vector<std::string> words);
+Result<int> build_logs_command(const Session& session, std::vector<std::string> words);
+Result<int> remove_builds_command(const Session& session, std::vector<std::string> words);
+Result<int> list_cache_mounts_command(const Session& session, std::vector<std::string> words);
+Result<int> remove_cache_mounts_command(const Session& session, std::vector<std::string> words);
 Result<int> run_command(const Session& session, std::vector<std::string> words);
 Result<int> lint_command(const Session& session, std::vector<std::string> words);
 Result<int> images_command(const Session& session, std::vector<std::string> words);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <span>
 #include <string_view>
 
@@ -14,7 +15,7 @@ namespace kiln::cli {
 namespace {
 
 struct Command {
-  std::string_view name;  ///< one or two words
+  std::string_view name;  ///< up to three words
   CommandFunction run;
   std::string_view help;
 };
@@ -40,6 +41,7 @@ constexpr Command kCommands[] = {
     {"image import", import_command, ""},
     {"image inspect", inspect_command, ""},
     {"image list", images_command, ""},
+    {"image prune", image_prune_command, ""},
     {"image load", load_command, ""},
     {"image ls", images_command, ""},
     {"image pull", pull_command, ""},
@@ -50,7 +52,28 @@ constexpr Command kCommands[] = {
     {"image tag", tag_command, ""},
     {"builder build", build_command, ""},
     {"buildx build", build_command, ""},
+    {"builder du", du_command, ""},
+    {"builder prune", builder_prune_command, "Remove build cache"},
+    {"buildx du", du_command, ""},
+    {"buildx prune", builder_prune_command, ""},
+    {"buildx history inspect", inspect_build_command, ""},
+    {"buildx history logs", build_logs_command, ""},
+    {"buildx history ls", list_builds_command, ""},
+    {"buildx history rm", remove_builds_command, ""},
+    {"cache-mount du", list_cache_mounts_command, ""},
+    {"cache-mount ls", list_cache_mounts_command,
+     "List directories of RUN --mount=type=cache; also rm"},
+    {"cache-mount rm", remove_cache_mounts_command, ""},
     {"container run", run_command, ""},
+    {"history builds", list_builds_command, "List builds; also ls, inspect, logs and rm"},
+    {"history builds inspect", inspect_build_command, ""},
+    {"history builds logs", build_logs_command, ""},
+    {"history builds ls", list_builds_command, ""},
+    {"history builds rm", remove_builds_command, ""},
+    {"system check", system_check_command, "Verify all that is in the store"},
+    {"system df", system_df_command, "Show how much the store takes"},
+    {"system gc", system_gc_command, "Apply the size policy now"},
+    {"system prune", system_prune_command, "Remove what nothing needs"},
 };
 
 std::string overview() {
@@ -59,7 +82,7 @@ std::string overview() {
       "daemon and "
       "without root.\n\nCommands:\n";
   for (const auto& command : kCommands) {
-    if (!command.help.empty()) out += fmt::format("  {:<10}{}\n", command.name, command.help);
+    if (!command.help.empty()) out += fmt::format("  {:<16}{}\n", command.name, command.help);
   }
   return out +
          "\n`kiln image COMMAND` takes the image commands too, with ls and rm.\n\nOptions:\n"
@@ -114,11 +137,16 @@ Result<int> run(std::vector<std::string> words) {
                                                           : overview()));
     return 0;
   }
-  const Command* command = find_command(words[at]);
-  std::size_t used = 1;
-  if (command == nullptr && at + 1 < words.size()) {
-    command = find_command(words[at] + " " + words[at + 1]);
-    used = 2;
+  const Command* command = nullptr;
+  std::size_t used = 0;
+  // The longest name that fits: `history builds rm` is no history of an image.
+  std::string name;
+  for (std::size_t i = at; i < std::min(words.size(), at + 3); ++i) {
+    name += (i == at ? "" : " ") + words[i];
+    const Command* longer = find_command(name);
+    if (longer == nullptr) continue;
+    command = longer;
+    used = i - at + 1;
   }
   if (command == nullptr) return unknown_command(words[at]);
   session.command = "kiln " + std::string(command->name);

@@ -351,6 +351,11 @@ void Process::finish() {
   (void)wait();
 }
 
+void Process::detach() {
+  pidfd_.reset();
+  pid_ = -1;
+}
+
 Result<ExitStatus> Process::wait() {
   if (!status_) status_ = TRY(reap(pidfd_));
   return *status_;

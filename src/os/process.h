@@ -113,6 +113,8 @@ class Process {
   Result<std::optional<ExitStatus>> wait_for(std::chrono::milliseconds timeout);
   /// Sends a signal; fine if the process has ended.
   Result<void> kill(int signal) const;
+  /// Lets the child go on by itself, also after this process: it is neither killed nor reaped.
+  void detach();
 
  private:
   Process() = default;

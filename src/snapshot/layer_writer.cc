@@ -219,9 +219,11 @@ class LayerWriter {
     }
     LazyDir dir(parent, name);
     TRY(write_children(entry, dir, path + "/"));
-    info_.disk_size += 4096;
     // Only now: nothing is made in it any more, so its mtime stays.
     const os::Dir* open_parent = TRY(parent.open());
+    // How much a directory takes differs from one file system to the next.
+    const os::FileInfo made = TRY(open_parent->stat(name));
+    info_.disk_size += made.allocated;
     return apply_metadata(*open_parent, name, false, metadata);
   }
 

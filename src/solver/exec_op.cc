@@ -17,6 +17,7 @@
 #include "solver/explain.h"
 #include "solver/step_cache.h"
 #include "solver/step_key.h"
+#include "solver/step_lock.h"
 
 namespace kiln::solver {
 namespace {
@@ -106,6 +107,11 @@ class ExecStep {
         if (context_->steps == Steps::run) TRY(keep(*hit));
         return *std::move(hit);
       }
+    }
+    const StepLock lock = TRY(StepLock::acquire(*context_, *inputs_, record_.key));
+    if (lock.held()) {
+      hit = TRY(look_up(record_.key));
+      if (hit) return *std::move(hit);
     }
     MissReason reason = report_miss(*context_, *inputs_, record_);
     if (context_->steps == Steps::look_up) return missed_step(std::move(reason));

@@ -15,6 +15,7 @@
 #include "solver/explain.h"
 #include "solver/owner.h"
 #include "solver/step_key.h"
+#include "solver/step_lock.h"
 
 namespace kiln::solver {
 namespace {
@@ -67,6 +68,11 @@ class FileStep {
           TRY(read_facts(source(*copy), selections_[at++]));
       }
       auto hit = TRY(look_up(content_key()));
+      if (!hit) {
+        StepLock lock = TRY(StepLock::acquire(*context_, *inputs_, content_key_));
+        lock_.emplace(std::move(lock));
+        if (lock_->held()) hit = TRY(look_up(content_key_));
+      }
       if (hit) {
         if (!looks_up_only) TRY(alias_definition(*hit));
         return *std::move(hit);
@@ -400,6 +406,7 @@ class FileStep {
   std::vector<Selection> selections_;
   std::size_t next_group_ = 0;
   std::string definition_key_, content_key_;
+  std::optional<StepLock> lock_;
   std::vector<store::Input> content_inputs_;
   std::optional<snapshot::LayerView> base_;
   std::vector<std::pair<SelectedFile*, SourceTree*>> tagged_;

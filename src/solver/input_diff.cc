@@ -178,11 +178,14 @@ InputDiff diff_inputs(std::string_view before, std::string_view after,
   const std::vector<Line> old_lines = lines_of(before, action), new_lines = lines_of(after, action);
   std::unordered_map<std::string, std::string_view> old_files;
   std::unordered_map<std::size_t, std::string_view> old_layers, new_layers;
+  std::vector<Line> old_others, new_others;
   for (const auto& line : old_lines) {
     if (line.name.starts_with("file:")) {
       old_files.emplace(key_of(line), line.value);
     } else if (const auto layer = number_after(line.name, "layer:")) {
       old_layers.emplace(*layer, line.value);
+    } else {
+      old_others.push_back(line);
     }
   }
   for (const auto& line : new_lines) {
@@ -190,7 +193,10 @@ InputDiff diff_inputs(std::string_view before, std::string_view after,
       new_layers.emplace(*layer, line.value);
       continue;
     }
-    if (!line.name.starts_with("file:")) continue;
+    if (!line.name.starts_with("file:")) {
+      new_others.push_back(line);
+      continue;
+    }
     const std::string path = path_of(line.name, line.action, patterns);
     const auto old_file = old_files.find(key_of(line));
     if (old_file == old_files.end()) {
@@ -206,6 +212,12 @@ InputDiff diff_inputs(std::string_view before, std::string_view after,
       out.files.push_back(
           {Change::Kind::file_removed, path_of(line.name, line.action, patterns), "", ""});
   }
+  // Of what is mounted besides its files: the directory itself, or what a cache begins with.
+  const auto same = [](const Line& a, const Line& b) {
+    return a.name == b.name && a.value == b.value;
+  };
+  if (!std::ranges::equal(old_others, new_others, same))
+    out.files.push_back({Change::Kind::option, "what is mounted", "", ""});
   for (const auto* layers : {&old_layers, &new_layers}) {
     for (const auto& [number, id] : *layers) {
       const auto a = old_layers.find(number), b = new_layers.find(number);

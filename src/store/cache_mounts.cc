@@ -104,6 +104,20 @@ Result<void> CacheMounts::create(const std::string& folder, const CacheMountRequ
   return {};
 }
 
+Result<bool> CacheMounts::remove(const std::string& name) const {
+  const std::string folder = paths_.cache_mounts() + "/" + name;
+  const auto lock = os::FileLock::try_acquire(folder + "/lock", os::FileLock::Mode::exclusive);
+  if (!lock && lock.error().kind() == ErrorKind::not_found) return true;
+  if (!lock) return lock.error();
+  if (!*lock) return false;
+  // Out of the way first, with its lock: who asks for it next makes a new one.
+  const std::string trash = workspace_->new_path();
+  TRY(os::rename_file(folder, trash));
+  const os::Dir workspace = TRY(os::Dir::open(workspace_->path()));
+  TRY(workspace.remove_tree(trash.substr(trash.find_last_of('/') + 1)));
+  return true;
+}
+
 Result<std::vector<CacheMountRecord>> CacheMounts::list() const {
   const os::Dir dir = TRY(os::Dir::open(paths_.cache_mounts()));
   const std::vector<os::DirEntry> entries = TRY(dir.list());

@@ -64,6 +64,8 @@ class CacheMounts {
   Result<CacheMountLease> acquire(const CacheMountRequest& request, const std::stop_token& stop);
   /// Sorted by name.
   Result<std::vector<CacheMountRecord>> list() const;
+  /// Deletes a directory, by its record's name; false, and it stays, while a step uses it.
+  Result<bool> remove(const std::string& name) const;
 
  private:
   Result<void> create(const std::string& folder, const CacheMountRequest& request);

@@ -91,6 +91,29 @@ Result<std::vector<EarlierRecord>> CacheRecords::earlier(std::string_view instru
   return out;
 }
 
+Result<std::vector<RecordSummary>> CacheRecords::list() const {
+  auto query = TRY(database_->prepare("SELECT key, instruction, inputs, layer FROM records"));
+  std::vector<RecordSummary> out;
+  for (;;) {
+    const bool more = TRY(query.step());
+    if (!more) return out;
+    RecordSummary record{query.text(0), query.text(1), query.text(2), {}};
+    const std::string layer = query.text(3);
+    if (!layer.empty()) record.layer = TRY(oci::DiffId::parse("sha256:" + layer));
+    out.push_back(std::move(record));
+  }
+}
+
+Result<void> CacheRecords::remove(const std::vector<std::string>& keys) {
+  if (keys.empty()) return {};
+  auto transaction = TRY(database_->begin());
+  for (const auto& key : keys) {
+    auto statement = TRY(database_->prepare("DELETE FROM records WHERE key = ?"));
+    TRY(statement.bind(0, key).run());
+  }
+  return transaction.commit();
+}
+
 Result<void> CacheRecords::put(const CacheRecord& record) {
   const std::string list = encode_inputs(record.inputs);
   const std::string digest = inputs_digest(list);

@@ -42,6 +42,14 @@ struct EarlierRecord {
   std::int64_t milliseconds = 0;
 };
 
+/// What of a record can be verified.
+struct RecordSummary {
+  std::string key;
+  std::string instruction;
+  std::string inputs_digest;
+  std::optional<oci::DiffId> layer;
+};
+
 /// An input list as the store keeps it, a line for each, and the digest that it is kept under.
 std::string encode_inputs(const std::vector<Input>& inputs);
 std::string inputs_digest(std::string_view list);
@@ -61,6 +69,8 @@ class CacheRecords {
   /// begins with the same keyword.
   Result<std::vector<EarlierRecord>> earlier(std::string_view instruction, std::string_view place,
                                              std::string_view keyword, std::size_t limit) const;
+  Result<std::vector<RecordSummary>> list() const;
+  Result<void> remove(const std::vector<std::string>& keys);
   /// Replaces a record of the same key.
   Result<void> put(const CacheRecord& record);
   /// Notes that records were used now: the least recently used go first when space is short.

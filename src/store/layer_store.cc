@@ -37,6 +37,18 @@ Result<LayerInfo> LayerStore::get(const oci::DiffId& id) const {
   return *std::move(info);
 }
 
+Result<std::vector<LayerInfo>> LayerStore::list() const {
+  auto query = TRY(database_->prepare("SELECT diff_id FROM layers"));
+  std::vector<LayerInfo> out;
+  for (;;) {
+    const bool more = TRY(query.step());
+    if (!more) return out;
+    const oci::DiffId id = TRY(oci::DiffId::parse("sha256:" + query.text(0)));
+    LayerInfo info = TRY(get(id));
+    out.push_back(std::move(info));
+  }
+}
+
 Result<os::Dir> LayerStore::open_fs(const oci::DiffId& id) const {
   return os::Dir::open(paths_.layer_fs(id)).context("layer " + id.str());
 }

@@ -62,6 +62,8 @@ class LayerStore {
 
   Result<std::optional<LayerInfo>> find(const oci::DiffId& id) const;
   Result<LayerInfo> get(const oci::DiffId& id) const;
+  /// All of them, in no order.
+  Result<std::vector<LayerInfo>> list() const;
   Result<os::Dir> open_fs(const oci::DiffId& id) const;
   Result<std::vector<os::Dir>> open_all(const std::vector<oci::DiffId>& ids) const;
 

@@ -8,6 +8,8 @@
 
 #include "base/result.h"
 #include "os/file_lock.h"
+#include "store/build_cache.h"
+#include "store/build_history.h"
 #include "store/cache_mounts.h"
 #include "store/cache_records.h"
 #include "store/content_store.h"
@@ -39,6 +41,8 @@ class Store {
   CacheRecords& records() { return parts_->records; }
   CacheMounts& cache_mounts() { return parts_->cache_mounts; }
   DistributionIndex& distribution() { return parts_->distribution; }
+  BuildCache& cache() { return parts_->cache; }
+  BuildHistory& builds() { return parts_->builds; }
   Workspace& workspace() { return parts_->workspace; }
   StatIndex load_stat_index(const std::string& context_path) const;
 
@@ -61,7 +65,9 @@ class Store {
           images(database, blobs, layers),
           records(database),
           cache_mounts(paths, workspace),
-          distribution(database) {}
+          distribution(database),
+          cache(paths, database, cache_mounts),
+          builds(paths, database) {}
     StorePaths paths;
     std::optional<os::FileLock> use;
     Database database;
@@ -72,6 +78,8 @@ class Store {
     CacheRecords records;
     CacheMounts cache_mounts;
     DistributionIndex distribution;
+    BuildCache cache;
+    BuildHistory builds;
   };
   static Result<Store> open_for_writing(const StorePaths& paths);
   static Result<Store> open_for_reading(const StorePaths& paths);

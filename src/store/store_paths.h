@@ -19,6 +19,8 @@ namespace kiln::store {
 ///     use.lock                   shared by who uses layers, exclusive for who deletes them
 ///     db/reserve                 room on the disk, given up when there is no other for the index
 ///     db/unused-layers           there while layers wait for a moment when they can be deleted
+///     builds/ID.log              what happened in a build
+///     locks/KEY                  held by who runs the step of that cache key
 class StorePaths {
  public:
   explicit StorePaths(std::string root) : root_(std::move(root)) {}
@@ -31,6 +33,12 @@ class StorePaths {
   std::string layer(const oci::DiffId& id) const { return layers() + "/" + id.hex(); }
   std::string layer_fs(const oci::DiffId& id) const { return layer(id) + "/fs"; }
   std::string contexts() const { return root_ + "/context"; }
+  std::string builds() const { return root_ + "/builds"; }
+  std::string build_log(const std::string& id) const { return builds() + "/" + id + ".log"; }
+  std::string locks() const { return root_ + "/locks"; }
+  std::string step_lock(const std::string& key) const { return locks() + "/" + key; }
+  /// How much is kept; see docs/storage.md. May be missing.
+  std::string settings() const { return root_ + "/settings.json"; }
   std::string executor_cache() const { return root_ + "/executor"; }
   std::string cache_mounts() const { return root_ + "/cache"; }
   std::string temporary() const { return root_ + "/tmp"; }

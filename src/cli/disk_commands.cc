@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "base/strings.h"
+#include "cli/cache_pruning.h"
+#include "cli/commands.h"
+#include "cli/flags.h"
+#include "format/table.h"
+#include "format/units.h"
+#include "oci/reference.h"
+#include "os/system.h"
+
+namespace kiln::cli {
+namespace {
+
+using nlohmann::json;
+using store::CacheEntry;
+
+constexpr int kDigits = 4;  // docker's, for sizes of a cache
+
+std::string size_text(std::uint64_t bytes) {
+  return format::human_size(static_cast<double>(bytes), kDigits);
+}
+
+std::string ago(std::int64_t seconds) {
+  if (seconds <= 0) return {};
+  const std::int64_t now = os::wall_clock().seconds;
+  return format::human_duration(std::chrono::seconds(std::max<std::int64_t>(0, now - seconds))) +
+         " ago";
+}
+
+/// Go's form of a time.
+std::string time_text(std::int64_t seconds) {
+  std::string text = format_rfc3339(seconds);
+  std::ranges::replace(text, 'T', ' ');
+  if (text.ends_with('Z')) text.pop_back();
+  return text + " +0000 UTC";
+}
+
+std::string word(bool value) { return value ? "true" : "false"; }
+
+bool is_mutable(const CacheEntry& entry) { return entry.type != CacheEntry::Type::regular; }
+
+const format::TableStyle kDuStyle = {"table {{.ID}}\t{{.Reclaimable}}\t{{.Size}}\t{{.LastUsedAt}}",
+                                     "{{.ID}}",
+                                     {{"ID", "ID"},
+                                      {"Reclaimable", "RECLAIMABLE"},
+                                      {"Size", "SIZE"},
+                                      {"LastUsedAt", "LAST ACCESSED"},
+                                      {"CreatedAt", "CREATED AT"},
+                                      {"Description", "DESCRIPTION"},
+                                      {"Mutable", "MUTABLE"},
+                                      {"Parents", "PARENTS"},
+                                      {"Shared", "SHARED"},
+                                      {"Type", "TYPE"},
+                                      {"UsageCount", "USAGE COUNT"}}};
+
+std::vector<json> du_rows(const std::vector<CacheEntry>& entries, bool table) {
+  std::vector<json> rows;
+  for (const auto& entry : entries) {
+    // In a table docker marks what can change and what is shared.
+    rows.push_back({{"ID", entry.id + (table && is_mutable(entry) ? "*" : "")},
+                    {"Reclaimable", entry.reclaimable},
+                    {"Size", size_text(entry.size) + (table && entry.shared ? "*" : "")},
+                    {"LastUsedAt", ago(entry.used)},
+                    {"CreatedAt", time_text(entry.created)},
+                    {"Description", entry.description},
+                    {"Mutable", is_mutable(entry)},
+                    {"Parents", entry.parents.empty() ? json() : json(entry.parents)},
+                    {"Shared", entry.shared},
+                    {"Type", type_word(entry.type)},
+                    {"UsageCount", entry.uses}});
+  }
+  return rows;
+}
+
+std::string pretty(const CacheEntry& entry) {
+  std::string out = fmt::format("ID:           {}\n", entry.id);
+  if (!entry.parents.empty()) {
+    out += "Parents:\n";
+    for (const auto& parent : entry.parents) out += " - " + parent + "\n";
+  }
+  out += fmt::format("Created at:   {}\nMutable:      {}\nReclaimable:  {}\nShared:       {}\n",
+                     time_text(entry.created), is_mutable(entry), entry.reclaimable, entry.shared);
+  out += fmt::format("Size:         {}\nDescription:  {}\nUsage count:  {}\n",
+                     size_text(entry.size), entry.description, entry.uses);
+  if (entry.used > 0) out += fmt::format("Last used:    {}\n", ago(entry.used));
+  return out + fmt::format("Type:         {}\n\n", type_word(entry.type));
+}
+
+struct Totals {
+  std::uint64_t all = 0, shared = 0, reclaimable = 0;
+};
+Totals totals_of(const std::vector<CacheEntry>& entries) {
+  Totals out;
+  for (const auto& entry : entries) {
+    out.all += entry.size;
+    if (entry.shared) out.shared += entry.size;
+    if (entry.reclaimable) out.reclaimable += entry.size;
+  }
+  return out;
+}
+
+std::string totals_text(const Totals& totals) {
+  std::string out;
+  if (totals.shared > 0)
+    out += fmt::format("Shared:\t\t{}\nPrivate:\t{}\n", size_text(totals.shared),
+                       size_text(totals.all - totals.shared));
+  return out + fmt::format("Reclaimable:\t{}\nTotal:\t\t{}\n", size_text(totals.reclaimable),
+                           size_text(totals.all));
+}
+
+// --- system df
+
+/// How much of each image is shared with others, by the bytes that its layers take on disk.
+struct ImageUsage {
+  store::Image image;
+  std::uint64_t size = 0, shared = 0;
+};
+
+struct DiskReport {
+  std::vector<ImageUsage> images;
+  std::uint64_t image_bytes = 0;
+  std::vector<CacheEntry> cache;
+  std::uint64_t cache_bytes = 0;  ///< without what images have too
+  std::uint64_t cache_reclaimable = 0;
+};
+
+Result<DiskReport> report_disk(store::Store& store) {
+  DiskReport out;
+  const std::vector<store::Image> images = TRY(store.images().list());
+  for (const auto& image : images) {
+    ImageUsage usage{image, 0, 0};
+    const auto config = store.images().config(image);
+    if (config) {
+      for (const auto& layer : config->diff_ids) {
+        const std::uint64_t bytes = TRY(store.cache().layer_bytes(layer));
+        const std::size_t count = TRY(store.cache().image_count(layer));
+        usage.size += bytes;
+        if (count > 1) usage.shared += bytes;
+      }
+    }
+    out.images.push_back(std::move(usage));
+  }
+  out.image_bytes = TRY(store.cache().image_bytes());
+  out.cache = TRY(store.cache().list());
+  for (const auto& entry : out.cache) {
+    if (entry.shared) continue;
+    out.cache_bytes += entry.size;
+    if (entry.reclaimable) out.cache_reclaimable += entry.size;
+  }
+  return out;
+}
+
+const format::TableStyle kDfStyle = {
+    "table {{.Type}}\t{{.TotalCount}}\t{{.Active}}\t{{.Size}}\t{{.Reclaimable}}",
+    "{{.Type}}",
+    {{"Type", "TYPE"},
+     {"TotalCount", "TOTAL"},
+     {"Active", "ACTIVE"},
+     {"Size", "SIZE"},
+     {"Reclaimable", "RECLAIMABLE"}}};
+
+std::vector<json> df_rows(const DiskReport& report) {
+  const auto row = [](const std::string& type, std::size_t total, const std::string& size,
+                      const std::string& reclaimable) {
+    return json{{"Type", type},
+                {"TotalCount", std::to_string(total)},
+                {"Active", "0"},
+                {"Size", size},
+                {"Reclaimable", reclaimable}};
+  };
+  const std::string images = size_text(report.image_bytes);
+  return {row("Images", report.images.size(), images,
+              report.image_bytes == 0 ? images : images + " (100%)"),
+          row("Containers", 0, "0B", "0B"), row("Local Volumes", 0, "0B", "0B"),
+          row("Build Cache", report.cache.size(), size_text(report.cache_bytes),
+              size_text(report.cache_reclaimable))};
+}
+
+const format::TableStyle kImageUsageStyle = {
+    "table {{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}\t{{.SharedSize}}\t"
+    "{{.UniqueSize}}\t{{.Containers}}",
+    "{{.ID}}",
+    {{"Repository", "REPOSITORY"},
+     {"Tag", "TAG"},
+     {"ID", "IMAGE ID"},
+     {"CreatedSince", "CREATED"},
+     {"Size", "SIZE"},
+     {"SharedSize", "SHARED SIZE"},
+     {"UniqueSize", "UNIQUE SIZE"},
+     {"Containers", "CONTAINERS"}}};
+
+std::vector<json> image_usage_rows(const DiskReport& report) {
+  std::vector<json> rows;
+  for (const auto& [image, size, shared] : report.images) {
+    std::vector<std::pair<std::string, std::string>> names;
+    for (const auto& name : image.names) {
+      const auto reference = oci::Reference::parse(name);
+      if (reference) names.emplace_back(reference->familiar_name(), reference->tag().value_or(""));
+    }
+    if (names.empty()) names.emplace_back("<none>", "<none>");
+    for (const auto& [repository, tag] : names)
+      rows.push_back({{"Repository", repository},
+                      {"Tag", tag},
+                      {"ID", image.id.short_hex()},
+                      {"CreatedSince", image.created > 0 ? ago(image.created) : "N/A"},
+                      {"Size", size_text(size)},
+                      {"SharedSize", size_text(shared)},
+                      {"UniqueSize", size_text(size - shared)},
+                      {"Containers", "0"}});
+  }
+  return rows;
+}
+
+const format::TableStyle kCacheUsageStyle = {
+    "table {{.ID}}\t{{.CacheType}}\t{{.Size}}\t{{.CreatedSince}}\t{{.LastUsedSince}}\t"
+    "{{.UsageCount}}\t{{.Shared}}",
+    "{{.ID}}",
+    {{"ID", "CACHE ID"},
+     {"CacheType", "CACHE TYPE"},
+     {"Size", "SIZE"},
+     {"CreatedSince", "CREATED"},
+     {"LastUsedSince", "LAST USED"},
+     {"UsageCount", "USAGE"},
+     {"Shared", "SHARED"}}};
+
+std::vector<json> cache_usage_rows(const DiskReport& report) {
+  std::vector<json> rows;
+  for (const auto& entry : report.cache)
+    rows.push_back({{"ID", format::truncate_id(entry.id)},
+                    {"CacheType", type_word(entry.type)},
+                    {"Size", size_text(entry.size)},
+                    {"CreatedSince", ago(entry.created)},
+                    {"LastUsedSince", ago(entry.used)},
+                    {"UsageCount", std::to_string(entry.uses)},
+                    {"Shared", word(entry.shared)}});
+  return rows;
+}
+
+Result<std::string> verbose_df(const DiskReport& report) {
+  const std::string images =
+      TRY(format::render_rows("table", kImageUsageStyle, image_usage_rows(report)));
+  const std::string cache =
+      TRY(format::render_rows("table", kCacheUsageStyle, cache_usage_rows(report)));
+  return "Images space usage:\n\n" + images +
+         "\nContainers space usage:\n\nCONTAINER ID   IMAGE     COMMAND   LOCAL VOLUMES   SIZE     "
+         " "
+         "CREATED   STATUS    NAMES\n\nLocal Volumes space usage:\n\nVOLUME NAME   LINKS     "
+         "SIZE\n\nBuild cache usage: " +
+         size_text(report.cache_bytes) + "\n\n" + cache;
+}
+
+}  // namespace
+
+Result<int> du_command(const Session& session, std::vector<std::string> words) {
+  std::vector<std::string> filters;
+  std::string format, builder;
+  bool verbose = false;
+  FlagSet set(session.command, "[OPTIONS]", "Disk usage");
+  set.option("--builder", builder, "accepted: there is one")
+      .list("--filter", filters,
+            "KEY=VALUE, KEY!=VALUE or KEY~=EXPRESSION; keys as in docs/storage.md")
+      .option("--format", format, "table, json, pretty or a Go template")
+      .flag("--verbose", verbose, "the same as --format=pretty")
+      .arguments(0, 0);
+  const FlagSet::Parsed parsed = TRY(set.parse(std::move(words)));
+  if (parsed.help) {
+    TRY(print(set.help()));
+    return 0;
+  }
+  if (verbose && !format.empty() && format != "pretty")
+    return invalid_input("--format and --verbose cannot be used together");
+  const CacheFilters wanted = TRY(CacheFilters::parse(filters, os::wall_clock().seconds));
+  store::Store store = TRY(session.open_store(Access::layers));
+  std::vector<CacheEntry> entries = TRY(store.cache().list());
+  std::erase_if(entries, [&](const CacheEntry& entry) { return !wanted.matches(entry); });
+  std::ranges::sort(entries, {}, &CacheEntry::id);
+  const bool is_pretty = verbose || format == "pretty";
+  const bool table = format.empty() || format == "table";
+  std::string out;
+  if (is_pretty) {
+    for (const auto& entry : entries) out += pretty(entry);
+  } else {
+    out = TRY(format::render_rows(format, kDuStyle, du_rows(entries, table)));
+  }
+  if (is_pretty || table) out += totals_text(totals_of(entries));
+  TRY(print(out));
+  return 0;
+}
+
+Result<int> system_df_command(const Session& session, std::vector<std::string> words) {
+  std::string format;
+  bool verbose = false;
+  FlagSet set(session.command, "[OPTIONS]", "Show how much the store takes");
+  set.option("--format", format, "table, json or a Go template")
+      .flag("-v,--verbose", verbose, "one line for each image and entry of the cache")
+      .arguments(0, 0);
+  const FlagSet::Parsed parsed = TRY(set.parse(std::move(words)));
+  if (parsed.help) {
+    TRY(print(set.help()));
+    return 0;
+  }
+  store::Store store = TRY(session.open_store(Access::layers));
+  const DiskReport report = TRY(report_disk(store));
+  std::string out;
+  if (verbose && format == "json") {
+    const json all = {{"Images", image_usage_rows(report)},
+                      {"Containers", json::array()},
+                      {"Volumes", json::array()},
+                      {"BuildCache", cache_usage_rows(report)}};
+    out = all.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+  } else if (verbose && format.empty()) {
+    out = TRY(verbose_df(report));
+  } else {
+    out = TRY(format::render_rows(format, kDfStyle, df_rows(report)));
+  }
+  TRY(print(out));
+  return 0;
+}
+
+}  // namespace kiln::cli

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "os/disk_space.h"
+
+#include <sys/statvfs.h>
+
+#include <cerrno>
+#include <set>
+#include <utility>
+
+#include "os/dir.h"
+
+namespace kiln::os {
+namespace {
+
+class Counter {
+ public:
+  void add(const FileInfo& info) {
+    if (info.type != FileType::directory && info.links > 1 &&
+        !seen_.emplace(info.device, info.inode).second)
+      return;
+    total_ += info.allocated;
+  }
+  void add_below(const Dir& dir) {
+    const auto entries = dir.list();
+    if (!entries) return;
+    for (const auto& entry : *entries) {
+      const auto info = dir.find(entry.name);
+      if (!info || !*info) continue;
+      add(**info);
+      if ((*info)->type != FileType::directory) continue;
+      const auto sub = dir.open_dir(entry.name);
+      if (sub) add_below(*sub);
+    }
+  }
+  std::uint64_t total() const { return total_; }
+
+ private:
+  std::set<std::pair<std::uint64_t, std::uint64_t>> seen_;
+  std::uint64_t total_ = 0;
+};
+
+}  // namespace
+
+Result<DiskSpace> disk_space(const std::string& path) {
+  struct statvfs info{};
+  if (::statvfs(path.c_str(), &info) != 0) return system_error(errno, "statvfs", path);
+  return DiskSpace{static_cast<std::uint64_t>(info.f_blocks) * info.f_frsize,
+                   static_cast<std::uint64_t>(info.f_bavail) * info.f_frsize};
+}
+
+std::uint64_t disk_usage(const std::string& path) {
+  const auto slash = path.find_last_of('/');
+  const auto parent = Dir::open(slash == 0 ? "/" : path.substr(0, slash));
+  if (!parent) return 0;
+  const std::string name = path.substr(slash + 1);
+  const auto info = parent->find(name);
+  if (!info || !*info) return 0;
+  Counter counter;
+  counter.add(**info);
+  if ((*info)->type == FileType::directory) {
+    const auto dir = parent->open_dir(name);
+    if (dir) counter.add_below(*dir);
+  }
+  return counter.total();
+}
+
+}  // namespace kiln::os

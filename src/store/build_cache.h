@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "oci/digest.h"
+#include "store/cache_mounts.h"
+#include "store/database.h"
+#include "store/store_paths.h"
+
+namespace kiln::store {
+
+/// Something that the store keeps besides images: a row of `du`.
+struct CacheEntry {
+  enum class Type {
+    regular,       ///< a layer that a step made, with its records
+    local_source,  ///< a context's stat index
+    cache_mount,   ///< a directory of RUN --mount=type=cache
+    internal,      ///< the index, logs, work in progress
+  };
+  std::string id;  ///< 25 characters, or the folder's name of an internal one
+  Type type = Type::regular;
+  std::string description;
+  std::uint64_t size = 0;  ///< bytes on disk
+  bool shared = false;     ///< an image has the layer too: deleting the entry frees nothing
+  bool reclaimable = true;
+  std::int64_t created = 0, used = 0;  ///< seconds
+  std::int64_t uses = 0;               ///< builds that it served
+  std::vector<std::string> parents;    ///< IDs
+  std::optional<oci::DiffId> layer;    ///< of a regular one
+  std::string file;                    ///< of a local source its path, of a cache mount its name
+};
+
+/// Layers with their sum, from the index alone: cheap.
+struct LayerUsage {
+  std::uint64_t bytes = 0;
+  std::int64_t collected = 0;  ///< when the size policy was last applied, seconds
+  std::uint64_t settled = 0;   ///< `bytes` after that
+};
+
+/// What is in the store that no image needs, and how much it takes. Thread-safe.
+class BuildCache {
+ public:
+  BuildCache(StorePaths paths, const Database& database, const CacheMounts& mounts)
+      : paths_(std::move(paths)), database_(&database), mounts_(&mounts) {}
+
+  /// All entries; the sum of their sizes, less that of shared ones, and of image_bytes() is what
+  /// the store takes on disk. The least recently used first.
+  Result<std::vector<CacheEntry>> list() const;
+  /// What an image's own blobs and layers take.
+  Result<std::uint64_t> layer_bytes(const oci::DiffId& id) const;
+  /// Layers of all images, once each, and their configs and manifests.
+  Result<std::uint64_t> image_bytes() const;
+  /// How many images have the layer.
+  Result<std::size_t> image_count(const oci::DiffId& id) const;
+
+  /// Drops entries: records, stat indexes, cache mounts that no step uses. Layers that nothing
+  /// needs any more are still there, as unreferenced_layers() says.
+  Result<void> forget(const std::vector<CacheEntry>& entries) const;
+  Result<std::vector<oci::DiffId>> unreferenced_layers() const;
+  /// Gives the index's own free space back.
+  Result<void> compact() const;
+
+  Result<LayerUsage> usage() const;
+  /// Notes that the size policy was applied.
+  Result<void> settle(std::int64_t now) const;
+
+ private:
+  Result<void> list_layers(std::vector<CacheEntry>& out) const;
+  void list_contexts(std::vector<CacheEntry>& out) const;
+  Result<void> list_mounts(std::vector<CacheEntry>& out) const;
+  Result<void> list_internals(std::vector<CacheEntry>& out) const;
+  Result<std::uint64_t> referenced_blob_bytes() const;
+  StorePaths paths_;
+  const Database* database_;
+  const CacheMounts* mounts_;
+};
+
+/// 25 characters of a digest or file name.
+std::string cache_id(const std::string& hex);
+
+}  // namespace kiln::store
