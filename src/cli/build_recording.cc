@@ -85,7 +85,7 @@ void BuildRecording::write(const solver::SolveContext& context, const std::strin
     if (step.reason) each["reason"] = reason_json(*step.reason);
     if (!step.error.empty()) each["error"] = step.error;
     const auto result = results.find(step.id);
-    if (result != results.end() && !llb::is_source(graph.vertex(step.id).op) &&
+    if (result != results.end() && llb::is_step(graph.vertex(step.id).op) &&
         !result->second.layers.empty()) {
       const auto layer = store_->layers().find(result->second.layers.back());
       if (layer && *layer) each["size"] = (*layer)->content_size;
