@@ -24,7 +24,7 @@ class StepLocks : public testing::SolverTest {
       if (note != nullptr && note->text.starts_with("waiting")) then();
     };
   }
-  bool locks_are_gone() const { return fs::is_empty(store->paths().locks()); }
+  bool locks_are_gone() const { return std::filesystem::is_empty(store->paths().locks()); }
   /// As another process holds it.
   std::optional<os::FileLock> other;
 };
