@@ -129,7 +129,9 @@ Result<int> build_command(const Session& session, std::vector<std::string> words
   const ReportForm dry_run = TRY(parse_report_form(flags.dry_run, "--dry-run"));
   const ReportForm explain = TRY(parse_report_form(flags.explain, "--explain"));
   solver::RunEnvironment environment = TRY(run_environment(flags.run));
-  const PullPolicy policy = TRY(parse_pull_policy(flags.pull));
+  PullPolicy policy = TRY(parse_pull_policy(flags.pull));
+  // A forecast changes nothing in the store.
+  if (dry_run != ReportForm::none) policy = PullPolicy::never;
   const DockerfileInput input = TRY(read_dockerfile(parsed.arguments.front(), flags.file));
   options.ignore = input.ignore;
   const auto call = TRY(parse_call(flags.call, flags.check));
