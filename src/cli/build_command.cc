@@ -3,8 +3,12 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 
+#include "base/strings.h"
+#include "base/url.h"
 #include "cli/build_call.h"
+#include "cli/build_context.h"
 #include "cli/build_flags.h"
 #include "cli/build_recording.h"
 #include "cli/build_report.h"
@@ -19,10 +23,12 @@
 #include "executor/oci_executor.h"
 #include "exporter/image_result.h"
 #include "frontend/build_plan.h"
+#include "net/http_client.h"
 #include "os/file_io.h"
 #include "os/process_setup.h"
 #include "os/system.h"
 #include "solver/solver.h"
+#include "solver/source_ops.h"
 
 namespace kiln::cli {
 namespace {
@@ -112,6 +118,63 @@ Result<void> write_iidfile(const std::string& path, const std::string& id) {
   return os::write_file_atomically(path, id).context("writing image ID file");
 }
 
+/// The store, and what comes with its opening: signals are watched once the user namespace is
+/// entered, and before there are threads.
+struct OpenStore {
+  store::Store store;
+  os::InterruptWatcher interrupts = {};
+};
+
+Result<void> ensure_open(const Session& session, std::optional<OpenStore>& out) {
+  if (out) return {};
+  store::Store store = TRY(session.open_store(Access::layers));
+  out.emplace(std::move(store));
+  return {};
+}
+
+/// Shown as a step of its own where fetching takes a while.
+Result<BuildContext> open_context(const remote::Access& access, const std::string& context,
+                                  const BuildFlags& flags, const frontend::BuildOptions& options,
+                                  solver::Progress& progress) {
+  constexpr solver::StepId kStep = SIZE_MAX;
+  const auto keep = options.build_args.find("BUILDKIT_CONTEXT_KEEP_GIT_DIR");
+  const bool keeps =
+      keep != options.build_args.end() &&
+      (keep->second == "1" || to_lower(keep->second) == "true" || to_lower(keep->second) == "t");
+  const std::string name = fetching_name(context);
+  if (!name.empty()) progress.report(solver::StepStarted{kStep, name});
+  auto opened = open_build_context(access, context, flags.file,
+                                   keeps ? GitDir::keep : GitDir::as_the_url_says);
+  if (!name.empty()) {
+    const auto outcome = opened ? solver::StepOutcome::done : solver::StepOutcome::failed;
+    progress.report(
+        solver::StepEnded{kStep, outcome, opened ? std::string() : opened.error().message()});
+    if (!opened) progress.report(solver::BuildEnded{false});
+  }
+  return opened;
+}
+
+/// The directories that the build may read from, by the names that its graph has for them.
+Result<void> open_trees(solver::SolveContext& context, const std::string& path,
+                        const std::optional<BuildContext>& fetched,
+                        const std::vector<std::string>& ignore, const NamedContextFlags& named) {
+  store::Store& store = context.store;
+  // What is gone after the build is not worth remembering.
+  const bool lasts = !fetched || !fetched->scratch;
+  context.contexts["context"] = TRY(solver::ContextTree::open(
+      path, ignore,
+      lasts ? store.load_stat_index(path) : store::StatIndex::load(store.workspace().new_path()),
+      fetched ? fetched->owners : solver::Owners::root));
+  for (const auto& [key, value] : named.contexts) {
+    const auto* local = std::get_if<llb::LocalSource>(&value);
+    if (local == nullptr) continue;
+    const std::string& directory = named.directories.at(local->name);
+    context.contexts[local->name] =
+        TRY(solver::ContextTree::open(directory, local->ignore, store.load_stat_index(directory)));
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<int> build_command(const Session& session, std::vector<std::string> words) {
@@ -132,7 +195,24 @@ Result<int> build_command(const Session& session, std::vector<std::string> words
   PullPolicy policy = TRY(parse_pull_policy(flags.pull));
   // A forecast changes nothing in the store.
   if (dry_run != ReportForm::none) policy = PullPolicy::never;
-  const DockerfileInput input = TRY(read_dockerfile(parsed.arguments.front(), flags.file));
+  const NamedContextFlags named = TRY(parse_named_contexts(flags.build_contexts));
+  options.contexts = named.contexts;
+  const std::string& where = parsed.arguments.front();
+  std::optional<OpenStore> opened;
+  net::HttpClient http;
+  std::optional<BuildContext> fetched;
+  DockerfileInput input;
+  if (has_to_be_fetched(where, flags.file)) {
+    TRY(ensure_open(session, opened));
+    const remote::Access access{opened->store, http, solver::secret_lookup(environment),
+                                opened->interrupts.token(), solver::agent_socket(environment)};
+    const auto display = TRY(open_progress(flags));
+    BuildContext context = TRY(open_context(access, where, flags, options, *display));
+    fetched.emplace(std::move(context));
+    input = TRY(read_dockerfile_of(access, *fetched, flags.file));
+  } else {
+    input = TRY(read_dockerfile(where, flags.file));
+  }
   options.ignore = input.ignore;
   const auto call = TRY(parse_call(flags.call, flags.check));
   if (call) return build_call(session, *call, input, input.path, options);
@@ -145,33 +225,36 @@ Result<int> build_command(const Session& session, std::vector<std::string> words
   }
 
   if (!flags.iidfile.empty() && dry_run == ReportForm::none) TRY(clear_iidfile(flags.iidfile));
-  store::Store store = TRY(session.open_store(Access::layers));
-  const os::InterruptWatcher interrupts;
-  StoreImages images(store, policy, interrupts.token(), [&](std::string_view line) {
+  TRY(ensure_open(session, opened));
+  store::Store& store = opened->store;
+  StoreImages images(store, policy, opened->interrupts.token(), [&](std::string_view line) {
     if (!flags.quiet) print_error(line);
   });
   const auto display = TRY(open_progress(flags));
   const frontend::BuildPlan plan = TRY(plan_with_warnings(*file, options, images, *display));
 
   StepOutputKeeper output(*display);
-  BuildRecording recording(
-      store, {input.context_path, input.name, flags.target, flags.build_args, flags.tags}, output);
+  const std::string shown_context = fetched ? redact_credentials(where) : input.context_path;
+  std::vector<std::string> shown_args = flags.build_args;
+  for (std::string& arg : shown_args) arg = redact_credentials(arg);
+  BuildRecording recording(store, {shown_context, input.name, flags.target, shown_args, flags.tags},
+                           output);
   solver::Progress& progress = recording.progress();
   executor::OciExecutor executor(
       {store.workspace().path() + "/executor", flags.runtime, {}, store.paths().executor_cache()});
   solver::SolveContext context{store, executor, progress};
-  context.build_name = input.context_path + "|" + input.name;
+  context.build_name = shown_context + "|" + input.name;
   context.cache = flags.no_cache ? solver::UseCache::ignore : solver::UseCache::use;
   context.run = std::move(environment);
-  context.contexts["context"] = TRY(solver::ContextTree::open(
-      input.context_path, options.ignore, store.load_stat_index(input.context_path)));
+  context.http = &http;
+  TRY(open_trees(context, input.context_path, fetched, options.ignore, named));
 
   if (dry_run != ReportForm::none) {
     const auto steps = TRY(solver::forecast(context, plan.graph, plan.result));
     TRY(print(show_forecast(steps, plan.graph, dry_run)));
     return 0;
   }
-  auto results = solver::solve(context, plan.graph, plan.result, jobs, interrupts.token());
+  auto results = solver::solve(context, plan.graph, plan.result, jobs, opened->interrupts.token());
   if (!results) {
     progress.report(solver::BuildEnded{false});
     if (explain != ReportForm::none)

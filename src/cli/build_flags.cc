@@ -67,7 +67,7 @@ Result<std::optional<std::int64_t>> source_date_epoch(
 }  // namespace
 
 FlagSet build_flag_set(const Session& session, BuildFlags& flags) {
-  FlagSet set(session.command, "[OPTIONS] PATH", "Build an image from a Dockerfile");
+  FlagSet set(session.command, "[OPTIONS] PATH | URL | -", "Build an image from a Dockerfile");
   set.list("--build-arg", flags.build_args,
            "value of a build argument, NAME=VALUE or NAME from the environment")
       .option("--call", flags.call,
@@ -77,8 +77,11 @@ FlagSet build_flag_set(const Session& session, BuildFlags& flags) {
                 "print what would hit and what would run, and change nothing: text or json")
       .optional("--explain", flags.explain, "text",
                 "print why the steps that ran were not in the cache: text or json")
+      .list("--build-context", flags.build_contexts,
+            "more files or images by name, NAME=DIRECTORY, docker-image://IMAGE, "
+            "oci-layout://DIRECTORY[:TAG], a git repository or URL")
       .option("-f,--file", flags.file,
-              "the Dockerfile (default PATH/Dockerfile; - is standard input)")
+              "the Dockerfile (default PATH/Dockerfile; - is standard input, or a URL)")
       .flag("--compress", flags.compress, "accepted: a context is never sent anywhere")
       .list("--env", flags.env, "NAME=VALUE, as if by ENV at the beginning of every stage")
       .flag("--force-rm", flags.force_remove, "accepted: nothing is left of a step in any case")

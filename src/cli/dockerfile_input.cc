@@ -9,8 +9,6 @@
 namespace kiln::cli {
 namespace {
 
-constexpr std::size_t kMaxDockerfileSize = std::size_t{16} << 20;
-
 Error no_dockerfile(const std::string& path) {
   return not_found("failed to read dockerfile: open " + path + ": no such file or directory")
       .with_hint("name it with --file, or - for standard input");
@@ -19,11 +17,8 @@ Error no_dockerfile(const std::string& path) {
 std::string base_name(const std::string& path) { return path.substr(path.find_last_of('/') + 1); }
 
 Result<std::string> open_context(const std::string& context) {
-  if (context == "-")
-    return unsupported("a context on standard input is not supported by this version of kiln")
-        .with_hint("the Dockerfile alone may come from standard input: --file -");
-  if (context.find("://") != std::string::npos || context.starts_with("git@"))
-    return unsupported("a remote context is not supported by this version of kiln: " + context);
+  if (context == "-" || context.find("://") != std::string::npos || context.starts_with("git@"))
+    return unsupported("not a directory of this machine: " + context);
   auto path = os::canonical_path(context);
   if (!path) return not_found("unable to prepare context: path \"" + context + "\" not found");
   auto dir = os::Dir::open(*path);
@@ -67,6 +62,8 @@ Result<FoundDockerfile> find_dockerfile(const std::string& context_path, const s
   return no_dockerfile(base_name(candidates.front()));
 }
 
+}  // namespace
+
 Result<std::optional<std::string>> find_ignore_file(const std::string& context_path,
                                                     const std::string& dockerfile_path) {
   std::vector<std::string> candidates;
@@ -81,8 +78,6 @@ Result<std::optional<std::string>> find_ignore_file(const std::string& context_p
   }
   return std::optional<std::string>();
 }
-
-}  // namespace
 
 Result<DockerfileText> read_dockerfile_text(const std::string& context, const std::string& file) {
   std::string context_path;

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
 
 namespace kiln::cli {
+
+inline constexpr std::size_t kMaxDockerfileSize = std::size_t{16} << 20;
 
 /// A Dockerfile without what it is built of.
 struct DockerfileText {
@@ -31,5 +35,10 @@ struct DockerfileInput {
 /// first of `NAME.dockerignore` and `NAME.containerignore` beside the Dockerfile, .dockerignore and
 /// .containerignore in the context.
 Result<DockerfileInput> read_dockerfile(const std::string& context, const std::string& file);
+
+/// The ignore file that counts for a context of this machine, if there is one; `dockerfile_path`
+/// may be empty.
+Result<std::optional<std::string>> find_ignore_file(const std::string& context_path,
+                                                    const std::string& dockerfile_path);
 
 }  // namespace kiln::cli

@@ -7,6 +7,7 @@
 
 #include "cli/registry_session.h"
 #include "exporter/image_pull.h"
+#include "exporter/oci_layout.h"
 #include "oci/platform_match.h"
 #include "oci/reference.h"
 
@@ -40,8 +41,17 @@ Result<PullPolicy> parse_pull_policy(std::string_view text) {
   return invalid_input("one of always, missing, never, newer, true, false");
 }
 
+StoreImages::~StoreImages() {
+  if (has_borrowed_) (void)store_->delete_unused_layers().ok();
+}
+
 Result<frontend::BaseImage> StoreImages::resolve(const std::string& reference,
                                                  const oci::Platform& platform) {
+  if (reference.starts_with(exporter::kLayoutScheme)) {
+    exporter::LayoutImage image = TRY(exporter::load_layout(*store_, reference, platform));
+    has_borrowed_ = has_borrowed_ || !image.new_layers.empty();
+    return frontend::BaseImage{std::move(image.config)};
+  }
   const store::Image image = TRY(find_or_pull(reference, platform));
   frontend::BaseImage out;
   out.config = TRY(store_->images().config(image));

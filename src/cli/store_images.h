@@ -27,7 +27,8 @@ enum class PullPolicy {
 Result<PullPolicy> parse_pull_policy(std::string_view text);
 
 /// Base images out of the store, which gets those that it has not, or that are to be renewed, from
-/// their registries. Each is asked for once in a build.
+/// their registries. Each is asked for once in a build. `oci-layout://…` is an image of an OCI
+/// layout, whose layers come into the store and go with this if nothing came to use them.
 class StoreImages final : public frontend::BaseImages {
  public:
   using Notice = std::function<void(std::string_view line)>;
@@ -36,6 +37,9 @@ class StoreImages final : public frontend::BaseImages {
   explicit StoreImages(store::Store& store) : StoreImages(store, PullPolicy::never, {}, {}) {}
   StoreImages(store::Store& store, PullPolicy policy, std::stop_token stop, Notice notice)
       : store_(&store), policy_(policy), stop_(std::move(stop)), notice_(std::move(notice)) {}
+  ~StoreImages() override;
+  StoreImages(const StoreImages&) = delete;
+  StoreImages& operator=(const StoreImages&) = delete;
 
   Result<frontend::BaseImage> resolve(const std::string& reference,
                                       const oci::Platform& platform) override;
@@ -51,6 +55,7 @@ class StoreImages final : public frontend::BaseImages {
   Notice notice_;
   std::unique_ptr<registry::Registries> registries_;  ///< once one was needed
   std::map<std::string, store::Image> pulled_;        ///< by reference and platform
+  bool has_borrowed_ = false;                         ///< layers of layouts
 };
 
 }  // namespace kiln::cli

@@ -111,6 +111,10 @@ class Planner {
     if (states_[index]) return *states_[index];
     const df::Stage& s = file_->stages[index];
     const std::string label = stage_label(index);
+    if (const NamedContext* context = find_context(options_->contexts, s.name)) {
+      states_[index] = TRY(context_state(*context, s.name, s));
+      return *states_[index];
+    }
     StageState base = TRY(base_state(s, index, label));
     StageContext context{*file_,
                          *options_,
@@ -150,6 +154,8 @@ class Planner {
       // over.
       return stage(*earlier);
     }
+    if (const NamedContext* context = find_context(options_->contexts, *name))
+      return context_state(*context, *name, s);
     auto state = image_state(*name, platform, step_name(label, 1, count_steps(s), "FROM " + *name));
     if (!state) {
       Error error = std::move(state).error();
@@ -217,9 +223,60 @@ class Planner {
     return state;
   }
 
-  /// COPY --from: a stage before this one, else an image.
+  // --- named contexts
+
+  llb::VertexId add_source(llb::Op op, const std::string& name) {
+    llb::Origin origin;
+    origin.name = "[context " + name + "] load";
+    return plan_.graph.add({std::move(op), {}, std::move(origin)});
+  }
+
+  /// A named context as what a stage begins with: an image, or a layer of its files.
+  Result<StageState> context_state(const NamedContext& context, const std::string& name,
+                                   const df::Stage& s) {
+    const oci::Platform platform = TRY(stage_platform(s));
+    if (const auto* image = std::get_if<ImageContext>(&context)) {
+      auto state = image_state(image->reference, platform, context_step(name, image->reference));
+      if (!state) return error_at(file_->source, s.range, std::move(state).error());
+      return state;
+    }
+    auto source = context_op(context);
+    if (!source) return error_at(file_->source, s.range, std::move(source).error());
+    StageState state = TRY(image_state("scratch", platform, ""));
+    const std::string described = describe(*source, name);
+    llb::FileOp op;
+    op.mtime = options_->source_date_epoch;
+    llb::CopyAction all;
+    all.pattern = "/";
+    all.destination = "/";
+    op.actions.emplace_back(std::move(all));
+    llb::Origin origin;
+    origin.name = context_step(name, described);
+    state.root = plan_.graph.add(
+        {std::move(op), {state.root, add_source(*std::move(source), name)}, std::move(origin)});
+    state.history.push_back({described, state.root});
+    return state;
+  }
+
+  static std::string context_step(const std::string& name, const std::string& what) {
+    return "[context " + name + "] " + what;
+  }
+
+  /// COPY --from: a named context, a stage before this one, else an image.
   Result<llb::VertexId> copy_from(const df::Word& name, std::size_t index) {
-    if (const auto earlier = find_stage(name.text, index)) {
+    const auto stage_called = find_stage(name.text, index);
+    const NamedContext* context = find_context(
+        options_->contexts, stage_called ? file_->stages[*stage_called].name : name.text);
+    if (context != nullptr) {
+      if (const auto* image = std::get_if<ImageContext>(context)) {
+        const StageState state = TRY(image_state(image->reference, options_->platform,
+                                                 context_step(name.text, image->reference)));
+        return state.root;
+      }
+      llb::Op source = TRY(context_op(*context));
+      return add_source(std::move(source), name.text);
+    }
+    if (const auto earlier = stage_called) {
       const StageState state = TRY(stage(*earlier));
       return state.root;
     }

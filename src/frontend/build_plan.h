@@ -10,6 +10,7 @@
 
 #include "base/result.h"
 #include "dockerfile/parser.h"
+#include "frontend/remote_sources.h"
 #include "llb/graph.h"
 #include "oci/image_config.h"
 #include "oci/platform.h"
@@ -43,6 +44,7 @@ struct BuildOptions {
   std::map<std::string, std::string> build_args;
   std::map<std::string, std::string> labels;
   std::vector<std::string> ignore;  ///< the context's ignore patterns
+  NamedContexts contexts;           ///< of --build-context: they come before stages and images
   llb::NetworkMode network = llb::NetworkMode::host;
   RunOptions run;
   /// Names of stages whose steps run again whatever is in the cache.

@@ -208,9 +208,8 @@ class RunLowering {
 
   /// `source` is not copied with what is beside it: nothing else in the context is looked at.
   llb::VertexId mountable(llb::VertexId vertex, const std::string& source) {
-    const bool local =
-        std::holds_alternative<llb::LocalSource>(scope_->context.graph.vertex(vertex).op);
-    return local ? as_layer(vertex, source) : vertex;
+    const bool files = llb::gives_files(scope_->context.graph.vertex(vertex).op);
+    return files ? as_layer(vertex, source) : vertex;
   }
 
   Result<void> add_bind(const df::RunMount& mount) {

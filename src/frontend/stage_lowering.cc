@@ -6,10 +6,12 @@
 #include <algorithm>
 
 #include "base/strings.h"
+#include "base/url.h"
 #include "dockerfile/glob.h"
 #include "dockerfile/ignore.h"
 #include "frontend/history_text.h"
 #include "frontend/ports.h"
+#include "frontend/remote_sources.h"
 #include "frontend/run_lowering.h"
 #include "llb/file_mode.h"
 
@@ -117,13 +119,17 @@ class StageLowering {
 
   llb::Origin origin(const df::Instruction& instruction, std::string shown) {
     llb::Origin out;
-    out.name = step_name(context_.label, ++index_ + 1, total_, shown);
-    out.instruction = instruction.original;
+    out.name = step_name(context_.label, ++index_ + 1, total_, redact_credentials(shown));
+    out.instruction = redact_credentials(instruction.original);
     out.place = fmt::format("{}:{}", context_.label, index_ + 1);
     out.args = state_.arg_names;
-    out.location = fmt::format("{}:{}", context_.file.source.name(), place_.range.begin.line);
-    out.excerpt = df::excerpt(context_.file.source, place_.range);
+    out.location = location();
+    out.excerpt = redact_credentials(df::excerpt(context_.file.source, place_.range));
     return out;
+  }
+
+  std::string location() const {
+    return fmt::format("{}:{}", context_.file.source.name(), place_.range.begin.line);
   }
 
   void add_layer(llb::Vertex vertex, std::string created_by) {
@@ -172,7 +178,10 @@ class StageLowering {
   }
 
   Result<void> lower_value(const df::Instruction& instruction, const df::Copy& copy) {
-    TRY(check_copy_flags(copy));
+    RemoteFlags remote{copy.is_add, {}, copy.keep_git_dir, copy.unpack, copy.sources.size()};
+    remote.checksum = TRY(expand_if(copy.checksum));
+    if (copy.checksum && copy.sources.empty())
+      return invalid_input("checksum requires HTTP(S) or Git sources");
     llb::FileOp op;
     op.mtime = context_.options.source_date_epoch;
     const std::string chown = TRY(expand_if(copy.chown));
@@ -189,22 +198,32 @@ class StageLowering {
     // What needs to know of the image is copied into it, as if --link were not there.
     const bool links = copy.link && chmod.empty() && is_known_owner(chown);
     std::vector<llb::VertexId> inputs = {links ? scratch() : state_.root};
-    if (!copy.sources.empty()) {
-      const llb::VertexId source = TRY(copy_source(copy));
-      inputs.push_back(source);
-    }
+    std::optional<std::size_t> local_input;
     for (const auto& word : copy.sources) {
       const std::string source = TRY(expand(word));
-      TRY(check_source(copy, source));
-      created_by += " " + source;
+      created_by += " " + redact_credentials(source);
       llb::CopyAction action;
-      if (copy.parents) {
-        split_at_pivot(source, action);
+      auto fetched = TRY(remote_source(source, remote));
+      if (fetched) {
+        action.source = inputs.size();
+        inputs.push_back(fetched_input(instruction, source, std::move(fetched->op)));
+        action.pattern = fetched->pattern;
+        action.unpack = fetched->unpack;
       } else {
-        action.pattern = df::clean_path("/" + source);
+        if (!local_input) {
+          const llb::VertexId tree = TRY(copy_source(copy));
+          local_input = inputs.size();
+          inputs.push_back(tree);
+        }
+        action.source = *local_input;
+        if (copy.parents) {
+          split_at_pivot(source, action);
+        } else {
+          action.pattern = df::clean_path("/" + source);
+        }
+        action.unpack = copy.is_add && copy.unpack.value_or(true);
       }
       action.destination = target;
-      action.unpack = copy.is_add && copy.unpack.value_or(true);
       action.chown = chown;
       action.chmod = chmod;
       action.exclude = exclude;
@@ -234,22 +253,15 @@ class StageLowering {
   /// --link copies onto this.
   llb::VertexId scratch() { return context_.graph.add({llb::ImageSource{}, {}, {}}); }
 
-  static Result<void> check_copy_flags(const df::Copy& copy) {
-    if (!copy.checksum) return {};
-    if (copy.sources.size() != 1)
-      return invalid_input("checksum can't be specified for multiple sources");
-    return invalid_input("checksum requires HTTP(S) or Git sources");
-  }
-
-  static Result<void> check_source(const df::Copy& copy, const std::string& source) {
-    const bool remote = source.starts_with("http://") || source.starts_with("https://") ||
-                        source.starts_with("git@") || source.starts_with("git://") ||
-                        source.starts_with("ssh://");
-    if (remote && !copy.is_add) return invalid_input("source can't be a URL for COPY: " + source);
-    if (remote)
-      return unsupported("ADD of a remote source is not supported by this version of kiln: " +
-                         source);
-    return {};
+  llb::VertexId fetched_input(const df::Instruction& instruction, const std::string& source,
+                              llb::Op op) {
+    llb::Origin from;
+    from.name = (context_.label.empty() ? "" : "[" + context_.label + "] ") + "fetch " +
+                redact_credentials(source);
+    from.instruction = redact_credentials(instruction.original);
+    from.location = location();
+    from.excerpt = redact_credentials(df::excerpt(context_.file.source, place_.range));
+    return context_.graph.add({std::move(op), {}, std::move(from)});
   }
 
   Result<llb::VertexId> copy_source(const df::Copy& copy) {

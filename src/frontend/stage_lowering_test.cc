@@ -258,14 +258,5 @@ TEST_F(StageLowering, StepNamesAreNumberedWithinTheStage) {
   EXPECT_EQ(two.graph.vertex(two.result).origin.name, "[two 2/2] RUN x");
 }
 
-TEST_F(StageLowering, WhatIsNotSupportedIsRefusedRatherThanIgnored) {
-  for (const char* text : {"ADD --checksum=sha256:1 a /", "ADD https://x/y /"}) {
-    const Error error = failure(std::string("FROM base\n") + text + "\n");
-    EXPECT_TRUE(error.kind() == ErrorKind::unsupported || error.kind() == ErrorKind::invalid_input)
-        << text;
-    EXPECT_THAT(error.message(), HasSubstr("Dockerfile:2: ")) << text;
-  }
-}
-
 }  // namespace
 }  // namespace kiln::frontend::testing

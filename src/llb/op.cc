@@ -90,6 +90,27 @@ void put_extras(Encoder& out, const ExecOp& exec) {
   if (!exec.volumes.empty()) out.list("volumes", exec.volumes);
 }
 
+std::string encode_op(const HttpSource& source) {
+  Encoder out;
+  out.field("op", "http").field("url", source.url).field("name", source.name);
+  if (source.checksum) out.field("checksum", source.checksum->str());
+  return out.field("unpack", source.unpack ? 1 : 0).text();
+}
+
+std::string encode_op(const GitSource& source) {
+  return Encoder()
+      .field("op", "git")
+      .field("remote", source.remote)
+      .field("ref", source.ref)
+      .field("checksum", source.checksum)
+      .field("subdir", source.subdir)
+      .field("keep-git-dir", source.keep_git_dir ? 1 : 0)
+      .field("submodules", source.submodules ? 1 : 0)
+      .field("commit-mtime", source.commit_mtime ? 1 : 0)
+      .field("fetch-by-commit", source.fetch_by_commit ? 1 : 0)
+      .text();
+}
+
 std::string encode_op(const ExecOp& exec) {
   Encoder out;
   out.field("op", "exec").list("argv", exec.argv).list("env", exec.env);

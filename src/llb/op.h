@@ -24,6 +24,27 @@ struct LocalSource {
   std::vector<std::string> ignore;  ///< patterns as in .dockerignore
 };
 
+/// A file by http or https, alone in a directory. No inputs.
+struct HttpSource {
+  std::string url;
+  std::string name;  ///< that the file gets
+  std::optional<oci::Digest> checksum = {};
+  /// A named context: an archive's content stands in place of the archive.
+  bool unpack = false;
+};
+
+/// What a git repository holds at a ref. No inputs.
+struct GitSource {
+  std::string remote;  ///< may hold user and password
+  std::string ref;     ///< empty: the default branch
+  std::string checksum = {};
+  std::string subdir = {};
+  bool keep_git_dir = false;
+  bool submodules = true;
+  bool commit_mtime = false;
+  bool fetch_by_commit = false;
+};
+
 enum class NetworkMode { host, none };
 
 /// `insecure`: all capabilities, no system call filter, nothing masked.
@@ -162,7 +183,13 @@ struct FileOp {
 /// COPY --link: the layers of its inputs, one upon the other.
 struct MergeOp {};
 
-using Op = std::variant<ImageSource, LocalSource, ExecOp, FileOp, MergeOp>;
+using Op = std::variant<ImageSource, LocalSource, HttpSource, GitSource, ExecOp, FileOp, MergeOp>;
+
+/// Whether its result is files as they are, and no layers.
+inline bool gives_files(const Op& op) {
+  return std::holds_alternative<LocalSource>(op) || std::holds_alternative<HttpSource>(op) ||
+         std::holds_alternative<GitSource>(op);
+}
 
 /// Whether it makes a layer, rather than bringing something in or putting layers together.
 inline bool is_step(const Op& op) {

@@ -372,6 +372,10 @@ Result<Fd> Dir::open_dir_in_root(std::string_view path) const {
   return open_in_root(path, O_RDONLY | O_DIRECTORY);
 }
 
+Result<Fd> Dir::open_file_in_root(std::string_view path) const {
+  return open_in_root(path, O_RDONLY | O_NONBLOCK);
+}
+
 Result<void> Dir::create_dir(std::string_view name, unsigned mode) const {
   if (::mkdirat(fd_.get(), CName(name), mode) != 0)
     return system_error(errno, "create folder", operand(name));

@@ -78,6 +78,8 @@ class Dir {
   /// (openat2 with RESOLVE_IN_ROOT, so `path` is shorter than kPathLimit).
   Result<Fd> open_in_root(std::string_view path, int flags) const;
   Result<Fd> open_dir_in_root(std::string_view path) const;
+  /// For reading; opening a fifo does not hang.
+  Result<Fd> open_file_in_root(std::string_view path) const;
 
   /// Along `path`, however long, without following any symlink.
   Result<std::optional<FileInfo>> find_beneath(const RelPath& path) const;

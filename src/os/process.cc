@@ -50,6 +50,7 @@ struct ChildPlan {
   bool controlling_terminal = false;
   bool own_mounts = false;
   bool mount_proc = false;
+  std::optional<unsigned> umask;
   const std::vector<ChildMount>* mounts = nullptr;
   sigset_t no_signals{};
 
@@ -120,6 +121,7 @@ bool set_up_child(ChildPlan& plan) {
     return fail(plan, "take the controlling terminal");
   if (plan.cwd != nullptr && ::chdir(plan.cwd) != 0)
     return fail(plan, "change to folder", plan.cwd);
+  if (plan.umask) ::umask(*plan.umask);
   return true;
 }
 
@@ -278,6 +280,7 @@ Result<Process> Process::spawn(SpawnOptions options) {
   plan.argv = argv.data();
   plan.envp = options.env ? envp.data() : environ;
   plan.cwd = options.cwd.empty() ? nullptr : options.cwd.c_str();
+  plan.umask = options.umask;
   plan.new_session = options.new_session;
   plan.controlling_terminal = options.controlling_terminal;
   plan.mounts = &options.mounts;

@@ -75,6 +75,8 @@ struct SpawnOptions {
   std::optional<std::vector<std::string>> env;
   /// Empty: this process's.
   std::string cwd;
+  /// nullopt: this process's, which is 0 in kiln.
+  std::optional<unsigned> umask;
   Stdio in = Stdio::inherit();
   Stdio out = Stdio::inherit();
   Stdio err = Stdio::inherit();

@@ -22,7 +22,6 @@ constexpr std::uint32_t kAgentMode = 0600;
 constexpr std::uint32_t kCacheMode = 0755;
 /// BuildKit makes the directory by mkdir(2) under this umask, whatever `mode` says.
 constexpr std::uint32_t kCacheUmask = 022;
-constexpr std::size_t kLargestSecret = 500 * 1024;
 constexpr std::chrono::minutes kCopyDeadline{30};
 
 store::CacheMountUse use_of(llb::CacheSharing sharing) {
@@ -38,17 +37,6 @@ store::CacheMountUse use_of(llb::CacheSharing sharing) {
 
 Error source_missing(const std::string& source) {
   return not_found("\"" + source + "\": not found");
-}
-
-/// nullopt if nobody gave a secret of this id.
-Result<std::optional<std::string>> secret_value(const RunEnvironment& run, const std::string& id) {
-  const auto found = run.secrets.find(id);
-  if (found == run.secrets.end()) return std::optional<std::string>();
-  const SecretSource& source = found->second;
-  if (source.kind == SecretSource::Kind::environment)
-    return std::optional(os::environment(source.name).value_or(""));
-  std::string value = TRY(os::read_file(source.name, kLargestSecret).context("secret " + id));
-  return std::optional(std::move(value));
 }
 
 Result<void> set_owner(const std::string& folder, const std::string& name,

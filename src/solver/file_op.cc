@@ -98,7 +98,7 @@ class FileStep {
     for (std::size_t i = 1; i < inputs_->results.size(); ++i) {
       const StepResult& result = *inputs_->results[i];
       if (!result.local_context.empty()) {
-        sources_.push_back(context_->contexts.at(result.local_context).get());
+        sources_.push_back(&context_->context_tree(result.local_context));
         continue;
       }
       snapshot::LayerView view =

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "base/result.h"
 #include "executor/executor.h"
 
 namespace kiln::solver {
@@ -31,5 +33,8 @@ struct RunEnvironment {
   std::vector<executor::BindMount> volumes;
   executor::Resources resources;
 };
+
+/// nullopt if nobody gave a secret of this id.
+Result<std::optional<std::string>> secret_value(const RunEnvironment& run, const std::string& id);
 
 }  // namespace kiln::solver

@@ -3,6 +3,7 @@
 
 #include "solver/exec_op.h"
 #include "solver/file_op.h"
+#include "solver/source_ops.h"
 
 namespace kiln::solver {
 namespace {
@@ -16,7 +17,7 @@ Result<StepOutcomeResult> run_source(SolveContext& context, const llb::ImageSour
 }
 
 Result<StepOutcomeResult> run_source(SolveContext& context, const llb::LocalSource& source) {
-  CHECK(context.contexts.contains(source.name));
+  context.context_tree(source.name);  // every name of a graph has one
   StepOutcomeResult out;
   out.result.local_context = source.name;
   return out;
@@ -37,6 +38,10 @@ Result<StepOutcomeResult> run_op(SolveContext& context, const StepInputs& inputs
   const llb::Op& op = inputs.vertex.op;
   if (const auto* image = std::get_if<llb::ImageSource>(&op)) return run_source(context, *image);
   if (const auto* local = std::get_if<llb::LocalSource>(&op)) return run_source(context, *local);
+  if (const auto* http = std::get_if<llb::HttpSource>(&op))
+    return run_http_source(context, inputs, *http);
+  if (const auto* git = std::get_if<llb::GitSource>(&op))
+    return run_git_source(context, inputs, *git);
   if (const auto* exec = std::get_if<llb::ExecOp>(&op)) return run_exec_op(context, inputs, *exec);
   if (std::holds_alternative<llb::MergeOp>(op)) return run_merge(inputs);
   return run_file_op(context, inputs, std::get<llb::FileOp>(op));

@@ -12,12 +12,12 @@ namespace kiln::solver {
 
 Result<std::unique_ptr<ContextTree>> ContextTree::open(const std::string& path,
                                                        const std::vector<std::string>& ignore,
-                                                       store::StatIndex index) {
+                                                       store::StatIndex index, Owners owners) {
   os::Dir root = TRY(os::Dir::open(path));
   dockerfile::IgnorePatterns patterns =
       TRY(dockerfile::IgnorePatterns::create(ignore).context(".dockerignore"));
   return std::unique_ptr<ContextTree>(
-      new ContextTree(std::move(root), std::move(patterns), std::move(index)));
+      new ContextTree(std::move(root), std::move(patterns), std::move(index), owners));
 }
 
 Result<std::optional<TreeEntry>> ContextTree::find_unfiltered(const os::RelPath& path) const {

@@ -61,19 +61,23 @@ class SourceTree {
   virtual std::string absence_hint(const os::RelPath& path) const = 0;
 };
 
+/// Whose a directory's files are: root's, or whoever's they are on disk, as in an archive.
+enum class Owners { root, as_on_disk };
+
 /// A directory of this machine, with its stat index.
 class ContextTree final : public SourceTree {
  public:
   static Result<std::unique_ptr<ContextTree>> open(const std::string& path,
                                                    const std::vector<std::string>& ignore,
-                                                   store::StatIndex index);
+                                                   store::StatIndex index,
+                                                   Owners owners = Owners::root);
   Result<os::RelPath> resolve(std::string_view path) const override;
   Result<std::optional<TreeEntry>> find(const os::RelPath& path) const override;
   Result<std::vector<std::string>> list(const os::RelPath& path) const override;
   Result<std::vector<TreeEntry>> walk(const TreeEntry& top) const override;
   Result<Located> locate(const TreeEntry& entry) const override;
   Result<os::Xattrs> xattrs(const TreeEntry& entry, LastDirectory& last) const override;
-  bool keeps_owner() const override { return false; }
+  bool keeps_owner() const override { return owners_ == Owners::as_on_disk; }
   std::optional<store::FileFacts> known_facts(const TreeEntry& entry) override;
   void remember(const TreeEntry& entry, const os::FileInfo& as_read, const store::FileFacts& facts,
                 const TimePoint& before) override;
@@ -81,9 +85,11 @@ class ContextTree final : public SourceTree {
   Result<void> save_index();
 
  private:
-  ContextTree(os::Dir root, dockerfile::IgnorePatterns ignore, store::StatIndex index)
+  ContextTree(os::Dir root, dockerfile::IgnorePatterns ignore, store::StatIndex index,
+              Owners owners)
       : root_(std::move(root)),
         ignore_(std::move(ignore)),
+        owners_(owners),
         index_(std::move(index)),
         opened_(os::wall_clock()) {}
   Result<std::optional<TreeEntry>> find_unfiltered(const os::RelPath& path) const;
@@ -91,6 +97,7 @@ class ContextTree final : public SourceTree {
 
   os::Dir root_;
   dockerfile::IgnorePatterns ignore_;
+  Owners owners_;
   std::mutex mutex_;
   store::StatIndex index_;  // guarded by mutex_
   TimePoint opened_;

@@ -11,6 +11,7 @@
 
 #include "executor/executor.h"
 #include "llb/graph.h"
+#include "net/http.h"
 #include "oci/digest.h"
 #include "solver/progress.h"
 #include "solver/run_environment.h"
@@ -33,8 +34,22 @@ struct SolveContext {
   /// Which build this is, among those of a store: its context and Dockerfile.
   std::string build_name = {};
   RunEnvironment run = {};
-  /// By the name of a LocalSource. Opened when first needed; outlives the build.
+  /// By the name of a LocalSource; what is fetched is added. Outlives the build.
   std::map<std::string, std::unique_ptr<ContextTree>> contexts = {};
+  /// For http and git sources; a build without it has none.
+  net::HttpTransport* http = nullptr;
+
+  /// Any thread. What was given a name stays as long as this.
+  ContextTree& context_tree(const std::string& name) {
+    const std::lock_guard lock(contexts_mutex);
+    return *contexts.at(name);
+  }
+  void add_context(const std::string& name, std::unique_ptr<ContextTree> tree,
+                   store::KeptTree files) {
+    const std::lock_guard lock(contexts_mutex);
+    contexts[name] = std::move(tree);
+    kept_trees.push_back(std::move(files));
+  }
 
   /// Keys that this build hit: their records stay when others go. Any thread.
   void note_used(const std::string& key) {
@@ -55,6 +70,8 @@ struct SolveContext {
     const std::lock_guard lock(progress_mutex);
     progress.report(event);
   }
+  std::mutex contexts_mutex = {};
+  std::vector<store::KeptTree> kept_trees = {};  // guarded by contexts_mutex
   std::mutex progress_mutex = {};
   std::mutex used_mutex = {};
   std::vector<std::string> used_keys = {};   // guarded by used_mutex
@@ -65,7 +82,7 @@ struct SolveContext {
 struct StepResult {
   std::vector<oci::DiffId> layers;
   TimePoint created;          ///< when its own layer was made; unset without one
-  std::string local_context;  ///< of a LocalSource: its name
+  std::string local_context;  ///< of a source of files: its name in SolveContext::contexts
   /// The vertex that each layer comes from, in the order of `layers`; the solver fills it in.
   std::vector<const llb::Vertex*> makers = {};
 };

@@ -45,7 +45,7 @@ Result<Store> Store::open_for_writing(const StorePaths& paths) {
   for (const std::string& folder :
        {paths.root() + "/db", paths.root() + "/blobs", paths.blobs(), paths.layers(),
         paths.contexts(), paths.builds(), paths.locks(), paths.executor_cache(),
-        paths.cache_mounts(), paths.temporary()})
+        paths.cache_mounts(), paths.remote(), paths.temporary()})
     TRY(os::ensure_directory(folder, 0700));
   os::FileLock use = TRY(os::FileLock::acquire(paths.use_lock(), os::FileLock::Mode::shared));
   Database database = TRY(Database::open(paths.database()));

@@ -17,6 +17,7 @@
 #include "store/distribution_index.h"
 #include "store/image_store.h"
 #include "store/layer_store.h"
+#include "store/remote_cache.h"
 #include "store/stat_index.h"
 #include "store/store_paths.h"
 #include "store/workspace.h"
@@ -43,6 +44,7 @@ class Store {
   DistributionIndex& distribution() { return parts_->distribution; }
   BuildCache& cache() { return parts_->cache; }
   BuildHistory& builds() { return parts_->builds; }
+  RemoteCache& remote() { return parts_->remote; }
   Workspace& workspace() { return parts_->workspace; }
   StatIndex load_stat_index(const std::string& context_path) const;
 
@@ -67,7 +69,8 @@ class Store {
           cache_mounts(paths, workspace),
           distribution(database),
           cache(paths, database, cache_mounts),
-          builds(paths, database) {}
+          builds(paths, database),
+          remote(paths, workspace) {}
     StorePaths paths;
     std::optional<os::FileLock> use;
     Database database;
@@ -80,6 +83,7 @@ class Store {
     DistributionIndex distribution;
     BuildCache cache;
     BuildHistory builds;
+    RemoteCache remote;
   };
   static Result<Store> open_for_writing(const StorePaths& paths);
   static Result<Store> open_for_reading(const StorePaths& paths);

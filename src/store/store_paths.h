@@ -14,6 +14,9 @@ namespace kiln::store {
 ///     layers/HEX/fs/             one directory per layer, by diff ID, in overlay form
 ///     context/HEX                stat index of a build context, by the digest of its path
 ///     cache/KEY.N/               contents of RUN --mount=type=cache: record.json, lock, fs/
+///     remote/trees/HEX/tree      what was fetched: a checkout, a file by http, an archive's
+///     content remote/mirrors/HEX/repo    a git repository's objects, as far as they were needed
+///     remote/notes/HEX           what is known of a URL: its validators and the file it gave
 ///     executor/                  kept between containers: the compiled seccomp filter
 ///     tmp/ID/                    work in progress of a process; tmp/ID.lock is held while it lives
 ///     use.lock                   shared by who uses layers, exclusive for who deletes them
@@ -39,6 +42,7 @@ class StorePaths {
   std::string step_lock(const std::string& key) const { return locks() + "/" + key; }
   /// How much is kept; see docs/storage.md. May be missing.
   std::string settings() const { return root_ + "/settings.json"; }
+  std::string remote() const { return root_ + "/remote"; }
   std::string executor_cache() const { return root_ + "/executor"; }
   std::string cache_mounts() const { return root_ + "/cache"; }
   std::string temporary() const { return root_ + "/tmp"; }

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """What `record` and `run` share: preparing a case, reading an image archive, and comparing images."""
-import dataclasses, gzip, hashlib, json, os, platform, posixpath, re, shlex, shutil, stat, subprocess, tarfile, tempfile
+import dataclasses, gzip, hashlib, json, os, platform, posixpath, re, shlex, shutil, stat, subprocess, sys, tarfile, tempfile
 
 HERE = os.path.dirname(os.path.realpath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "support"))
+import web_server
 CONFIG_FIELDS = ("Env", "Cmd", "Entrypoint", "User", "WorkingDir", "ExposedPorts", "Volumes", "Labels", "Healthcheck",
                  "OnBuild", "StopSignal", "Shell")
-NOT_CONTEXT = ("args", "setup", "expected.json")
+NOT_CONTEXT = ("args", "setup", "from", "expected.json")
 SKIPPED = 77  # what a `setup` exits with when this machine lacks something it needs
 ARCHITECTURE = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}.get(platform.machine(), platform.machine())
 
@@ -43,9 +45,16 @@ def copy_plain(source, target):
 class Case:
     name: str
     context: str
-    dockerfile: str
     flags: list
     bases: list
+    target: str              # what stands for the context on the command line
+    stdin: str = os.devnull  # the file that is standard input
+    server: web_server.WebServer = None
+
+    def close(self):
+        if self.server:
+            self.server.__exit__()
+        remove_tree(os.path.dirname(self.context))
 
 
 def prepare(name, work):
@@ -53,7 +62,14 @@ def prepare(name, work):
     source, context = os.path.join(HERE, name), os.path.join(work, name, "context")
     copy_plain(source, context)
     setup = os.path.join(work, name, "setup")
-    flags = []
+    served, stdin = os.path.join(work, name, "served"), os.path.join(work, name, "stdin")
+    flags, target, server = [], context, None
+    if os.path.isdir(os.path.join(context, "served")):
+        os.rename(os.path.join(context, "served"), served)
+        server = web_server.WebServer(served).__enter__()
+
+    def filled(text):
+        return text.replace("{ctx}", context).replace("{server}", server.address if server else "")
     for special in NOT_CONTEXT:
         path = os.path.join(context, special)
         if not os.path.lexists(path):
@@ -63,22 +79,26 @@ def prepare(name, work):
             continue
         if special == "args":
             with open(path) as f:
-                flags = [w.replace("{ctx}", context) for line in f for w in shlex.split(line)]
+                flags = [filled(w) for line in f for w in shlex.split(line)]
+        if special == "from":
+            with open(path) as f:
+                target = filled(f.read().strip())
         os.remove(path)
     if os.path.exists(setup):
-        made = subprocess.run(["sh", "-c", 'umask 022; exec sh -eu "$0"', setup], cwd=context, stdout=subprocess.PIPE,
+        env = dict(os.environ, SUPPORT=os.path.join(HERE, "..", "support"), SERVED=served, STDIN=stdin, SERVER=server.address if server else "")
+        made = subprocess.run(["sh", "-c", 'umask 022; exec sh -eu "$0"', setup], cwd=context, env=env, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True, errors="replace", timeout=60)
         if made.returncode == SKIPPED:
             raise Skip(made.stdout.strip() or "its setup can't run here")
         if made.returncode:
             raise Skip(f"its setup failed: {made.stdout.strip()}")
     dockerfile = os.path.join(context, "Dockerfile")
-    if "-f" not in flags:
+    if "-f" not in flags and target == context:
         flags = ["-f", dockerfile] + flags
     with open(os.path.join(source, "Dockerfile"), errors="replace") as f:
         words = re.findall(r"(?mi)^\s*FROM\s+(?:--\S+\s+)*(\S+)", f.read())
     bases = [b for b in ("busybox:latest", "debian:bookworm") if b in words or b.split(":")[0] in words]
-    return Case(name, context, dockerfile, flags, bases or ["busybox:latest"])
+    return Case(name, context, flags, bases or ["busybox:latest"], target, stdin if os.path.exists(stdin) else os.devnull, server)
 
 
 def remove_tree(path):
