@@ -50,7 +50,6 @@ std::vector<std::string> git_environment(const GitSettings& settings) {
                                   "GIT_CONFIG_NOSYSTEM=1",
                                   "GIT_CONFIG_GLOBAL=/dev/null",
                                   "GIT_TERMINAL_PROMPT=0",
-                                  "GIT_ASKPASS=/bin/false",
                                   "GIT_SSH_COMMAND=" + ssh_command(settings),
                                   std::string("GIT_ALLOW_PROTOCOL=https:http:ssh:git") +
                                       (settings.may_read_files ? ":file" : ""),

@@ -65,7 +65,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def may_pass(self, mode):
         wanted = "Bearer open-sesame" if mode == "token" else "Basic " + base64.b64encode(b"user:secret").decode()
-        return self.headers.get("Authorization") == wanted
+        scheme, _, value = self.headers.get("Authorization", "").partition(" ")
+        return scheme.capitalize() + " " + value == wanted
 
     def refuse(self, mode):
         self.answer(401, [("WWW-Authenticate", "Bearer" if mode == "token" else 'Basic realm="test"')])
