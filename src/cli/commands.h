@@ -24,6 +24,8 @@ Result<int> build_logs_command(const Session& session, std::vector<std::string> 
 Result<int> remove_builds_command(const Session& session, std::vector<std::string> words);
 Result<int> list_cache_mounts_command(const Session& session, std::vector<std::string> words);
 Result<int> remove_cache_mounts_command(const Session& session, std::vector<std::string> words);
+Result<int> export_cache_mounts_command(const Session& session, std::vector<std::string> words);
+Result<int> import_cache_mounts_command(const Session& session, std::vector<std::string> words);
 Result<int> run_command(const Session& session, std::vector<std::string> words);
 Result<int> lint_command(const Session& session, std::vector<std::string> words);
 Result<int> images_command(const Session& session, std::vector<std::string> words);

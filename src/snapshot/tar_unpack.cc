@@ -14,9 +14,13 @@ namespace {
 using archive::EntryType;
 using archive::TarEntry;
 
+/// Whether names and marks say what is hidden in lower layers, or stand for themselves.
+enum class Form { layer, plain };
+
 class Unpacker {
  public:
-  Unpacker(archive::TarReader& tar, const os::Dir& root) : tar_(&tar), root_(&root) {}
+  Unpacker(archive::TarReader& tar, const os::Dir& root, Form form)
+      : tar_(&tar), root_(&root), form_(form) {}
 
   Result<void> run() {
     for (;;) {
@@ -39,11 +43,12 @@ class Unpacker {
     }
     const std::shared_ptr<const os::Dir> parent = TRY(open_parent(path));
     const std::string name(path.name());
-    if (name.starts_with(kWhiteoutPrefix)) return unpack_whiteout(*parent, name);
+    if (form_ == Form::layer && name.starts_with(kWhiteoutPrefix))
+      return unpack_whiteout(*parent, name);
     const bool hidden = TRY(clear(*parent, name, entry));
     TRY(create(*parent, name, path, entry));
     // The name is whited out in this layer too: what is below must not show through.
-    if (hidden && entry.type == EntryType::directory)
+    if (hidden && form_ == Form::layer && entry.type == EntryType::directory)
       TRY(parent->set_xattr(name, kOpaqueXattr, "y"));
     return {};
   }
@@ -95,8 +100,13 @@ class Unpacker {
       case EntryType::char_device:
       case EntryType::block_device:
         if (entry.type == EntryType::char_device && entry.device_major == 0 &&
-            entry.device_minor == 0)
+            entry.device_minor == 0) {
+          if (form_ == Form::plain) {
+            TRY(parent.create_whiteout(name));
+            break;
+          }
           return corrupt("a device 0/0, which layers can't hold");
+        }
         TRY(create_device(parent, name, entry.type, entry.device_major, entry.device_minor));
         break;
     }
@@ -226,6 +236,7 @@ class Unpacker {
   };
   archive::TarReader* tar_;
   const os::Dir* root_;
+  Form form_;
   std::map<os::RelPath, Time> times_;
   /// Of the last entry: the next one is mostly beside it.
   std::shared_ptr<const os::Dir> parent_;
@@ -235,7 +246,11 @@ class Unpacker {
 }  // namespace
 
 Result<void> unpack_tar(archive::TarReader& tar, const os::Dir& root) {
-  return Unpacker(tar, root).run();
+  return Unpacker(tar, root, Form::layer).run();
+}
+
+Result<void> unpack_plain_tar(archive::TarReader& tar, const os::Dir& root) {
+  return Unpacker(tar, root, Form::plain).run();
 }
 
 }  // namespace kiln::snapshot

@@ -17,5 +17,7 @@ namespace kiln::snapshot {
 /// corrupt, naming the entry, for a name that is absolute or climbs out with "..", and for a hard
 /// link to what isn't there. What ADD unpacks is another matter: archive_plan.h.
 Result<void> unpack_tar(archive::TarReader& tar, const os::Dir& root);
+/// As unpack_tar, of files that are no layer: a name that begins with .wh. is a name.
+Result<void> unpack_plain_tar(archive::TarReader& tar, const os::Dir& root);
 
 }  // namespace kiln::snapshot

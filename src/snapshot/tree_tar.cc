@@ -26,9 +26,12 @@ archive::TarEntry entry_of(const os::FileInfo& info, std::string path, os::Xattr
   return entry;
 }
 
+/// Whether names and marks say what is hidden in lower layers, or stand for themselves.
+enum class Form { layer, plain };
+
 class TreeWriter {
  public:
-  explicit TreeWriter(archive::ByteSink& sink) : tar_(sink) {}
+  TreeWriter(archive::TarWriter& tar, Form form) : tar_(&tar), form_(form) {}
 
   Result<TreeStats> write(const os::Dir& root) {
     const os::FileInfo info = TRY(root.stat("."));
@@ -37,11 +40,20 @@ class TreeWriter {
     entry.type = archive::EntryType::directory;
     if (entry.mode != 0755 || entry.uid != 0 || entry.gid != 0 || !entry.xattrs.empty()) {
       entry.mtime = 0;
-      TRY(tar_.begin(entry));
+      TRY(tar_->begin(entry));
     }
     TRY(write_contents(root, {}, is_opaque(on_disk)));
-    TRY(tar_.finish());
+    TRY(tar_->finish());
     return stats_;
+  }
+
+  Result<void> write_below(const os::Dir& root, const std::string& prefix) {
+    const os::FileInfo info = TRY(root.stat("."));
+    const os::Xattrs on_disk = TRY(root.xattrs("."));
+    archive::TarEntry entry = entry_of(info, prefix, image_xattrs(on_disk));
+    entry.type = archive::EntryType::directory;
+    TRY(tar_->begin(entry));
+    return write_contents(root, prefix, false);
   }
 
  private:
@@ -50,7 +62,7 @@ class TreeWriter {
     if (opaque) {
       archive::TarEntry mark;
       mark.path = prefix + std::string(kOpaqueName);
-      TRY(tar_.begin(mark));
+      TRY(tar_->begin(mark));
     }
     const std::vector<os::DirEntry> entries = TRY(dir.list());
     for (const auto& entry : entries) TRY(write_entry(dir, entry.name, prefix + entry.name));
@@ -60,12 +72,13 @@ class TreeWriter {
   Result<void> write_entry(const os::Dir& dir, const std::string& name, std::string path) {
     ++stats_.entries;
     const os::FileInfo info = TRY(dir.stat(name));
-    if (name.starts_with(kWhiteoutPrefix) && info.type != os::FileType::socket)
+    if (form_ == Form::layer && name.starts_with(kWhiteoutPrefix) &&
+        info.type != os::FileType::socket)
       return invalid_input("/" + path + ": a name that begins with .wh. can't be kept in a layer");
-    if (info.is_whiteout()) {
+    if (form_ == Form::layer && info.is_whiteout()) {
       archive::TarEntry mark;
       mark.path = path.substr(0, path.size() - name.size()) + std::string(kWhiteoutPrefix) + name;
-      return tar_.begin(mark);
+      return tar_->begin(mark);
     }
     if (info.type == os::FileType::socket) return {};
     if (info.type != os::FileType::directory && info.links > 1) {
@@ -74,7 +87,7 @@ class TreeWriter {
         archive::TarEntry link = entry_of(info, std::move(path), {});
         link.type = archive::EntryType::hardlink;
         link.link_target = first->second;
-        return tar_.begin(link);
+        return tar_->begin(link);
       }
     }
     stats_.disk_size += info.allocated;
@@ -85,9 +98,9 @@ class TreeWriter {
         const os::Xattrs on_disk = TRY(dir.xattrs(name));
         archive::TarEntry entry = entry_of(info, path, image_xattrs(on_disk));
         entry.type = archive::EntryType::directory;
-        TRY(tar_.begin(entry));
+        TRY(tar_->begin(entry));
         const os::Dir sub = TRY(dir.open_dir(name));
-        return write_contents(sub, path, is_opaque(on_disk));
+        return write_contents(sub, path, form_ == Form::layer && is_opaque(on_disk));
       }
       default:
         return write_special(dir, name, info, std::move(path));
@@ -103,13 +116,13 @@ class TreeWriter {
       entry.type = device->type;
       entry.device_major = device->major;
       entry.device_minor = device->minor;
-      return tar_.begin(entry);
+      return tar_->begin(entry);
     }
     entry.size = info.size;
     stats_.content_size += info.size;
-    TRY(tar_.begin(entry));
+    TRY(tar_->begin(entry));
     if (info.size == 0) return {};
-    archive::TarContentSink content(tar_);
+    archive::TarContentSink content(*tar_);
     return read_file_content(fd, info, entry.path, content);
   }
 
@@ -128,10 +141,11 @@ class TreeWriter {
       entry.device_major = info.rdev_major;
       entry.device_minor = info.rdev_minor;
     }
-    return tar_.begin(entry);
+    return tar_->begin(entry);
   }
 
-  archive::TarWriter tar_;
+  archive::TarWriter* tar_;
+  Form form_;
   TreeStats stats_;
   /// (device, inode) → the first path
   std::map<std::pair<std::uint64_t, std::uint64_t>, std::string> links_;
@@ -176,9 +190,15 @@ Result<void> read_file_content(const os::Fd& fd, const os::FileInfo& info, const
 
 Result<TreeStats> write_tree_tar(const os::Dir& root, archive::ByteSink& sink) {
   CountingSink counted(sink);
-  TreeStats stats = TRY(TreeWriter(counted).write(root));
+  archive::TarWriter tar(counted);
+  TreeStats stats = TRY(TreeWriter(tar, Form::layer).write(root));
   stats.tar_size = counted.size();
   return stats;
+}
+
+Result<void> append_plain_tree(const os::Dir& root, const std::string& prefix,
+                               archive::TarWriter& tar) {
+  return TreeWriter(tar, Form::plain).write_below(root, prefix);
 }
 
 Result<TreeDigest> digest_tree(const os::Dir& root) {

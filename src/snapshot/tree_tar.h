@@ -3,8 +3,10 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "archive/byte_stream.h"
+#include "archive/tar_writer.h"
 #include "base/result.h"
 #include "oci/digest.h"
 #include "os/dir.h"
@@ -27,6 +29,11 @@ struct TreeStats {
 /// - headers as archive::tar_header makes them; sockets left out.
 /// Kind invalid_input for a name that begins with ".wh.", which the tar form can't hold.
 Result<TreeStats> write_tree_tar(const os::Dir& root, archive::ByteSink& sink);
+
+/// The tree as it is, not as a layer: nothing hides anything, and any name will do. Its entries
+/// follow those that `tar` has already, below `prefix`, which becomes the root's own entry.
+Result<void> append_plain_tree(const os::Dir& root, const std::string& prefix,
+                               archive::TarWriter& tar);
 
 struct TreeDigest {
   oci::DiffId diff_id;

@@ -20,8 +20,8 @@ namespace {
 constexpr std::chrono::milliseconds kRetry{50};
 constexpr std::size_t kLargestRecord = std::size_t{1} << 20;
 
-std::string key_of(const CacheMountRequest& request) {
-  return to_hex(sha256(fmt::format("{}:{}{}", request.id.size(), request.id, request.variant)));
+std::string key_of(const std::string& id, const std::string& variant) {
+  return to_hex(sha256(fmt::format("{}:{}{}", id.size(), id, variant)));
 }
 
 std::string to_text(const CacheMountRecord& record) {
@@ -51,7 +51,7 @@ Result<CacheMountRecord> read_record(const std::string& folder) {
 
 Result<CacheMountLease> CacheMounts::acquire(const CacheMountRequest& request,
                                              const std::stop_token& stop) {
-  const std::string prefix = paths_.cache_mounts() + "/" + key_of(request);
+  const std::string prefix = paths_.cache_mounts() + "/" + key_of(request.id, request.variant);
   for (;;) {
     for (std::size_t number = 0;; ++number) {
       const std::string folder = fmt::format("{}.{}", prefix, number);
@@ -84,6 +84,42 @@ Result<std::optional<CacheMountLease>> CacheMounts::try_use(const std::string& f
   record.used = os::wall_clock();
   TRY(os::write_file_atomically(folder + "/record.json", to_text(record), 0600));
   return std::optional(CacheMountLease(folder + "/fs", **std::move(lock)));
+}
+
+Result<std::optional<CacheMountLease>> CacheMounts::hold(const std::string& name) const {
+  const std::string folder = paths_.cache_mounts() + "/" + name;
+  TRY(read_record(folder));
+  auto lock = TRY(os::FileLock::try_acquire(folder + "/lock", os::FileLock::Mode::exclusive));
+  if (!lock) return std::optional<CacheMountLease>();
+  return std::optional(CacheMountLease(folder + "/fs", *std::move(lock)));
+}
+
+Result<bool> CacheMounts::replace(const std::string& id, const std::string& variant,
+                                  std::size_t number, const std::string& made) const {
+  // Numbers have no gaps: a directory that nobody counts up to would never be used.
+  const std::string prefix = paths_.cache_mounts() + "/" + key_of(id, variant);
+  std::size_t last = 0;
+  while (last < number && os::path_exists(fmt::format("{}.{}", prefix, last))) ++last;
+  const std::string name = fmt::format("{}.{}", key_of(id, variant), last);
+  const std::string folder = workspace_->new_path();
+  TRY(os::ensure_directory(folder, 0700));
+  TRY(os::rename_file(made, folder + "/fs"));
+  CacheMountRecord record;
+  record.id = id;
+  record.variant = variant;
+  record.created = record.used = os::wall_clock();
+  TRY(os::write_file_atomically(folder + "/record.json", to_text(record), 0600));
+  for (;;) {
+    const bool free = TRY(remove(name));
+    if (!free) {
+      TRY(os::rename_file(folder + "/fs", made));
+      return false;
+    }
+    const auto renamed = os::rename_file(folder, paths_.cache_mounts() + "/" + name);
+    // A step may have made it again in between.
+    if (renamed) return true;
+    if (renamed.error().kind() != ErrorKind::already_exists) return renamed.error();
+  }
 }
 
 Result<void> CacheMounts::create(const std::string& folder, const CacheMountRequest& request) {

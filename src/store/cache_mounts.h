@@ -66,6 +66,12 @@ class CacheMounts {
   Result<std::vector<CacheMountRecord>> list() const;
   /// Deletes a directory, by its record's name; false, and it stays, while a step uses it.
   Result<bool> remove(const std::string& name) const;
+  /// A directory that is there, for this alone: nullopt while a step uses it. Kind not_found.
+  Result<std::optional<CacheMountLease>> hold(const std::string& name) const;
+  /// Gives `made`, a directory of the store's tmp/, to an id and variant: in place of its
+  /// `number`th directory, if it has so many. False, and nothing changes, while a step uses that.
+  Result<bool> replace(const std::string& id, const std::string& variant, std::size_t number,
+                       const std::string& made) const;
 
  private:
   Result<void> create(const std::string& folder, const CacheMountRequest& request);
