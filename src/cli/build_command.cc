@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <optional>
 
 #include "base/strings.h"
@@ -10,6 +12,7 @@
 #include "cli/build_call.h"
 #include "cli/build_context.h"
 #include "cli/build_flags.h"
+#include "cli/build_outputs.h"
 #include "cli/build_recording.h"
 #include "cli/build_report.h"
 #include "cli/commands.h"
@@ -51,26 +54,33 @@ std::vector<exporter::BuiltStep> built_steps(
   return out;
 }
 
-/// The last step of every build: the image gets its config, manifest and names.
-Result<store::Image> export_image(store::Store& store, const frontend::BuildPlan& plan,
-                                  const std::map<llb::VertexId, solver::StepResult>& results,
-                                  const frontend::BuildOptions& options,
-                                  const std::vector<oci::Reference>& names,
-                                  solver::Progress& progress) {
-  const solver::StepId step = plan.graph.size();
-  progress.report(solver::StepStarted{step, "exporting to image"});
-  const oci::ImageConfig config = exporter::finish_config(
-      plan.config, built_steps(plan, results), options.source_date_epoch, os::wall_clock());
-  auto image = store.images().put(config.to_json(), names);
-  if (!image) {
-    progress.report(solver::StepEnded{step, solver::StepOutcome::failed, image.error().message()});
-    return image;
+/// What the outputs are of: the image's config.
+oci::ImageConfig result_config(const frontend::BuildPlan& plan,
+                               const std::map<llb::VertexId, solver::StepResult>& results,
+                               const frontend::BuildOptions& options) {
+  return exporter::finish_config(plan.config, built_steps(plan, results), options.source_date_epoch,
+                                 os::wall_clock());
+}
+
+/// The outputs that the flags ask for. One time is the whole build's.
+Result<std::vector<BuildOutput>> requested_outputs(const BuildFlags& flags,
+                                                   frontend::BuildOptions& options) {
+  std::vector<std::string> warnings;
+  auto outputs = TRY(parse_outputs(flags.output, flags.tags, warnings));
+  for (auto& output : outputs) {
+    if (output.is_files()) {
+      if (!flags.iidfile.empty())
+        return invalid_input("local and tar exporters are incompatible with image ID file");
+      if (!output.source_date_epoch) output.source_date_epoch = options.source_date_epoch;
+    } else if (output.source_date_epoch) {
+      options.source_date_epoch = output.source_date_epoch;
+    }
+    if (output.rewrite_timestamp && !options.source_date_epoch)
+      warnings.emplace_back("rewrite-timestamp has no effect without SOURCE_DATE_EPOCH");
   }
-  progress.report(solver::StepNote{step, "writing image " + image->id.str()});
-  for (const auto& name : names)
-    progress.report(solver::StepNote{step, "naming to " + name.canonical()});
-  progress.report(solver::StepEnded{step, solver::StepOutcome::done, {}});
-  return image;
+  TRY(check_destinations(outputs));
+  for (const auto& warning : warnings) print_error("warning: " + warning);
+  return outputs;
 }
 
 Result<std::unique_ptr<solver::Progress>> open_progress(const BuildFlags& flags) {
@@ -116,6 +126,17 @@ Result<void> clear_iidfile(const std::string& path) {
 
 Result<void> write_iidfile(const std::string& path, const std::string& id) {
   return os::write_file_atomically(path, id).context("writing image ID file");
+}
+
+Result<void> write_metadata(const std::string& path, const BuildExports& exports,
+                            const oci::Platform& platform, const std::string& ref) {
+  const std::string text = build_metadata(exports, platform, ref).dump(2) + "\n";
+  return os::write_file_atomically(path, text).context("writing metadata file");
+}
+
+bool writes_to_standard_output(const std::vector<BuildOutput>& outputs) {
+  return std::ranges::any_of(outputs,
+                             [](const BuildOutput& each) { return each.destination == "-"; });
 }
 
 /// The store, and what comes with its opening: signals are watched once the user namespace is
@@ -186,8 +207,9 @@ Result<int> build_command(const Session& session, std::vector<std::string> words
     return 0;
   }
   if (!flags.print.empty()) return print_parsed(flags, parsed.arguments.front());
-  const std::vector<oci::Reference> names = TRY(parse_tags(flags.tags));
+  TRY(parse_tags(flags.tags));
   frontend::BuildOptions options = TRY(build_options(flags));
+  const auto outputs = TRY(requested_outputs(flags, options));
   const unsigned jobs = TRY(job_count(flags));
   const ReportForm dry_run = TRY(parse_report_form(flags.dry_run, "--dry-run"));
   const ReportForm explain = TRY(parse_report_form(flags.explain, "--explain"));
@@ -264,13 +286,23 @@ Result<int> build_command(const Session& session, std::vector<std::string> words
     recording.failed(context, plan.graph, results.error());
     return std::move(results).error().context("failed to build");
   }
-  const store::Image image = TRY(export_image(store, plan, *results, options, names, progress));
-  progress.report(solver::BuildEnded{true});
+  const oci::ImageConfig config = result_config(plan, *results, options);
+  auto exported = write_outputs({&store, &progress, plan.graph.size(), opened->interrupts.token()},
+                                outputs, config);
+  progress.report(solver::BuildEnded{exported.ok()});
+  if (!exported) {
+    recording.failed(context, plan.graph, exported.error());
+    return std::move(exported).error().context("failed to build");
+  }
   if (explain != ReportForm::none)
     TRY(print(explain_build(recording.steps(), plan.graph, explain)));
-  if (!flags.iidfile.empty()) TRY(write_iidfile(flags.iidfile, image.id.str()));
-  if (flags.quiet) TRY(print(image.id.str() + "\n"));
-  recording.succeeded(context, plan.graph, *results, image);
+  if (!flags.iidfile.empty() && exported->config)
+    TRY(write_iidfile(flags.iidfile, exported->config->str()));
+  if (!flags.metadata_file.empty())
+    TRY(write_metadata(flags.metadata_file, *exported, config.platform, recording.id()));
+  if (flags.quiet && !writes_to_standard_output(outputs))
+    TRY(print((exported->config ? exported->config->str() : std::string()) + "\n"));
+  recording.succeeded(context, plan.graph, *results, exported->stored);
   collect_in_background(store);
   return 0;
 }

@@ -88,7 +88,13 @@ FlagSet build_flag_set(const Session& session, BuildFlags& flags) {
       .option("--iidfile", flags.iidfile, "write the image's ID to a file")
       .option("--jobs", flags.jobs, "steps at once (default: twice the processors, at least 8)")
       .list("--label", flags.labels, "a label of the image, NAME=VALUE")
-      .flag("--load", flags.load, "accepted: the result is always in the store")
+      .list("--annotation", flags.output.annotations, "of the image's manifest, KEY=VALUE")
+      .flag("--load", flags.output.load, "put the image into the store besides other outputs")
+      .option("--metadata-file", flags.metadata_file, "write what came out to a file, as JSON")
+      .list("-o,--output", flags.output.outputs,
+            "where the result goes: a directory, - for a tar archive, or "
+            "type=image|registry|oci|docker|tar|local,dest=PATH,...")
+      .flag("--push", flags.output.push, "send the image to its registry")
       .flag("--no-cache", flags.no_cache, "run every step again")
       .option("--print", flags.print, "ast: print the Dockerfile's tree as JSON and build nothing")
       .list("--no-cache-filter", flags.no_cache_stages, "run every step of these stages again")

@@ -6,6 +6,7 @@
 
 #include "base/result.h"
 #include "cli/flags.h"
+#include "cli/output_flag.h"
 #include "cli/run_step_flags.h"
 #include "cli/session.h"
 #include "frontend/build_plan.h"
@@ -17,10 +18,11 @@ namespace kiln::cli {
 struct BuildFlags {
   std::vector<std::string> tags, build_args, build_contexts, labels, env, unset_env,
       no_cache_stages;
-  std::string file, target, call, progress, print, iidfile, jobs, runtime = "crun";
+  std::string file, target, call, progress, print, iidfile, metadata_file, jobs, runtime = "crun";
   std::string pull, dry_run, explain;
   bool check = false, no_cache = false, quiet = false, remove = true, force_remove = false,
-       load = false, compress = false;
+       compress = false;
+  OutputFlags output;
   RunStepFlags run;
 };
 

@@ -47,10 +47,12 @@ BuildRecording::BuildRecording(store::Store& store, BuildRequest request, solver
       steps_(log_) {}
 
 void BuildRecording::succeeded(const solver::SolveContext& context, const llb::Graph& graph,
-                               const Results& results, const store::Image& image) {
+                               const Results& results, const std::optional<store::Image>& image) {
   json details;
-  details["image"] = image.id.str();
-  details["size"] = image.size;
+  if (image) {
+    details["image"] = image->id.str();
+    details["size"] = image->size;
+  }
   write(context, "Completed", std::move(details), graph, results);
 }
 
@@ -65,7 +67,7 @@ void BuildRecording::failed(const solver::SolveContext& context, const llb::Grap
 void BuildRecording::write(const solver::SolveContext& context, const std::string& status,
                            json details, const llb::Graph& graph, const Results& results) {
   store::BuildRecord record;
-  record.id = store::BuildHistory::new_id();
+  record.id = id_;
   record.created = created_;
   record.milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(
                             std::chrono::steady_clock::now() - started_)

@@ -29,11 +29,14 @@ class BuildRecording {
   solver::Progress& progress() { return steps_; }
   std::vector<StepReport> steps() const { return steps_.steps(); }
 
+  /// The build's in the history.
+  const std::string& id() const { return id_; }
+
   using Results = std::map<llb::VertexId, solver::StepResult>;
   /// Called once the user has the answer. A history that can't be written is no failure of the
   /// build.
   void succeeded(const solver::SolveContext& context, const llb::Graph& graph,
-                 const Results& results, const store::Image& image);
+                 const Results& results, const std::optional<store::Image>& image);
   void failed(const solver::SolveContext& context, const llb::Graph& graph, const Error& error);
 
  private:
@@ -42,6 +45,7 @@ class BuildRecording {
 
   store::Store* store_;
   BuildRequest request_;
+  std::string id_ = store::BuildHistory::new_id();
   std::string log_path_;
   TimePoint created_;
   std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();

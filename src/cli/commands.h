@@ -39,6 +39,7 @@ Result<int> load_command(const Session& session, std::vector<std::string> words)
 
 Result<int> pull_command(const Session& session, std::vector<std::string> words);
 Result<int> push_command(const Session& session, std::vector<std::string> words);
+Result<int> copy_command(const Session& session, std::vector<std::string> words);
 Result<int> login_command(const Session& session, std::vector<std::string> words);
 Result<int> logout_command(const Session& session, std::vector<std::string> words);
 

@@ -93,11 +93,17 @@ Result<void> ask_for_missing(registry::Credentials& credentials, bool password_f
 Result<int> login_command(const Session& session, std::vector<std::string> words) {
   registry::Credentials credentials;
   bool from_input = false;
+  RegistryFlags registry;
   FlagSet set(session.command, "[OPTIONS] [SERVER]",
               "Authenticate to a registry (default: Docker Hub)");
   set.option("-u,--username", credentials.username, "the user's name")
       .option("-p,--password", credentials.password, "the password, or an access token")
       .flag("--password-stdin", from_input, "take the password from standard input")
+      .option("--authfile", registry.authfile, "a file of credentials, in place of the usual")
+      .option("--cert-dir", registry.certificate_folder,
+              "a directory of certificates (*.crt, *.cert, *.key), in place of certs.d")
+      .optional("--tls-verify", registry.tls_verify, "true",
+                "false: accept any certificate, and no TLS at all; true: also of loopback")
       .arguments(0, 1);
   const FlagSet::Parsed parsed = TRY(set.parse(std::move(words)));
   if (parsed.help) {
@@ -114,7 +120,7 @@ Result<int> login_command(const Session& session, std::vector<std::string> words
   const std::string domain =
       domain_of(parsed.arguments.empty() ? kDockerHub : std::string_view(parsed.arguments[0]));
   TRY(ask_for_missing(credentials, from_input));
-  auto registries = TRY(open_registries());
+  auto registries = TRY(open_registries(registry));
   const os::InterruptWatcher interrupts;
   const auto accepted = TRY(registries->log_in(domain, credentials, interrupts.token()));
   const auto stored = TRY(registries->options().credentials.store(domain, accepted));
@@ -129,8 +135,10 @@ Result<int> login_command(const Session& session, std::vector<std::string> words
 }
 
 Result<int> logout_command(const Session& session, std::vector<std::string> words) {
+  RegistryFlags registry;
   FlagSet set(session.command, "[SERVER]", "Log out from a registry (default: Docker Hub)");
-  set.arguments(0, 1);
+  set.option("--authfile", registry.authfile, "a file of credentials, in place of the usual")
+      .arguments(0, 1);
   const FlagSet::Parsed parsed = TRY(set.parse(std::move(words)));
   if (parsed.help) {
     TRY(print(set.help()));
@@ -138,7 +146,7 @@ Result<int> logout_command(const Session& session, std::vector<std::string> word
   }
   const std::string domain =
       domain_of(parsed.arguments.empty() ? kDockerHub : std::string_view(parsed.arguments[0]));
-  const registry::CredentialStore credentials(registry::CredentialFiles::from_environment());
+  const registry::CredentialStore credentials(credential_files(registry));
   const bool found = TRY(credentials.erase(domain));
   TRY(print(
       found ? fmt::format("Removing login credentials for {}\n", registry::credentials_key(domain))

@@ -22,6 +22,7 @@ struct Command {
 
 constexpr Command kCommands[] = {
     {"build", build_command, "Build an image from a Dockerfile"},
+    {"copy", copy_command, "Copy an image between registries, archives, directories and the store"},
     {"history", history_command, "Show the history of an image"},
     {"images", images_command, "List images"},
     {"import", import_command, "Make an image of the contents of a tar archive"},

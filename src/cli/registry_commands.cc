@@ -6,11 +6,14 @@
 
 #include "cli/commands.h"
 #include "cli/flags.h"
+#include "cli/output_flag.h"
 #include "cli/registry_session.h"
 #include "exporter/image_pull.h"
-#include "exporter/image_push.h"
 #include "os/process_setup.h"
 #include "os/system.h"
+#include "transport/image_copy.h"
+#include "transport/registry_image.h"
+#include "transport/store_image.h"
 
 namespace kiln::cli {
 namespace {
@@ -81,16 +84,51 @@ Result<std::vector<oci::Reference>> stored_tags(store::Store& store, const oci::
   return out;
 }
 
+struct PushFlags {
+  bool all = false, quiet = false, force = false;
+  std::string compression, level, format;
+  RegistryFlags registry;
+};
+
+FlagSet push_flag_set(const Session& session, PushFlags& flags) {
+  FlagSet set(session.command, "[OPTIONS] NAME[:TAG]", "Send an image to its registry");
+  set.flag("-a,--all-tags", flags.all, "send all tags of the repository that are in the store")
+      .option("--compression", flags.compression,
+              "of layers that were made here: gzip (default), zstd or uncompressed")
+      .option("--compression-format", flags.compression, "the same")
+      .option("--compression-level", flags.level, "0-9 for gzip (default 4), 0-22 for zstd")
+      .flag("--force-compression", flags.force, "compress layers again that came compressed")
+      .option("--format", flags.format, "the manifest's: oci or v2s2 (default: as it is, else oci)")
+      .flag("-q,--quiet", flags.quiet, "print the image's name only")
+      .arguments(1, 1);
+  add_registry_flags(set, flags.registry);
+  return set;
+}
+
+Result<transport::CopiedImage> push_image(store::Store& store, registry::Registries& registries,
+                                          const store::Image& image,
+                                          const oci::Reference& reference,
+                                          const transport::CopyOptions& options) {
+  auto source = TRY(transport::StoreSource::open(store, image, reference.familiar()));
+  auto destination =
+      TRY(transport::RegistryDestination::open(registries, reference, &store.distribution()));
+  auto copied = TRY(transport::copy_image(source, destination, options));
+  TRY(store.distribution().note_image_digest(reference, copied.top.digest, image.id));
+  return copied;
+}
+
 }  // namespace
 
 Result<int> pull_command(const Session& session, std::vector<std::string> words) {
   bool all = false, quiet = false;
   std::string platform;
+  RegistryFlags registry;
   FlagSet set(session.command, "[OPTIONS] NAME[:TAG|@DIGEST]", "Get an image from a registry");
   set.flag("-a,--all-tags", all, "get all tagged images of the repository")
       .option("--platform", platform, "of an image for several: os/architecture[/variant]")
       .flag("-q,--quiet", quiet, "print the image's name only")
       .arguments(1, 1);
+  add_registry_flags(set, registry);
   const FlagSet::Parsed parsed = TRY(set.parse(std::move(words)));
   if (parsed.help) {
     TRY(print(set.help()));
@@ -103,7 +141,7 @@ Result<int> pull_command(const Session& session, std::vector<std::string> words)
   exporter::PullOptions options;
   options.platform = TRY(platform_or_host(platform));
   options.platform_is_wanted = !platform.empty();
-  auto registries = TRY(open_registries());
+  auto registries = TRY(open_registries(registry));
   store::Store store = TRY(session.open_store(Access::layers));
   const os::InterruptWatcher interrupts;
   LayerLines lines(quiet);
@@ -125,11 +163,8 @@ Result<int> pull_command(const Session& session, std::vector<std::string> words)
 }
 
 Result<int> push_command(const Session& session, std::vector<std::string> words) {
-  bool all = false, quiet = false;
-  FlagSet set(session.command, "[OPTIONS] NAME[:TAG]", "Send an image to its registry");
-  set.flag("-a,--all-tags", all, "send all tags of the repository that are in the store")
-      .flag("-q,--quiet", quiet, "print the image's name only")
-      .arguments(1, 1);
+  PushFlags flags;
+  FlagSet set = push_flag_set(session, flags);
   const FlagSet::Parsed parsed = TRY(set.parse(std::move(words)));
   if (parsed.help) {
     TRY(print(set.help()));
@@ -137,20 +172,23 @@ Result<int> push_command(const Session& session, std::vector<std::string> words)
   }
   const oci::Reference given = TRY(oci::Reference::parse(parsed.arguments[0]));
   if (given.digest()) return invalid_input("cannot push a digest reference");
-  if (all && given.tag()) return invalid_input("tag can't be used with --all-tags/-a");
-  auto registries = TRY(open_registries());
+  if (flags.all && given.tag()) return invalid_input("tag can't be used with --all-tags/-a");
+  transport::CopyOptions options;
+  options.form = TRY(parse_layer_form(flags.compression, flags.level, flags.force));
+  options.format = TRY(parse_manifest_format(flags.format));
+  auto registries = TRY(open_registries(flags.registry));
   store::Store store = TRY(session.open_store(Access::layers));
   const os::InterruptWatcher interrupts;
-  LayerLines lines(quiet);
-  exporter::PushOptions options;
-  options.compression.threads = os::processor_count();
+  LayerLines lines(flags.quiet);
+  options.threads = os::processor_count();
+  options.index = &store.distribution();
   options.stop = interrupts.token();
   options.progress = &lines;
 
   std::vector<oci::Reference> wanted = {given.with_default_tag()};
-  if (all) wanted = TRY(stored_tags(store, given));
-  if (!quiet) {
-    if (!all && !given.tag()) TRY(print("Using default tag: latest\n"));
+  if (flags.all) wanted = TRY(stored_tags(store, given));
+  if (!flags.quiet) {
+    if (!flags.all && !given.tag()) TRY(print("Using default tag: latest\n"));
     TRY(print(
         fmt::format("The push refers to repository [{}/{}]\n", given.domain(), given.path())));
   }
@@ -159,14 +197,14 @@ Result<int> push_command(const Session& session, std::vector<std::string> words)
     if (!image) {
       return not_found("An image does not exist locally with the tag: " + given.familiar_name());
     }
-    const auto pushed = TRY(exporter::push_image(store, *registries, *image, reference, options));
-    if (!quiet) {
-      TRY(print(fmt::format("{}: digest: {} size: {}\n", *reference.tag(), pushed.digest.str(),
-                            pushed.size)));
+    const auto pushed = TRY(push_image(store, *registries, *image, reference, options));
+    if (!flags.quiet) {
+      TRY(print(fmt::format("{}: digest: {} size: {}\n", *reference.tag(), pushed.top.digest.str(),
+                            pushed.top.size)));
     }
   }
-  if (quiet) {
-    const oci::Reference shown = all ? given : wanted.front();
+  if (flags.quiet) {
+    const oci::Reference shown = flags.all ? given : wanted.front();
     TRY(print(shown.canonical() + "\n"));
   }
   return 0;

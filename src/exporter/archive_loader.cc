@@ -1,18 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exporter/archive_loader.h"
 
+#include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
-#include <optional>
 
-#include "archive/compression.h"
-#include "archive/fd_stream.h"
-#include "archive/tar_reader.h"
 #include "base/json.h"
+#include "exporter/archive_file.h"
 #include "oci/manifest.h"
 #include "oci/reference.h"
-#include "os/dir.h"
-#include "os/file_io.h"
 #include "os/system.h"
 #include "snapshot/hash_sink.h"
 #include "snapshot/layer_apply.h"
@@ -21,112 +17,6 @@ namespace kiln::exporter {
 namespace {
 
 using nlohmann::json;
-
-/// A stretch of a file.
-class RangeSource final : public archive::ByteSource {
- public:
-  RangeSource(const os::Fd& fd, std::uint64_t offset, std::uint64_t size, std::string name)
-      : fd_(&fd), at_(offset), left_(size), name_(std::move(name)) {}
-  Result<std::size_t> read(archive::MutableBytes into) override {
-    if (left_ == 0) return std::size_t{0};
-    const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(into.size(), left_));
-    const std::size_t n = TRY(os::read_at(*fd_, into.first(want), at_, name_));
-    if (n == 0) return corrupt(name_ + " is truncated");
-    at_ += n;
-    left_ -= n;
-    return n;
-  }
-
- private:
-  const os::Fd* fd_;
-  std::uint64_t at_, left_;
-  std::string name_;
-};
-
-/// The members of a tar file, found by name, read in place.
-class ArchiveFile {
- public:
-  static Result<ArchiveFile> open(store::Store& store, const os::Fd& input,
-                                  const std::string& name) {
-    ArchiveFile out;
-    out.name_ = name;
-    out.fd_ = TRY(seekable(store, input, name));
-    archive::FdSource source(out.fd_, name);
-    archive::TarReader tar(source);
-    for (;;) {
-      const auto entry = TRY(tar.next().context(name));
-      if (!entry) break;
-      const os::RelPath path = os::RelPath::clean(entry->path);
-      if (entry->type == archive::EntryType::file) {
-        out.members_[path] = {tar.content_offset(), entry->size};
-      } else if (entry->type == archive::EntryType::symlink) {
-        // docker's old form says so that two images share a layer.
-        out.links_[path] = os::RelPath::clean(path.parent().str() + "/" + entry->link_target);
-      } else if (entry->type == archive::EntryType::hardlink) {
-        out.links_[path] = os::RelPath::clean(entry->link_target);
-      }
-    }
-    return out;
-  }
-
-  bool has(const std::string& path) const { return find(path).has_value(); }
-
-  Result<std::unique_ptr<archive::ByteSource>> open_member(const std::string& path) const {
-    const auto member = find(path);
-    if (!member) return corrupt(name_ + ": " + path + " is missing");
-    return std::unique_ptr<archive::ByteSource>(
-        std::make_unique<RangeSource>(fd_, member->offset, member->size, name_));
-  }
-
-  Result<std::string> read(const std::string& path, std::size_t limit) const {
-    const auto source = TRY(open_member(path));
-    return archive::read_all(*source, limit).context(name_ + ": " + path);
-  }
-
-  const std::string& name() const { return name_; }
-
- private:
-  struct Member {
-    std::uint64_t offset, size;
-  };
-
-  std::optional<Member> find(const std::string& path) const {
-    os::RelPath at = os::RelPath::clean(path);
-    for (int links = 0; links < 8; ++links) {
-      if (const auto member = members_.find(at); member != members_.end()) return member->second;
-      const auto link = links_.find(at);
-      if (link == links_.end()) return std::nullopt;
-      at = link->second;
-    }
-    return std::nullopt;
-  }
-
-  /// A plain tar file to read at any offset: the input itself, or a copy under tmp/.
-  static Result<os::Fd> seekable(store::Store& store, const os::Fd& input,
-                                 const std::string& name) {
-    const os::FileInfo info = TRY(os::file_info(input, name));
-    if (info.type == os::FileType::file) {
-      std::byte head[8];
-      const std::size_t n = TRY(os::read_at(input, head, 0, name));
-      if (archive::detect_compression(archive::Bytes(head).first(n)) == archive::Compression::none)
-        return input.duplicate();
-    }
-    archive::FdSource source(input, name);
-    const auto plain = TRY(archive::decompress(source).context(name));
-    const std::string path = store.workspace().new_path();
-    os::Fd copy = TRY(os::create_file(path));
-    os::remove_file(path);
-    archive::FdSink sink(copy, name);
-    TRY(archive::copy_all(*plain, sink).context(name));
-    TRY(os::rewind_file(copy, name));
-    return copy;
-  }
-
-  os::Fd fd_;
-  std::string name_;
-  std::map<os::RelPath, Member> members_;
-  std::map<os::RelPath, os::RelPath> links_;
-};
 
 std::string blob_path(const oci::Digest& digest) { return "blobs/sha256/" + digest.hex(); }
 

@@ -102,6 +102,13 @@ std::string as_oci(std::string_view type) {
   if (type == kDockerLayerZstd) return std::string(kOciLayerZstd);
   return std::string(type);
 }
+
+std::string as_docker(std::string_view type) {
+  if (type == kOciConfig) return std::string(kDockerConfig);
+  if (type == kOciLayer) return std::string(kDockerLayer);
+  if (type == kOciLayerGzip) return std::string(kDockerLayerGzip);
+  return std::string(type);
+}
 }  // namespace media_type
 
 Result<Manifest> Manifest::parse(std::string_view text) {

@@ -36,6 +36,8 @@ bool is_manifest(std::string_view type);
 bool is_image_config(std::string_view type);
 /// OCI's name of what docker names otherwise, for layers and configs; others stay.
 std::string as_oci(std::string_view type);
+/// The other way round.
+std::string as_docker(std::string_view type);
 }  // namespace media_type
 
 /// Manifests and indexes larger than this are refused (distribution spec, "Pushing Manifests").

@@ -156,6 +156,7 @@ CredentialFiles CredentialFiles::from_environment() {
 
 Result<std::optional<Credentials>> CredentialStore::find(std::string_view domain,
                                                          std::string_view path) const {
+  if (given_) return given_;
   for (const auto& file : files_.read) {
     auto found = TRY(find_in(file, domain, path));
     if (found) return found;

@@ -39,6 +39,8 @@ std::string credentials_key(std::string_view domain);
 class CredentialStore {
  public:
   explicit CredentialStore(CredentialFiles files) : files_(std::move(files)) {}
+  /// These are found for every repository, whatever the files say.
+  void use(Credentials credentials) { given_ = std::move(credentials); }
 
   /// For a repository: the entry for it, for a folder above it, for its registry. nullopt: none,
   /// so requests are anonymous. A file that is no JSON is an error of kind corrupt.
@@ -55,6 +57,7 @@ class CredentialStore {
 
  private:
   CredentialFiles files_;
+  std::optional<Credentials> given_;
 };
 
 /// RFC 4648, section 4.

@@ -77,7 +77,9 @@ Endpoint endpoint_of(const RegistryRules& rules, std::string_view name, bool ins
   out.domain = host;
   out.host = host == kDockerHub ? kDockerHubHost : host;
   out.repository = path.value_or("");
-  const bool either = insecure || is_insecure(rules, host);
+  const bool either = rules.tls == RegistryRules::Tls::by_rule
+                          ? insecure || is_insecure(rules, host)
+                          : rules.tls == RegistryRules::Tls::optional;
   out.scheme = either ? Endpoint::Scheme::either : Endpoint::Scheme::https;
   return out;
 }
@@ -139,10 +141,13 @@ Result<std::vector<Endpoint>> find_endpoints(const RegistryRules& rules,
 Result<net::TlsOptions> tls_options(const RegistryRules& rules, const Endpoint& endpoint) {
   net::TlsOptions out;
   if (endpoint.scheme == Endpoint::Scheme::either) out.verify = net::Verify::nothing;
-  for (const auto& folder : rules.certificate_folders) {
-    // docker looks under the name that the user writes, containers do as well.
-    const std::string path = folder + "/" + endpoint.domain;
-    if (!os::path_exists(path)) continue;
+  std::vector<std::string> paths;
+  // docker looks under the name that the user writes, containers do as well.
+  for (const auto& folder : rules.certificate_folders)
+    paths.push_back(folder + "/" + endpoint.domain);
+  if (!rules.certificate_folder.empty()) paths = {rules.certificate_folder};
+  for (const auto& path : paths) {
+    if (rules.certificate_folder.empty() && !os::path_exists(path)) continue;
     const os::Dir dir = TRY(os::Dir::open(path));
     const auto entries = TRY(dir.list());
     for (const auto& entry : entries) {

@@ -58,6 +58,11 @@ struct RegistryRules {
   std::vector<std::string> insecure;
   /// Folders with one folder per host[:port]: `*.crt` are authorities, `*.cert` and `*.key` ours.
   std::vector<std::string> certificate_folders;
+  /// A folder with certificates for every host, in place of those.
+  std::string certificate_folder = {};
+  /// What a user says of all registries, over what the rules say of each.
+  enum class Tls { by_rule, required, optional };
+  Tls tls = Tls::by_rule;
 };
 
 /// The places to ask for a reference, in this order. Kind permission if a rule blocks it.

@@ -65,6 +65,16 @@ Result<Image> ImageStore::put_image(const std::string& config_json,
   return stored;
 }
 
+Result<oci::Manifest> ImageStore::compose_manifest(const std::string& config_json) const {
+  const oci::ImageConfig config = TRY(oci::ImageConfig::parse(config_json));
+  std::vector<LayerInfo> layers;
+  for (const auto& id : config.diff_ids) {
+    LayerInfo info = TRY(layers_->get(id));
+    layers.push_back(std::move(info));
+  }
+  return make_manifest(oci::Digest::of(config_json), config_json.size(), layers);
+}
+
 Result<void> ImageStore::insert(const Image& image, const std::vector<LayerInfo>& layers,
                                 Known known, const std::vector<oci::Reference>& names) {
   auto transaction = TRY(database_->begin());

@@ -9,6 +9,7 @@
 #include "base/result.h"
 #include "oci/digest.h"
 #include "oci/image_config.h"
+#include "oci/manifest.h"
 #include "oci/reference.h"
 #include "store/content_store.h"
 #include "store/database.h"
@@ -39,6 +40,8 @@ class ImageStore {
   /// in the store, or are the layers' plain tar streams.
   Result<Image> put_with_manifest(const std::string& config_json, const std::string& manifest_json,
                                   const std::vector<oci::Reference>& names);
+  /// The manifest that put() would give an image of this config.
+  Result<oci::Manifest> compose_manifest(const std::string& config_json) const;
   Result<oci::ImageConfig> config(const Image& image) const;
   Result<std::string> config_json(const Image& image) const;
 

@@ -1,29 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "exporter/layer_content.h"
+#include "transport/produced_blob.h"
 
-#include "archive/fd_stream.h"
-#include "os/file_io.h"
+#include <algorithm>
+
+#include "base/check.h"
 #include "snapshot/async_hash_sink.h"
-#include "snapshot/layer_apply.h"
 
-namespace kiln::exporter {
+namespace kiln::transport {
 namespace {
-
-class FileSource final : public archive::ByteSource {
- public:
-  FileSource(os::Fd fd, std::uint64_t offset, std::string name)
-      : fd_(std::move(fd)), at_(offset), name_(std::move(name)) {}
-  Result<std::size_t> read(archive::MutableBytes into) override {
-    const std::size_t count = TRY(os::read_at(fd_, into, at_, name_));
-    at_ += count;
-    return count;
-  }
-
- private:
-  os::Fd fd_;
-  std::uint64_t at_;
-  std::string name_;
-};
 
 /// Hashes everything, and gives on what comes after `skip` bytes.
 class DigestSink final : public archive::ByteSink {
@@ -47,14 +31,8 @@ class DigestSink final : public archive::ByteSink {
 
 }  // namespace
 
-Result<std::unique_ptr<archive::ByteSource>> StoredBlob::open(std::uint64_t offset) {
-  os::Fd fd = TRY(store_->blobs().open(digest_));
-  return std::unique_ptr<archive::ByteSource>(
-      std::make_unique<FileSource>(std::move(fd), offset, "blob " + digest_.str()));
-}
-
 /// Lends the pipe's end to a request.
-class CompressedLayer::Source final : public archive::ByteSource {
+class ProducedBlob::Source final : public archive::ByteSource {
  public:
   explicit Source(archive::BytePipe& pipe) : pipe_(&pipe) {}
   Result<std::size_t> read(archive::MutableBytes into) override {
@@ -65,15 +43,15 @@ class CompressedLayer::Source final : public archive::ByteSource {
   archive::BytePipe* pipe_;
 };
 
-CompressedLayer::~CompressedLayer() { end_thread(); }
+ProducedBlob::~ProducedBlob() { end_thread(); }
 
-void CompressedLayer::end_thread() {
+void ProducedBlob::end_thread() {
   if (!thread_.joinable()) return;
   pipe_->abandon(Error(ErrorKind::cancelled, "no longer wanted"));
   thread_.join();
 }
 
-Result<std::unique_ptr<archive::ByteSource>> CompressedLayer::open(std::uint64_t offset) {
+Result<std::unique_ptr<archive::ByteSource>> ProducedBlob::open(std::uint64_t offset) {
   end_thread();
   failure_.reset();
   pipe_ = std::make_unique<archive::BytePipe>();
@@ -81,15 +59,9 @@ Result<std::unique_ptr<archive::ByteSource>> CompressedLayer::open(std::uint64_t
   return std::unique_ptr<archive::ByteSource>(std::make_unique<Source>(*pipe_));
 }
 
-void CompressedLayer::produce(std::uint64_t offset) {
+void ProducedBlob::produce(std::uint64_t offset) {
   DigestSink sink(pipe_->sink(), offset);
-  const auto write = [&]() -> Result<void> {
-    const auto compressor =
-        archive::compress(sink, compression_.kind, compression_.level, compression_.threads);
-    TRY(snapshot::write_layer_tar(*store_, layer_, *compressor));
-    return compressor->finish();
-  };
-  const auto written = write();
+  const auto written = write_(sink);
   if (written.ok()) {
     size_ = sink.size();
     digest_ = sink.finish();
@@ -99,11 +71,11 @@ void CompressedLayer::produce(std::uint64_t offset) {
   pipe_->finish(written);
 }
 
-Result<oci::Digest> CompressedLayer::digest() {
+Result<oci::Digest> ProducedBlob::digest() {
   if (thread_.joinable()) thread_.join();
   if (failure_) return Error(*failure_);
   CHECK(digest_);
   return *digest_;
 }
 
-}  // namespace kiln::exporter
+}  // namespace kiln::transport

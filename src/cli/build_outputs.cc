@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/build_outputs.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <mutex>
+#include <nlohmann/json.hpp>
+
+#include "archive/fd_stream.h"
+#include "base/json.h"
+#include "base/strings.h"
+#include "cli/registry_session.h"
+#include "exporter/image_mount.h"
+#include "exporter/tree_output.h"
+#include "os/file_io.h"
+#include "os/system.h"
+#include "os/terminal.h"
+#include "transport/layout_image.h"
+#include "transport/registry_image.h"
+#include "transport/store_image.h"
+
+namespace kiln::cli {
+namespace {
+
+using Type = BuildOutput::Type;
+
+/// Layers on their way, as notes on the output's step.
+class LayerNotes final : public exporter::TransferProgress {
+ public:
+  LayerNotes(solver::Progress& progress, solver::StepId step) : progress_(&progress), step_(step) {}
+  void layer(std::string_view layer, std::string_view status) override {
+    if (status == "Preparing") return;
+    const std::scoped_lock lock(mutex_);
+    progress_->report(solver::StepNote{step_, fmt::format("layer {}: {}", layer, status)});
+  }
+
+ private:
+  solver::Progress* progress_;
+  solver::StepId step_;
+  std::mutex mutex_;
+};
+
+std::string step_name(const BuildOutput& output) {
+  switch (output.type) {
+    case Type::oci:
+      return "exporting to oci image format";
+    case Type::docker:
+      return "exporting to docker image format";
+    case Type::tar:
+      return "exporting to client tarball";
+    case Type::local:
+      return "exporting to client directory";
+    default:
+      return "exporting to image";
+  }
+}
+
+/// `linux/arm/v7` as the name of a directory.
+std::string directory_of(const oci::Platform& platform) {
+  std::string out = platform.str();
+  for (char& c : out)
+    if (c == '/') c = '_';
+  return out;
+}
+
+class OutputWriter {
+ public:
+  OutputWriter(const OutputContext& context, const oci::ImageConfig& config)
+      : context_(&context), config_(&config), config_json_(config.to_json()) {}
+
+  Result<BuildExports> write(const std::vector<BuildOutput>& outputs) {
+    out_.created = config_->created;
+    solver::StepId step = context_->first_step;
+    for (const auto& output : outputs) {
+      if (output.type == Type::cache_only) continue;
+      context_->progress->report(solver::StepStarted{step, step_name(output)});
+      const auto written = write_one(output, step);
+      context_->progress->report(solver::StepEnded{
+          step, written.ok() ? solver::StepOutcome::done : solver::StepOutcome::failed,
+          written.ok() ? std::string() : written.error().message()});
+      TRY(written);
+      ++step;
+    }
+    return std::move(out_);
+  }
+
+ private:
+  void note(solver::StepId step, std::string text) const {
+    context_->progress->report(solver::StepNote{step, std::move(text)});
+  }
+
+  Result<void> write_one(const BuildOutput& output, solver::StepId step) {
+    if (output.is_files()) return write_files(output);
+    out_.config = oci::Digest::of(config_json_);
+    for (const auto& name : output.names) {
+      const std::string text = name.canonical();
+      if (std::ranges::find(out_.names, text) == out_.names.end()) out_.names.push_back(text);
+    }
+    if (output.type == Type::oci || output.type == Type::docker) return write_layout(output, step);
+    if (output.store) TRY(store_image(output, step));
+    if (output.push) TRY(push(output, step));
+    return {};
+  }
+
+  /// The manifest as the store has it: plain layers, or those of the base as they came.
+  Result<oci::Manifest> manifest_of(const BuildOutput& output) const {
+    oci::Manifest out = TRY(context_->store->images().compose_manifest(config_json_));
+    out.annotations = output.manifest_annotations;
+    return out;
+  }
+
+  Result<void> store_image(const BuildOutput& output, solver::StepId step) {
+    store::Image image;
+    std::vector<oci::Reference> names;
+    if (!output.push_by_digest) names = output.names;
+    if (output.manifest_annotations.empty()) {
+      image = TRY(context_->store->images().put(config_json_, names));
+    } else {
+      const oci::Manifest manifest = TRY(manifest_of(output));
+      image =
+          TRY(context_->store->images().put_with_manifest(config_json_, manifest.to_json(), names));
+    }
+    note(step, "writing image " + image.id.str());
+    for (const auto& name : names) note(step, "naming to " + name.canonical());
+    oci::Descriptor descriptor;
+    descriptor.media_type = oci::media_type::kOciManifest;
+    descriptor.digest = image.manifest;
+    const std::string text = TRY(context_->store->blobs().read(image.manifest));
+    descriptor.size = text.size();
+    out_.manifest = std::move(descriptor);
+    out_.stored = std::move(image);
+    return {};
+  }
+
+  transport::CopyOptions copy_options(const BuildOutput& output,
+                                      exporter::TransferProgress& notes) const {
+    transport::CopyOptions options;
+    options.form = output.form;
+    options.format = output.format;
+    options.threads = os::processor_count();
+    options.stop = context_->stop;
+    options.progress = &notes;
+    options.index = &context_->store->distribution();
+    return options;
+  }
+
+  Result<void> push(const BuildOutput& output, solver::StepId step) {
+    RegistryFlags flags;
+    if (output.insecure) {
+      for (const auto& name : output.names) flags.insecure.push_back(name.domain());
+    }
+    const auto registries = TRY(open_registries(flags));
+    const oci::Manifest manifest = TRY(manifest_of(output));
+    LayerNotes notes(*context_->progress, step);
+    for (const auto& name : output.names) {
+      note(step, "pushing " + name.canonical());
+      transport::StoreSource source(*context_->store, config_json_, manifest.to_json(),
+                                    name.familiar());
+      auto destination = TRY(transport::RegistryDestination::open(
+          *registries, name, &context_->store->distribution()));
+      const auto copied =
+          TRY(transport::copy_image(source, destination, copy_options(output, notes)));
+      note(step, "pushed manifest " + copied.top.digest.str());
+      if (out_.stored) {
+        TRY(context_->store->distribution().note_image_digest(name, copied.top.digest,
+                                                              out_.stored->id));
+      }
+      out_.manifest = copied.top;
+    }
+    return {};
+  }
+
+  Result<void> write_layout(const BuildOutput& output, solver::StepId step) {
+    const oci::Manifest manifest = TRY(manifest_of(output));
+    transport::StoreSource source(*context_->store, config_json_, manifest.to_json(), "the image");
+    transport::LayoutOptions options;
+    options.names = output.names;
+    options.docker_archive = output.type == Type::docker;
+    options.annotations = output.descriptor_annotations;
+    options.annotations.try_emplace("org.opencontainers.image.created", config_->created);
+    LayerNotes notes(*context_->progress, step);
+    const auto copy = [&](std::unique_ptr<transport::FileWriter> files,
+                          std::unique_ptr<transport::FileReader> existing) -> Result<void> {
+      transport::LayoutDestination destination(std::move(files), std::move(existing), options,
+                                               output.destination);
+      const auto copied =
+          TRY(transport::copy_image(source, destination, copy_options(output, notes)));
+      out_.manifest = copied.top;
+      return {};
+    };
+    if (output.as_directory) {
+      auto writer = TRY(transport::DirectoryWriter::open(output.destination));
+      os::Dir dir = TRY(os::Dir::open(output.destination));
+      return copy(std::make_unique<transport::DirectoryWriter>(std::move(writer)),
+                  std::make_unique<transport::DirectoryReader>(std::move(dir)));
+    }
+    return to_file(output, [&](archive::ByteSink& sink) {
+      return copy(std::make_unique<transport::ArchiveFileWriter>(*context_->store, sink), nullptr);
+    });
+  }
+
+  Result<void> write_files(const BuildOutput& output) const {
+    const auto mount = TRY(exporter::ImageMount::open(*context_->store, config_->diff_ids));
+    exporter::OutputTree tree;
+    tree.root = &mount.root();
+    tree.mtime = output.source_date_epoch;
+    if (output.platform_split.value_or(false)) tree.prefix = directory_of(config_->platform);
+    if (output.type == Type::local)
+      return exporter::write_trees_to_directory({tree}, output.destination);
+    return to_file(output, [&](archive::ByteSink& sink) {
+      return exporter::write_trees_to_archive({tree}, sink);
+    });
+  }
+
+  static Result<void> to_file(const BuildOutput& output,
+                              const std::function<Result<void>(archive::ByteSink&)>& write) {
+    const auto write_to = [&](const os::Fd& fd) -> Result<void> {
+      archive::FdSink sink(fd, output.destination);
+      return write(sink);
+    };
+    if (output.destination != "-") return os::write_output_file(output.destination, write_to);
+    const os::Fd fd = TRY(os::standard_output());
+    return write_to(fd);
+  }
+
+  const OutputContext* context_;
+  const oci::ImageConfig* config_;
+  std::string config_json_;
+  BuildExports out_;
+};
+
+Result<void> check_destination(const BuildOutput& output) {
+  if (output.destination == "-") {
+    if (output.as_directory)
+      return invalid_input("a layout directory can't be written to standard output");
+    const os::Fd fd = TRY(os::standard_output());
+    if (os::is_terminal(fd))
+      return invalid_input(
+          "dest file is required for the exporter to standard output. refusing to write to "
+          "console");
+    return {};
+  }
+  if (output.destination.empty() || !os::path_exists(output.destination)) return {};
+  const bool is_directory = os::Dir::open(output.destination).ok();
+  const bool wants_directory = output.type == Type::local || output.as_directory;
+  if (wants_directory && !is_directory)
+    return invalid_input("destination directory " + output.destination + " is a file");
+  if (!wants_directory && is_directory)
+    return invalid_input("destination file " + output.destination + " is a directory");
+  return {};
+}
+
+}  // namespace
+
+Result<void> check_destinations(const std::vector<BuildOutput>& outputs) {
+  for (const auto& output : outputs) TRY(check_destination(output));
+  return {};
+}
+
+Result<BuildExports> write_outputs(const OutputContext& context,
+                                   const std::vector<BuildOutput>& outputs,
+                                   const oci::ImageConfig& config) {
+  return OutputWriter(context, config).write(outputs);
+}
+
+nlohmann::ordered_json build_metadata(const BuildExports& exports, const oci::Platform& platform,
+                                      const std::string& ref) {
+  nlohmann::ordered_json out;
+  out["buildx.build.ref"] = "default/default/" + ref;
+  if (exports.config) out["containerimage.config.digest"] = exports.config->str();
+  if (exports.manifest) {
+    nlohmann::ordered_json descriptor;
+    descriptor["mediaType"] = exports.manifest->media_type;
+    descriptor["digest"] = exports.manifest->digest.str();
+    descriptor["size"] = exports.manifest->size;
+    descriptor["annotations"] = {{"config.digest", exports.config ? exports.config->str() : ""},
+                                 {"org.opencontainers.image.created", exports.created}};
+    descriptor["platform"] = {{"architecture", platform.architecture}, {"os", platform.os}};
+    if (!platform.variant.empty()) descriptor["platform"]["variant"] = platform.variant;
+    out["containerimage.descriptor"] = std::move(descriptor);
+    out["containerimage.digest"] = exports.manifest->digest.str();
+  }
+  if (!exports.names.empty()) out["image.name"] = join(exports.names, ",");
+  return out;
+}
+
+}  // namespace kiln::cli

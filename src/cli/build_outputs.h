@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "cli/output_flag.h"
+#include "oci/image_config.h"
+#include "solver/progress.h"
+#include "store/store.h"
+
+namespace kiln::cli {
+
+/// What became of a build's outputs.
+struct BuildExports {
+  std::optional<oci::Digest> config;        ///< of the image, if any output is one
+  std::optional<oci::Descriptor> manifest;  ///< of the last image that was written
+  std::string created;                      ///< the image's, RFC 3339
+  std::vector<std::string> names;           ///< canonical
+  std::optional<store::Image> stored;
+};
+
+/// Says what is wrong with destinations before anything is built: a directory in place of a file,
+/// a terminal.
+Result<void> check_destinations(const std::vector<BuildOutput>& outputs);
+
+struct OutputContext {
+  store::Store* store;
+  solver::Progress* progress;
+  solver::StepId first_step;  ///< each output is shown as a step
+  std::stop_token stop;
+};
+
+/// Writes the results of a build: its image, of which all layers are in the store, or its files.
+Result<BuildExports> write_outputs(const OutputContext& context,
+                                   const std::vector<BuildOutput>& outputs,
+                                   const oci::ImageConfig& config);
+
+/// What `--metadata-file` gets, with docker's keys; `ref` names the build.
+nlohmann::ordered_json build_metadata(const BuildExports& exports, const oci::Platform& platform,
+                                      const std::string& ref);
+
+}  // namespace kiln::cli

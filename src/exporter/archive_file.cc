@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exporter/archive_file.h"
+
+#include <algorithm>
+
+#include "archive/compression.h"
+#include "archive/fd_stream.h"
+#include "archive/tar_reader.h"
+#include "os/file_io.h"
+
+namespace kiln::exporter {
+namespace {
+
+/// A stretch of a file.
+class RangeSource final : public archive::ByteSource {
+ public:
+  RangeSource(const os::Fd& fd, std::uint64_t offset, std::uint64_t size, std::string name)
+      : fd_(&fd), at_(offset), left_(size), name_(std::move(name)) {}
+  Result<std::size_t> read(archive::MutableBytes into) override {
+    if (left_ == 0) return std::size_t{0};
+    const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(into.size(), left_));
+    const std::size_t n = TRY(os::read_at(*fd_, into.first(want), at_, name_));
+    if (n == 0) return corrupt(name_ + " is truncated");
+    at_ += n;
+    left_ -= n;
+    return n;
+  }
+
+ private:
+  const os::Fd* fd_;
+  std::uint64_t at_, left_;
+  std::string name_;
+};
+
+}  // namespace
+
+Result<ArchiveFile> ArchiveFile::open(store::Store& store, const os::Fd& input,
+                                      const std::string& name) {
+  ArchiveFile out;
+  out.name_ = name;
+  out.fd_ = TRY(seekable(store, input, name));
+  archive::FdSource source(out.fd_, name);
+  archive::TarReader tar(source);
+  for (;;) {
+    const auto entry = TRY(tar.next().context(name));
+    if (!entry) break;
+    const os::RelPath path = os::RelPath::clean(entry->path);
+    if (entry->type == archive::EntryType::file) {
+      out.members_[path] = {tar.content_offset(), entry->size};
+    } else if (entry->type == archive::EntryType::symlink) {
+      // docker's old form says so that two images share a layer.
+      out.links_[path] = os::RelPath::clean(path.parent().str() + "/" + entry->link_target);
+    } else if (entry->type == archive::EntryType::hardlink) {
+      out.links_[path] = os::RelPath::clean(entry->link_target);
+    }
+  }
+  return out;
+}
+
+Result<std::unique_ptr<archive::ByteSource>> ArchiveFile::open_member(
+    const std::string& path) const {
+  const auto member = find(path);
+  if (!member) return corrupt(name_ + ": " + path + " is missing");
+  return std::unique_ptr<archive::ByteSource>(
+      std::make_unique<RangeSource>(fd_, member->offset, member->size, name_));
+}
+
+std::optional<std::uint64_t> ArchiveFile::size(const std::string& path) const {
+  const auto member = find(path);
+  return member ? std::optional(member->size) : std::nullopt;
+}
+
+Result<std::string> ArchiveFile::read(const std::string& path, std::size_t limit) const {
+  const auto source = TRY(open_member(path));
+  return archive::read_all(*source, limit).context(name_ + ": " + path);
+}
+
+std::optional<ArchiveFile::Member> ArchiveFile::find(const std::string& path) const {
+  os::RelPath at = os::RelPath::clean(path);
+  for (int links = 0; links < 8; ++links) {
+    if (const auto member = members_.find(at); member != members_.end()) return member->second;
+    const auto link = links_.find(at);
+    if (link == links_.end()) return std::nullopt;
+    at = link->second;
+  }
+  return std::nullopt;
+}
+
+/// A plain tar file to read at any offset: the input itself, or a copy under tmp/.
+Result<os::Fd> ArchiveFile::seekable(store::Store& store, const os::Fd& input,
+                                     const std::string& name) {
+  const os::FileInfo info = TRY(os::file_info(input, name));
+  if (info.type == os::FileType::file) {
+    std::byte head[8];
+    const std::size_t n = TRY(os::read_at(input, head, 0, name));
+    if (archive::detect_compression(archive::Bytes(head).first(n)) == archive::Compression::none)
+      return input.duplicate();
+  }
+  archive::FdSource source(input, name);
+  const auto plain = TRY(archive::decompress(source).context(name));
+  const std::string path = store.workspace().new_path();
+  os::Fd copy = TRY(os::create_file(path));
+  os::remove_file(path);
+  archive::FdSink sink(copy, name);
+  TRY(archive::copy_all(*plain, sink).context(name));
+  TRY(os::rewind_file(copy, name));
+  return copy;
+}
+
+}  // namespace kiln::exporter

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "transport/layout_image.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "base/json.h"
+#include "transport/verified.h"
+
+namespace kiln::transport {
+namespace {
+
+using nlohmann::json;
+
+constexpr const char* kRefName = "org.opencontainers.image.ref.name";
+constexpr const char* kImageName = "io.containerd.image.name";
+constexpr std::size_t kMaxMarkSize = 4096;
+
+std::string blob_path(const oci::Digest& digest) { return "blobs/sha256/" + digest.hex(); }
+
+std::string annotation(const oci::Descriptor& descriptor, const char* key) {
+  const auto found = descriptor.annotations.find(key);
+  return found == descriptor.annotations.end() ? std::string() : found->second;
+}
+
+Result<void> check_layout(const FileReader& files) {
+  const std::string text = TRY(files.read("oci-layout", kMaxMarkSize));
+  const json mark = TRY(parse_json(text, "oci-layout"));
+  if (!mark.is_object()) return corrupt("oci-layout is not a JSON object");
+  const std::string version = TRY(json_string(mark, "imageLayoutVersion"));
+  if (!version.starts_with("1."))
+    return unsupported("image layouts of version \"" + version + "\" are not supported");
+  return {};
+}
+
+}  // namespace
+
+Result<SourceManifest> LayoutSource::top(std::stop_token stop) {
+  TRY(check_layout(*files_).context(name_));
+  const std::string text = TRY(files_->read("index.json", oci::kMaxManifestSize).context(name_));
+  const oci::Index index = TRY(oci::Index::parse(text).context(name_ + ": index.json"));
+  if (index.manifests.empty()) return not_found(name_ + ": the layout has no image");
+  if (tag_.empty()) {
+    // One image under several names has an entry for each of them.
+    const bool one = std::ranges::all_of(index.manifests, [&](const oci::Descriptor& entry) {
+      return entry.digest == index.manifests.front().digest;
+    });
+    if (one) return instance(index.manifests.front(), stop);
+    return invalid_input(name_ + ": the layout has several images").with_hint("name one: PATH:TAG");
+  }
+  for (const auto& entry : index.manifests) {
+    if (annotation(entry, kRefName) == tag_ || annotation(entry, kImageName) == tag_)
+      return instance(entry, stop);
+  }
+  return not_found(name_ + ": the layout has no image called " + tag_);
+}
+
+Result<SourceManifest> LayoutSource::instance(const oci::Descriptor& descriptor, std::stop_token) {
+  std::string content =
+      TRY(files_->read(blob_path(descriptor.digest), oci::kMaxManifestSize).context(name_));
+  return verify_manifest(std::move(content), descriptor).context(name_);
+}
+
+Result<void> LayoutSource::write_blob(const oci::Descriptor& blob, archive::ByteSink& sink,
+                                      std::stop_token) {
+  const auto source = TRY(files_->open(blob_path(blob.digest)).context(name_));
+  return copy_verified(*source, blob, sink).context(name_);
+}
+
+/// The directories, before the first file; blobs may come from several threads.
+Result<void> LayoutDestination::begin() {
+  std::call_once(begun_, [&] {
+    const auto make = [&]() -> Result<void> {
+      TRY(files_->add_directory("blobs"));
+      TRY(files_->add_directory("blobs/sha256"));
+      return files_->add("oci-layout", R"({"imageLayoutVersion":"1.0.0"})");
+    };
+    auto made = make();
+    if (!made.ok()) failure_ = std::move(made).error();
+  });
+  if (failure_) return Error(*failure_);
+  return {};
+}
+
+Result<std::optional<std::string>> LayoutDestination::find_blob(const oci::Descriptor& blob,
+                                                                std::stop_token) {
+  TRY(begin());
+  std::optional<std::string> out;
+  const bool there = TRY(files_->has(blob_path(blob.digest), blob.size));
+  if (there) out = "Already exists";
+  return out;
+}
+
+Result<void> LayoutDestination::put_blob(registry::BlobContent& content,
+                                         const std::optional<oci::Descriptor>& expected,
+                                         std::stop_token) {
+  TRY(begin());
+  return files_->add_blob(content, expected, blob_path);
+}
+
+Result<void> LayoutDestination::put_manifest(const oci::Descriptor& descriptor,
+                                             std::string_view content, Role role, std::stop_token) {
+  TRY(begin());
+  TRY(files_->add(blob_path(descriptor.digest), content));
+  if (role == Role::top) {
+    top_ = descriptor;
+    content_ = content;
+  }
+  return {};
+}
+
+Result<oci::Index> LayoutDestination::existing_index() const {
+  oci::Index index;
+  if (!existing_) return index;
+  const bool there = TRY(existing_->has("index.json"));
+  if (!there) return index;
+  const std::string text = TRY(existing_->read("index.json", oci::kMaxManifestSize));
+  return oci::Index::parse(text);
+}
+
+std::vector<oci::Descriptor> LayoutDestination::entries() const {
+  std::vector<oci::Descriptor> out;
+  oci::Descriptor entry = top_;
+  entry.annotations = options_.annotations;
+  for (const auto& name : options_.names) {
+    oci::Descriptor named = entry;
+    named.annotations[kImageName] = name.canonical();
+    named.annotations[kRefName] = name.tag().value_or("latest");
+    out.push_back(std::move(named));
+  }
+  if (!out.empty()) return out;
+  if (!options_.tag.empty()) entry.annotations[kRefName] = options_.tag;
+  return {entry};
+}
+
+Result<void> LayoutDestination::finish(std::stop_token) {
+  oci::Index index = TRY(existing_index().context(name_));
+  for (auto& entry : entries()) {
+    std::erase_if(index.manifests, [&](const oci::Descriptor& known) {
+      const std::string name = annotation(entry, kRefName);
+      return name.empty() ? annotation(known, kRefName).empty() && known.digest == entry.digest
+                          : annotation(known, kRefName) == name &&
+                                annotation(known, kImageName) == annotation(entry, kImageName);
+    });
+    index.manifests.push_back(std::move(entry));
+  }
+  TRY(files_->add("index.json", index.to_json()));
+  if (options_.docker_archive) {
+    const std::string manifest = TRY(docker_manifest());
+    TRY(files_->add("manifest.json", manifest));
+  }
+  return files_->finish();
+}
+
+Result<std::string> LayoutDestination::docker_manifest() const {
+  const oci::Manifest manifest = TRY(oci::Manifest::parse(content_));
+  json layers = json::array();
+  for (const auto& layer : manifest.layers) layers.push_back(blob_path(layer.digest));
+  json tags = json::array();
+  for (const auto& name : options_.names) tags.push_back(name.familiar());
+  return dump_json(json::array({{{"Config", blob_path(manifest.config.digest)},
+                                 {"RepoTags", tags.empty() ? json() : tags},
+                                 {"Layers", std::move(layers)}}}));
+}
+
+}  // namespace kiln::transport

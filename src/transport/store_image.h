@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "oci/reference.h"
+#include "store/store.h"
+#include "transport/image_destination.h"
+#include "transport/image_source.h"
+
+namespace kiln::transport {
+
+/// An image of the store, or one whose layers are in the store.
+class StoreSource final : public ImageSource {
+ public:
+  static Result<StoreSource> open(store::Store& store, const store::Image& image, std::string name);
+  /// Of a build: config and manifest, which needs not be in the store.
+  StoreSource(store::Store& store, std::string config, std::string manifest, std::string name)
+      : store_(&store),
+        config_(std::move(config)),
+        manifest_(std::move(manifest)),
+        name_(std::move(name)) {}
+
+  Result<SourceManifest> top(std::stop_token stop) override;
+  Result<SourceManifest> instance(const oci::Descriptor& descriptor, std::stop_token stop) override;
+  Result<void> write_blob(const oci::Descriptor& blob, archive::ByteSink& sink,
+                          std::stop_token stop) override;
+  /// True of what was pulled with the manifest that it has.
+  bool is_published() const override { return published_; }
+  const std::string& name() const override { return name_; }
+
+ private:
+  store::Store* store_;
+  std::string config_, manifest_, name_;
+  bool published_ = false;
+};
+
+/// Into the store: blobs first, which are unpacked into layers when the manifest comes. The image
+/// keeps its manifest and so its digest.
+class StoreDestination final : public ImageDestination {
+ public:
+  StoreDestination(store::Store& store, std::optional<oci::Reference> reference);
+  ~StoreDestination() override;
+  StoreDestination(const StoreDestination&) = delete;
+  StoreDestination& operator=(const StoreDestination&) = delete;
+
+  Traits traits() const override { return {.compresses = false, .takes_index = false}; }
+  Result<std::optional<std::string>> find_blob(const oci::Descriptor& blob,
+                                               std::stop_token stop) override;
+  Result<void> put_blob(registry::BlobContent& content,
+                        const std::optional<oci::Descriptor>& expected,
+                        std::stop_token stop) override;
+  Result<void> put_manifest(const oci::Descriptor& descriptor, std::string_view content, Role role,
+                            std::stop_token stop) override;
+  Result<void> finish(std::stop_token stop) override;
+  const std::string& name() const override { return name_; }
+  const std::optional<store::Image>& image() const { return image_; }
+
+ private:
+  Result<void> apply(const oci::Descriptor& blob, const oci::DiffId& id);
+
+  store::Store* store_;
+  std::optional<oci::Reference> reference_;
+  std::string name_;
+  std::mutex mutex_;
+  std::vector<oci::Digest> added_;  ///< guarded by mutex_; removed again unless they are used
+  std::optional<store::Image> image_;
+};
+
+}  // namespace kiln::transport
