@@ -223,7 +223,12 @@ Result<void> TarWriter::write_content(Bytes data) {
   CHECK(data.size() <= missing_);
   if (data.empty()) return {};
   TRY(sink_->write(data));
-  missing_ -= data.size();
+  return content_passed(data.size());
+}
+
+Result<void> TarWriter::content_passed(std::uint64_t size) {
+  CHECK(size <= missing_);
+  missing_ -= size;
   if (missing_ > 0 || padding_ == 0) return {};
   return sink_->write(as_bytes(tar_trailer().substr(0, padding_)));
 }

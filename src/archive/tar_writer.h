@@ -39,6 +39,8 @@ class TarWriter {
   /// Begins an entry; `entry.size` bytes of content must follow, by write_content, before the next.
   Result<void> begin(const TarEntry& entry);
   Result<void> write_content(Bytes data);
+  /// So many bytes of content were given to the sink itself, behind all that came from here.
+  Result<void> content_passed(std::uint64_t size);
   /// Ends the archive. CHECKs that the last entry's content is whole.
   Result<void> finish();
   /// An entry with its content at once.

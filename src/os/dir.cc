@@ -376,6 +376,19 @@ Result<Fd> Dir::open_file_in_root(std::string_view path) const {
   return open_in_root(path, O_RDONLY | O_NONBLOCK);
 }
 
+Result<std::optional<std::string>> Dir::find_text_in_root(std::string_view path,
+                                                          std::size_t limit) const {
+  auto fd = open_file_in_root(path);
+  if (!fd) {
+    if (fd.error().kind() == ErrorKind::not_found) return std::optional<std::string>();
+    return std::move(fd).error();
+  }
+  const FileInfo info = TRY(file_info(*fd, path));
+  if (info.type != FileType::file) return std::optional<std::string>();
+  std::string text = TRY(read_all(*fd, path, limit));
+  return std::optional(std::move(text));
+}
+
 Result<void> Dir::create_dir(std::string_view name, unsigned mode) const {
   if (::mkdirat(fd_.get(), CName(name), mode) != 0)
     return system_error(errno, "create folder", operand(name));

@@ -80,6 +80,10 @@ class Dir {
   Result<Fd> open_dir_in_root(std::string_view path) const;
   /// For reading; opening a fifo does not hang.
   Result<Fd> open_file_in_root(std::string_view path) const;
+  /// What the file there holds; nullopt if there is none or it is no plain file. Kind invalid_input
+  /// if it is more than `limit` bytes.
+  Result<std::optional<std::string>> find_text_in_root(std::string_view path,
+                                                       std::size_t limit) const;
 
   /// Along `path`, however long, without following any symlink.
   Result<std::optional<FileInfo>> find_beneath(const RelPath& path) const;

@@ -128,6 +128,21 @@ TEST_F(DirTest, PathsInARootAreResolvedAsInAChroot) {
   EXPECT_FALSE(dir_.open_dir_in_root("etc/f").ok());
 }
 
+TEST_F(DirTest, TextInARootIsThatOfAPlainFileInIt) {
+  top_.make_dir("etc");
+  top_.write("etc/f", "inside");
+  must(dir_.create_symlink("abs", "/etc/f"));
+  must(dir_.create_symlink("out", outside_.path("secret")));
+  must(dir_.create_symlink("loop", "loop"));
+  must(dir_.create_fifo("fifo", 0600));
+  EXPECT_EQ(must(dir_.find_text_in_root("/etc/f", 6)), "inside");
+  EXPECT_EQ(must(dir_.find_text_in_root("abs", 6)), "inside");
+  for (const char* path : {"/etc", "/etc/g", "/etc/f/g", "out", "fifo", "/"})
+    EXPECT_EQ(must(dir_.find_text_in_root(path, 6)), std::nullopt) << path;
+  EXPECT_FALSE(dir_.find_text_in_root("etc/f", 5).ok());
+  EXPECT_FALSE(dir_.find_text_in_root("loop", 5).ok());
+}
+
 TEST_F(DirTest, PathsBeneathFollowNoSymlink) {
   top_.make_dir("a/b");
   top_.write("a/b/f", "x");

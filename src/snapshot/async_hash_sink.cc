@@ -2,14 +2,45 @@
 #include "snapshot/async_hash_sink.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace kiln::snapshot {
 namespace {
-constexpr std::size_t kBlockSize = 512 * 1024;
-constexpr std::size_t kMaxQueued = 8;
+constexpr std::size_t kBlockSize = std::size_t{256} << 10;
+constexpr std::size_t kBlocks = 16;
 }  // namespace
 
-AsyncHashSink::AsyncHashSink() : thread_([this] { run(); }) { current_.reserve(kBlockSize); }
+BlockPool::BlockPool(std::size_t count, std::size_t block_size)
+    : state_(std::make_shared<State>()) {
+  state_->block_size = block_size;
+  state_->unmade = count;
+}
+
+std::shared_ptr<Block> BlockPool::take() {
+  Block block;
+  {
+    std::unique_lock lock(state_->mutex);
+    state_->changed.wait(lock, [&] { return !state_->free.empty() || state_->unmade > 0; });
+    if (!state_->free.empty()) {
+      block = std::move(state_->free.back());
+      state_->free.pop_back();
+    } else {
+      --state_->unmade;
+    }
+  }
+  block.reserve(state_->block_size);
+  auto owned = std::make_unique<Block>(std::move(block));
+  return {owned.release(), [state = state_](Block* back) {
+            const std::unique_ptr<Block> again(back);
+            {
+              const std::lock_guard lock(state->mutex);
+              state->free.push_back(std::move(*again));
+            }
+            state->changed.notify_one();
+          }};
+}
+
+AsyncHashSink::AsyncHashSink() : pool_(kBlocks, kBlockSize) {}
 
 AsyncHashSink::~AsyncHashSink() {
   if (!thread_.joinable()) return;
@@ -23,42 +54,58 @@ AsyncHashSink::~AsyncHashSink() {
 Result<void> AsyncHashSink::write(archive::Bytes data) {
   size_ += data.size();
   while (!data.empty()) {
-    const std::size_t n = std::min(data.size(), kBlockSize - current_.size());
-    current_.insert(current_.end(), data.begin(), data.begin() + static_cast<std::ptrdiff_t>(n));
+    if (!current_) {
+      current_ = pool_.take();
+      current_->clear();
+    }
+    const std::size_t n = std::min(data.size(), kBlockSize - current_->size());
+    current_->insert(current_->end(), data.begin(), data.begin() + static_cast<std::ptrdiff_t>(n));
     data = data.subspan(n);
-    if (current_.size() == kBlockSize) push(std::exchange(current_, {}));
+    if (current_->size() == kBlockSize) push_current();
   }
   return {};
 }
 
-void AsyncHashSink::push(Block block) {
-  std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] { return full_.size() < kMaxQueued; });
-  full_.push_back(std::move(block));
-  if (!free_.empty()) {
-    current_ = std::move(free_.back());
-    free_.pop_back();
-  } else {
-    current_.reserve(kBlockSize);
+void AsyncHashSink::write_block(std::shared_ptr<const Block> block) {
+  size_ += block->size();
+  push_current();
+  push(std::move(block));
+}
+
+void AsyncHashSink::push_current() {
+  if (current_) push(std::exchange(current_, nullptr));
+}
+
+void AsyncHashSink::push(std::shared_ptr<const Block> block) {
+  {
+    const std::lock_guard lock(mutex_);
+    full_.push_back(std::move(block));
   }
-  lock.unlock();
-  changed_.notify_all();
+  if (thread_.joinable()) {
+    changed_.notify_one();
+  } else {
+    thread_ = std::jthread([this] { run(); });
+  }
 }
 
 Sha256Bytes AsyncHashSink::finish() {
-  if (!current_.empty()) push(std::exchange(current_, {}));
-  {
-    const std::lock_guard lock(mutex_);
-    ended_ = true;
+  if (thread_.joinable()) {
+    push_current();
+    {
+      const std::lock_guard lock(mutex_);
+      ended_ = true;
+    }
+    changed_.notify_all();
+    thread_.join();
+  } else if (current_) {
+    hash_.update(*current_);
   }
-  changed_.notify_all();
-  thread_.join();
   return hash_.finish();
 }
 
 void AsyncHashSink::run() {
   for (;;) {
-    Block block;
+    std::shared_ptr<const Block> block;
     {
       std::unique_lock lock(mutex_);
       changed_.wait(lock, [&] { return !full_.empty() || ended_; });
@@ -66,11 +113,7 @@ void AsyncHashSink::run() {
       block = std::move(full_.front());
       full_.pop_front();
     }
-    changed_.notify_all();
-    hash_.update(block);
-    block.clear();
-    const std::lock_guard lock(mutex_);
-    free_.push_back(std::move(block));
+    hash_.update(*block);
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include <condition_variable>
 #include <deque>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -12,28 +13,55 @@
 
 namespace kiln::snapshot {
 
+using Block = std::vector<std::byte>;
+
+/// Blocks of memory that are used again and again: a bound on how much of a file is held while
+/// several threads work on it. Thread-safe; blocks may outlive it.
+class BlockPool {
+ public:
+  BlockPool(std::size_t count, std::size_t block_size);
+  /// A block with room for `block_size` bytes, which comes back when its last holder lets it go;
+  /// waits while all are in use. It holds what it last held: filling it anew costs no zeroing.
+  std::shared_ptr<Block> take();
+  std::size_t block_size() const { return state_->block_size; }
+
+ private:
+  struct State {
+    std::size_t block_size;
+    std::mutex mutex;
+    std::condition_variable changed;
+    std::size_t unmade;       // guarded by mutex
+    std::vector<Block> free;  // guarded by mutex
+  };
+  std::shared_ptr<State> state_;
+};
+
 /// Hashes on a thread of its own, so that a writer that also reads, writes and hashes files is not
-/// slowed down. Holds at most a few blocks.
+/// slowed down. The thread is started by the first block's worth of bytes. Holds at most a few
+/// blocks.
 class AsyncHashSink final : public archive::ByteSink {
  public:
   AsyncHashSink();
   ~AsyncHashSink() override;
   Result<void> write(archive::Bytes data) override;
+  /// The same without a copy: nobody changes the block any more. It is the block's maker who bounds
+  /// how many there are.
+  void write_block(std::shared_ptr<const Block> block);
   std::uint64_t size() const { return size_; }
   /// Waits for the thread; call once.
   Sha256Bytes finish();
 
  private:
-  using Block = std::vector<std::byte>;
-  void push(Block block);
+  void push(std::shared_ptr<const Block> block);
+  void push_current();
   void run();
 
+  BlockPool pool_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<Block> full_;   // guarded by mutex_
-  std::vector<Block> free_;  // guarded by mutex_
-  bool ended_ = false;       // guarded by mutex_
-  Block current_;
+  std::deque<std::shared_ptr<const Block>> full_;  // guarded by mutex_
+  bool ended_ = false;                             // guarded by mutex_
+  std::shared_ptr<Block> current_;
   Sha256 hash_;  ///< the thread's alone until it is joined
   std::uint64_t size_ = 0;
   std::jthread thread_;

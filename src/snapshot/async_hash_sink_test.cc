@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <thread>
+
 #include "os/test_temp_dir.h"
 
 namespace kiln::snapshot {
@@ -19,6 +22,42 @@ TEST(AsyncHashSink, GivesTheDigestOfAllBytesInOrder) {
     EXPECT_EQ(sink.size(), text.size());
     EXPECT_EQ(sink.finish(), sha256(text)) << piece;
   }
+}
+
+TEST(AsyncHashSink, TakesBlocksBetweenBytes) {
+  BlockPool pool(2, 1000);
+  AsyncHashSink sink;
+  std::string all;
+  for (int i = 0; i < 500; ++i) {
+    std::shared_ptr<Block> block = pool.take();
+    block->assign(static_cast<std::size_t>(i) % 1000, static_cast<std::byte>(i));
+    all.append(block->size(), static_cast<char>(i));
+    sink.write_block(std::move(block));
+    const std::string text = std::to_string(i);
+    os::test::must(sink.write(archive::as_bytes(text)));
+    all += text;
+  }
+  EXPECT_EQ(sink.size(), all.size());
+  EXPECT_EQ(sink.finish(), sha256(all));
+}
+
+TEST(BlockPool, WaitsUntilABlockComesBack) {
+  BlockPool pool(1, 10);
+  std::shared_ptr<Block> held = pool.take();
+  held->resize(10, std::byte{7});
+  const Block* memory = held.get();
+  std::atomic<bool> taken = false;
+  std::jthread other([&] {
+    const std::shared_ptr<Block> again = pool.take();
+    EXPECT_EQ(again->size(), 10);
+    taken = true;
+  });
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  EXPECT_FALSE(taken);
+  EXPECT_EQ(held.get(), memory);
+  held.reset();
+  other.join();
+  EXPECT_TRUE(taken);
 }
 
 TEST(AsyncHashSink, OfNothingIsTheEmptyDigest) {

@@ -22,6 +22,9 @@ bool is_zero(archive::Bytes data) {
 /// Above this size a file's own digest is made on a thread of its own.
 constexpr std::uint64_t kLargeFile = std::uint64_t{4} << 20;
 
+constexpr std::size_t kBlocks = 24;
+constexpr std::size_t kBlockBytes = std::size_t{256} << 10;
+
 /// Writes content to a file, to its own digest and to the layer's stream at once. Blocks of zeros
 /// become holes where the source had them too.
 class FileWriter final : public archive::ByteSink {
@@ -304,6 +307,11 @@ class LayerWriter {
     entry.size = info.size;
     TRY(tar_.begin(entry));
     const os::Fd out = TRY(dir.create_file(name, 0600));
+    if (info.size > kLargeFile && info.allocated >= info.size) {
+      const Sha256Bytes digest = TRY(copy_large_file(in, out, info.size, path));
+      count_copy(inode, info, digest);
+      return {};
+    }
     FileWriter writer(out, path, tar_, info, options_->stop);
     TRY(read_file_content(in, info, path, writer));
     const Sha256Bytes digest = TRY(writer.finish());
@@ -311,9 +319,31 @@ class LayerWriter {
     return {};
   }
 
+  /// Its own digest, the layer's and the copy are made side by side, from the same blocks.
+  Result<Sha256Bytes> copy_large_file(const os::Fd& in, const os::Fd& out, std::uint64_t size,
+                                      const std::string& path) {
+    AsyncHashSink digest;
+    for (std::uint64_t at = 0; at < size;) {
+      if (options_->stop.stop_requested()) return cancelled();
+      std::shared_ptr<Block> block = blocks_.take();
+      block->resize(
+          static_cast<std::size_t>(std::min<std::uint64_t>(size - at, blocks_.block_size())));
+      const std::size_t n = TRY(os::read_at(in, *block, at, path));
+      if (n == 0) return invalid_input(path + " became shorter while it was read");
+      block->resize(n);
+      hash_.write_block(block);
+      digest.write_block(block);
+      TRY(os::write_at(out, *block, at, path));
+      TRY(tar_.content_passed(n));
+      at += n;
+    }
+    return digest.finish();
+  }
+
   const os::Dir* fs_;
   const LayerWriteOptions* options_;
   const ContentSeen* seen_;
+  BlockPool blocks_{kBlocks, kBlockBytes};
   AsyncHashSink hash_;
   archive::TarWriter tar_;
   FileCopies copies_;

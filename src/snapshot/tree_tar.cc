@@ -7,6 +7,7 @@
 
 #include "archive/tar_writer.h"
 #include "os/file_io.h"
+#include "snapshot/async_hash_sink.h"
 #include "snapshot/hash_sink.h"
 #include "snapshot/layer_form.h"
 
@@ -202,7 +203,7 @@ Result<void> append_plain_tree(const os::Dir& root, const std::string& prefix,
 }
 
 Result<TreeDigest> digest_tree(const os::Dir& root) {
-  HashSink hash;
+  AsyncHashSink hash;
   const TreeStats stats = TRY(write_tree_tar(root, hash));
   return TreeDigest{oci::DiffId(hash.finish()), stats};
 }

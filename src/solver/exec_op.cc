@@ -32,8 +32,18 @@ Result<void> check_devices(const llb::ExecOp& op) {
   return {};
 }
 
+constexpr std::size_t kMaxUserFile = std::size_t{16} << 20;
+
+/// `root` is the mounted root file system: the kernel finds a file in a stack of any height at
+/// once.
+Result<executor::ExecUser> find_user(const std::string& root, const std::string& user) {
+  const os::Dir dir = TRY(os::Dir::open(root));
+  const auto passwd = TRY(dir.find_text_in_root("/etc/passwd", kMaxUserFile));
+  const auto group = TRY(dir.find_text_in_root("/etc/group", kMaxUserFile));
+  return executor::resolve_user(user, passwd.value_or(""), group.value_or(""));
+}
+
 Result<executor::ExecSpec> make_spec(SolveContext& context, const llb::ExecOp& op,
-                                     const std::vector<oci::DiffId>& base,
                                      const store::LayerIngest& ingest) {
   executor::ExecSpec spec;
   spec.rootfs = ingest.mount_path();
@@ -44,11 +54,7 @@ Result<executor::ExecSpec> make_spec(SolveContext& context, const llb::ExecOp& o
   spec.network =
       op.network == llb::NetworkMode::none ? executor::Network::none : executor::Network::host;
   spec.hostname = "buildkitsandbox";  // what Dockerfiles that look at it expect
-  const auto view = TRY(snapshot::LayerView::open(context.store.layers(), base));
-  const auto passwd = TRY(view.read_text("/etc/passwd"));
-  const auto group = TRY(view.read_text("/etc/group"));
-  const executor::ExecUser user =
-      TRY(executor::resolve_user(op.user, passwd.value_or(""), group.value_or("")));
+  const executor::ExecUser user = TRY(find_user(spec.rootfs, op.user));
   spec.uid = user.uid;
   spec.gid = user.gid;
   spec.additional_gids = user.additional_gids;
@@ -160,7 +166,7 @@ class ExecStep {
         ingest.scratch_path() + "/empty"));
     const ExecMounts mounts =
         TRY(ExecMounts::prepare(*context_, *inputs_, *op_, ingest.scratch_path()));
-    executor::ExecSpec spec = TRY(make_spec(*context_, *op_, base_, ingest));
+    executor::ExecSpec spec = TRY(make_spec(*context_, *op_, ingest));
     mounts.add_to(spec);
     for (auto& note : executor::fit_ulimits(spec.ulimits))
       context_->report(StepNote{inputs_->id, std::move(note)});
