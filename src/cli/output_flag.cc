@@ -273,8 +273,10 @@ Result<transport::LayerForm> parse_layer_form(const std::string& compression,
   transport::LayerForm out;
   out.force = force;
   if (!compression.empty()) out.kind = TRY(parse_compression(compression));
+  // A level asks for compression.
+  if (!level.empty() && !out.kind) out.kind = archive::Compression::gzip;
   if (!level.empty()) {
-    out.level = TRY(parse_compression_level(level, out.kind.value_or(archive::Compression::gzip)));
+    out.level = TRY(parse_compression_level(level, out.kind));
   }
   return out;
 }

@@ -1,0 +1,477 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Cases of outputs, compression and `kiln copy`: between registries, layouts, archives, directories and stores."""
+import hashlib, io, json, os, shutil, subprocess, tarfile, tempfile, urllib.request
+
+import hostile, registries
+from kit import TIMEOUT, check
+
+MANIFESTS = ", ".join([hostile.OCI, hostile.INDEX, "application/vnd.docker.distribution.manifest.v2+json",
+                       "application/vnd.docker.distribution.manifest.list.v2+json"])
+
+
+def fetch(registry, path):
+    request = urllib.request.Request(f"http://{registry.name}/v2/{path}", headers={"Accept": MANIFESTS})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return answer.read()
+
+
+def manifest(registry, path, tag):
+    """(digest, manifest) of what the registry has; all of its blobs are what they are called."""
+    text = fetch(registry, f"{path}/manifests/{tag}")
+    found = json.loads(text)
+    for blob in [found["config"], *found["layers"]] if "layers" in found else []:
+        data = fetch(registry, f"{path}/blobs/{blob['digest']}")
+        check(hostile.digest(data) == blob["digest"] and len(data) == blob["size"], f"blob {blob['digest']} is another")
+    return hostile.digest(text), found
+
+
+def kinds(found):
+    return [layer["mediaType"].rsplit(".", 1)[-1] for layer in found["layers"]]
+
+
+class Layout:
+    """An OCI image layout in a directory, put together by hand."""
+
+    def __init__(self, path, image=None, index=None):
+        self.path, self.image = path, image or hostile.Image(hostile.tar_of(("hello", b"hello\n")))
+        os.makedirs(f"{path}/blobs/sha256")
+        text = json.dumps(self.image.manifest()).encode()
+        for name, data in self.image.blobs.items():
+            self.blob(data, name)
+        self.manifest = self.blob(text)
+        self.entry = {"mediaType": hostile.OCI, "digest": self.manifest, "size": len(text)}
+        self.file("oci-layout", b'{"imageLayoutVersion":"1.0.0"}')
+        self.file("index.json", json.dumps(index(self) if index else {"schemaVersion": 2, "manifests": [self.entry]}).encode())
+
+    def where(self, digest):
+        return f"{self.path}/blobs/sha256/{digest.split(':')[1]}"
+
+    def blob(self, data, name=None):
+        name = name or hostile.digest(data)
+        self.file(f"blobs/sha256/{name.split(':')[1]}", data)
+        return name
+
+    def file(self, name, data):
+        with open(f"{self.path}/{name}", "wb") as f:
+            f.write(data)
+
+
+def spoil_layer(layout, change):
+    change(layout.where(layout.image.manifest()["layers"][0]["digest"]))
+
+
+def replace_by(make):
+    def change(path):
+        os.remove(path)
+        make(path)
+    return change
+
+
+def append(path):
+    with open(path, "ab") as f:
+        f.write(b"x")
+
+
+def flip(path):
+    with open(path, "r+b") as f:
+        byte = f.read(1)
+        f.seek(0)
+        f.write(bytes([byte[0] ^ 1]))
+
+
+def truncate(path):
+    os.truncate(path, os.path.getsize(path) // 2)
+
+
+def write_tar(path, members):
+    with tarfile.open(path, "w") as tar:
+        for name, data in members:
+            member = tarfile.TarInfo(name)
+            if isinstance(data, str):
+                member.type, member.linkname = tarfile.SYMTYPE, data
+                tar.addfile(member)
+            else:
+                member.size = len(data)
+                tar.addfile(member, io.BytesIO(data))
+
+
+class Cases:
+    def case_copy_everywhere(self):
+        """Through every transport and back: digests stay, but where the form has to change."""
+        registry = registries.Registry(self.work)
+        try:
+            kiln, other = self.kiln(), self.kiln()
+            kiln.make_image(f"{registry.name}/app:1")
+            kiln("push", f"{registry.name}/app:1")
+            first = f"docker://{registry.name}/app:1"
+            digest, found = manifest(registry, "app", "1")
+            check(kinds(found) == ["tar+gzip"] * 3, f"layers: {kinds(found)}")
+            stations = [first, f"oci:{kiln.work}/layout:one", f"oci-archive:{kiln.work}/a.tar:two", f"dir:{kiln.work}/dir",
+                        f"docker://{registry.name}/further/app:2", "store:here/app:3", f"docker://{registry.name}/again:4"]
+            for i, (source, target) in enumerate(zip(stations, stations[1:])):
+                out = (other if i >= 4 else kiln)("copy", "--preserve-digests", "--digestfile", f"{kiln.work}/digest", source, target)
+                check(out == digest + "\n", f"{source} to {target}: {out}")
+                with open(f"{kiln.work}/digest", encoding="utf-8") as f:
+                    check(f.read() == digest, "--digestfile")
+            for path, tag in (("further/app", "2"), ("again", "4")):
+                check(manifest(registry, path, tag)[0] == digest, f"{path}:{tag} is another")
+            check(other.inspect("here/app:3")["Id"] == kiln.inspect(f"{registry.name}/app:1")["Id"], "the IDs differ")
+            # Into docker's archive, and out of it.
+            archive = f"docker-archive:{kiln.work}/d.tar:named:5"
+            kiln("copy", "--preserve-digests", first, archive, fails="its manifest would have to change, and digests are to be preserved")
+            check(not os.path.exists(f"{kiln.work}/d.tar"), "half an archive is left")
+            kiln("copy", first, archive)
+            loaded = self.kiln()
+            check(loaded("load", "-i", f"{kiln.work}/d.tar") == "Loaded image: named:5\n", "load")
+            check(loaded.inspect("named:5")["Id"] == found["config"]["digest"], "loaded, another image")
+            for source in (archive, f"docker-archive:{kiln.work}/d.tar", f"docker-archive:{kiln.work}/d.tar:@0"):
+                kiln("copy", source, f"docker://{registry.name}/archived:1")
+                again = manifest(registry, "archived", "1")[1]
+                check(again["config"]["digest"] == found["config"]["digest"] and kinds(again) == ["gzip"] * 3, f"{source}: {again}")
+            # Standard output and input.
+            piped = subprocess.run([kiln.binary, "copy", first, "oci-archive:-"], env=kiln.environment, capture_output=True, timeout=TIMEOUT)
+            back = subprocess.run([kiln.binary, "copy", "-q", "oci-archive:-", f"docker://{registry.name}/piped:1"], env=kiln.environment,
+                                  input=piped.stdout, capture_output=True, timeout=TIMEOUT)
+            check(back.returncode == 0 and manifest(registry, "piped", "1")[0] == digest, f"piped: {piped.stderr}{back.stderr}")
+            # A layout keeps its other images.
+            kiln("copy", f"docker://{registry.name}/archived:1", f"oci:{kiln.work}/layout:other")
+            kiln("copy", f"oci:{kiln.work}/layout:one", f"dir:{kiln.work}/dir2")
+            kiln("copy", f"oci:{kiln.work}/layout", f"dir:{kiln.work}/dir3", fails="the layout has several images")
+            with open(f"{kiln.work}/layout/index.json", encoding="utf-8") as f:
+                check(len(json.load(f)["manifests"]) == 2, "the layout's index")
+            for user in (kiln, other, loaded):
+                user.check_store()
+        finally:
+            registry.stop()
+
+    def case_compressions(self):
+        registry = registries.Registry(self.work)
+        try:
+            kiln = self.kiln()
+            name = f"{registry.name}/app"
+            kiln.make_image(f"{name}:1", layers=2)
+            ids = {kiln.inspect(f"{name}:1")["Id"]}
+            sizes = {}
+            for flags, wanted in (([], "tar+gzip"), (["--compression", "zstd"], "tar+zstd"), (["--compression", "uncompressed"], "tar"),
+                                  (["--compression-format", "gzip", "--compression-level", "9"], "tar+gzip"), (["--compression-level", "1"], "tar+gzip"),
+                                  (["--format", "v2s2", "--compression", "gzip"], "gzip")):
+                kiln("push", *flags, f"{name}:1")
+                digest, found = manifest(registry, "app", "1")
+                check(kinds(found) == [wanted] * 2, f"{flags}: {kinds(found)}")
+                sizes[tuple(flags)] = found["layers"][0]["size"]
+                other = self.kiln()
+                check(f"Digest: {digest}" in other("pull", f"{name}:1"), "digest")
+                ids.add(other.inspect(f"{name}:1")["Id"])
+                other.check_store()
+            check(len(ids) == 1, "another image")
+            levels = [sizes["--compression-format", "gzip", "--compression-level", "9"], sizes["--compression-level", "1"], sizes[()]]
+            check(len(set(levels)) == 3, f"levels without effect: {levels}")
+            # What came compressed stays so, unless it is forced.
+            kiln("push", "--compression", "gzip", f"{name}:1")
+            before = manifest(registry, "app", "1")[0]
+            pulled = self.kiln()
+            pulled("pull", f"{name}:1")
+            pulled("push", "--compression", "zstd", f"{name}:1")
+            check(manifest(registry, "app", "1")[0] == before, "compressed again without being forced")
+            pulled("push", "--compression", "zstd", "--force-compression", f"{name}:1")
+            check(kinds(manifest(registry, "app", "1")[1]) == ["tar+zstd"] * 2, "not forced")
+            kiln("copy", "--dest-compress-format", "uncompressed", f"docker://{name}:1", f"docker://{name}:plain")
+            check(kinds(manifest(registry, "app", "plain")[1]) == ["tar"] * 2, "not plain")
+            kiln("copy", "--format", "v2s2", "--dest-compress-format", "zstd", f"docker://{name}:1", f"docker://{name}:x",
+                 fails="docker's manifests have no zstd layers")
+            for words, error in ((["--compression", "lzma"], "unsupported compression type lzma"), (["--compression", "estargz"], "is read, but not written"),
+                                 (["--compression-level", "10"], "compression-level 10 is above 9"), (["--format", "v2s1"], "schema 1 is no longer written"),
+                                 (["--format", "v3"], "unknown manifest format")):
+                kiln("push", *words, f"{name}:1", fails=error)
+        finally:
+            registry.stop()
+
+    def case_compression_is_the_same_for_any_number_of_processors(self):
+        registry = registries.Registry(self.work)
+        try:
+            kiln = self.kiln()
+            name = f"{registry.name}/app:1"
+            kiln.make_image(name, layers=1, size=9_000_000)
+            kiln("push", name)
+            one = manifest(registry, "app", "1")[0]
+            alone = self.kiln()
+            alone("copy", "-q", f"docker://{name}", f"docker-archive:{alone.work}/a.tar:{registry.name}/alone:1")
+            alone("load", "-q", "-i", f"{alone.work}/a.tar")
+            processor = sorted(os.sched_getaffinity(0))[0]
+            done = subprocess.run(["taskset", "-c", str(processor), alone.binary, "push", f"{registry.name}/alone:1"], env=alone.environment,
+                                  capture_output=True, text=True, timeout=TIMEOUT)
+            check(done.returncode == 0, done.stderr)
+            check(manifest(registry, "alone", "1")[1]["layers"] == manifest(registry, "app", "1")[1]["layers"], f"other bytes than {one}")
+        finally:
+            registry.stop()
+
+    def case_copy_of_an_index(self):
+        registry = registries.Registry(self.work)
+        try:
+            kiln, entries, blobs = self.kiln(), [], {}
+            for architecture in ("amd64", "arm64", "s390x"):
+                image = hostile.Image(hostile.tar_of(("hello", architecture.encode() * 1000)))
+                image.config["architecture"] = architecture
+                text = json.dumps(image.manifest()).encode()
+                blobs |= image.blobs
+                for digest, blob in image.blobs.items():
+                    registry.put_blob("many", digest, blob)
+                registry.put("PUT", f"many/manifests/{hostile.digest(text)}", text, hostile.OCI)
+                entries.append({"mediaType": hostile.OCI, "digest": hostile.digest(text), "size": len(text),
+                                "platform": {"os": "linux", "architecture": architecture}})
+            index = json.dumps(hostile.index_of(*entries)).encode()
+            registry.put("PUT", "many/manifests/1", index, hostile.INDEX)
+            stations = [f"docker://{registry.name}/many:1", f"oci:{kiln.work}/layout:all", f"dir:{kiln.work}/dir", f"oci-archive:{kiln.work}/a.tar",
+                        f"docker://{registry.name}/other:1"]
+            for source, target in zip(stations, stations[1:]):
+                check(kiln("copy", "--all", source, target) == hostile.digest(index) + "\n", f"{source} to {target}")
+            check(fetch(registry, "other/manifests/1") == index, "another index")
+            for entry in entries:
+                check(manifest(registry, "other", entry["digest"])[0] == entry["digest"], "another image")
+            for target, error in ((f"docker-archive:{kiln.work}/d.tar", "holds one image, not an index"), ("store:x", "holds one image, not an index")):
+                kiln("copy", "-a", stations[0], target, fails=error)
+            arm = f"oci:{kiln.work}/arm:1"
+            check(kiln("copy", "--override-arch", "arm64", stations[1], arm) == entries[1]["digest"] + "\n", "--override-arch")
+            check(kiln("copy", "--platform", "linux/s390x", stations[2], "store:s390:1") == entries[2]["digest"] + "\n", "--platform")
+            check(kiln.inspect("s390:1")["Architecture"] == "s390x", "another platform")
+            kiln("copy", "--platform", "linux/riscv64", stations[0], arm, fails="no image for linux/riscv64 in its index")
+            kiln("copy", "-a", "--dest-compress-format", "gzip", "--format", "v2s2", stations[0], f"docker://{registry.name}/other:2")
+            changed = json.loads(fetch(registry, "other/manifests/2"))
+            check(changed["mediaType"].endswith("manifest.list.v2+json") and [e["platform"] for e in changed["manifests"]] == [e["platform"] for e in entries],
+                  f"v2s2: {changed}")
+            check(all(kinds(manifest(registry, "other", e["digest"])[1]) == ["gzip"] for e in changed["manifests"]), "not docker's layers")
+        finally:
+            registry.stop()
+
+    def case_outputs_of_builds(self):
+        registry = registries.Registry(self.work)
+        try:
+            kiln = self.kiln()
+            context = tempfile.mkdtemp(dir=kiln.work)
+            with open(f"{context}/Dockerfile", "w", encoding="utf-8") as f:
+                f.write("FROM scratch\nCOPY Dockerfile /\nCOPY Dockerfile /again\n")
+            name = f"{registry.name}/out"
+
+            def build(*flags, **more):
+                kiln("build", "-q", "--metadata-file", f"{kiln.work}/meta", *flags, context, **more)
+                with open(f"{kiln.work}/meta", encoding="utf-8") as f:
+                    return json.load(f)
+            for flags, wanted in ((["--push", "-t", f"{name}:1"], "tar+gzip"), (["-o", "type=registry", "-t", f"{name}:1"], "tar+gzip"),
+                                  (["-o", "type=image,push=true,compression=zstd", "-t", f"{name}:1"], "tar+zstd"),
+                                  (["-o", f"type=image,name={name}:1,push=true,compression=uncompressed"], "tar"),
+                                  (["-o", f"type=registry,name={name}:1,oci-mediatypes=false"], "gzip"),
+                                  (["-o", f'type=registry,"name={name}:1,{name}:2",registry.insecure=true,compression-level=9'], "tar+gzip")):
+                meta = build(*flags)
+                digest, found = manifest(registry, "out", "1")
+                check(kinds(found) == [wanted] * 2, f"{flags}: {kinds(found)}")
+                check(meta["containerimage.digest"] == digest == meta["containerimage.descriptor"]["digest"], f"{flags}: metadata {meta}")
+                check(meta["containerimage.descriptor"]["mediaType"] == found["mediaType"], f"{flags}: media type")
+                check(kiln.inspect(f"{name}:1")["Id"] == meta["containerimage.config.digest"], f"{flags}: not in the store")
+                check(f"{name}@{digest}" in kiln.inspect(f"{name}:1")["RepoDigests"], f"{flags}: no RepoDigests")
+            check(manifest(registry, "out", "2")[0] == digest and meta["image.name"] == f"{name}:1,{name}:2", "two names")
+            meta = build("-o", "type=registry,annotation.where=manifest", "--annotation", "manifest:who=me", "-t", f"{name}:noted")
+            check(manifest(registry, "out", "noted")[1]["annotations"] == {"where": "manifest", "who": "me"}, "annotations")
+            meta = build("-o", f"type=image,name={registry.name}/by-digest,push=true,push-by-digest=true,store=false")
+            digest = meta["containerimage.digest"]
+            check(manifest(registry, "by-digest", digest)[0] == digest, "by digest")
+            kiln("pull", "-a", f"{registry.name}/by-digest", fails="not found|no tags|unknown")
+            meta = build("--push", "-t", f"{name}:both", "-o", f"type=oci,dest={kiln.work}/both.tar", "-o", f"{kiln.work}/files")
+            check(manifest(registry, "out", "both")[0] == meta["containerimage.digest"] and os.listdir(f"{kiln.work}/files"), "several outputs")
+            check(kiln("copy", f"oci-archive:{kiln.work}/both.tar", f"docker://{name}:copied") == meta["containerimage.digest"] + "\n", "one digest")
+            registry.stop()
+            os.remove(f"{kiln.work}/meta")
+            kiln("build", "-q", "--metadata-file", f"{kiln.work}/meta", "--push", "-t", f"{name}:1", context, fails="onnect|refused")
+            check(not os.path.exists(f"{kiln.work}/meta"), "metadata of a failure")
+            kiln.check_store()
+        finally:
+            registry.stop()
+
+    def case_flags_of_who_and_where(self):
+        registry = registries.Registry(self.work, tls=self.certificate, auth="basic")
+        try:
+            kiln = self.kiln()
+            name, who = f"{registry.name}/a:1", f"{registries.USER}:{registries.PASSWORD}"
+            certificates = f"{kiln.work}/certificates"
+            os.makedirs(certificates)
+            shutil.copy(self.certificate[0], f"{certificates}/ca.crt")
+            kiln.make_image(name)
+            kiln("push", name, fails="unauthorized")
+            kiln("push", "--creds", f"{registries.USER}:wrong", name, fails="unauthorized")
+            kiln("push", "--creds", "nobody", name, fails="it has to be USER:PASSWORD")
+            kiln("push", "--creds", who, "--tls-verify", name, fails="certificate")
+            kiln("push", "--creds", who, "--tls-verify=true", "--cert-dir", certificates, name)
+            kiln("push", "--creds", who, "--tls-verify=false", name)
+            kiln("push", "--tls-verify=perhaps", name, fails="true or false")
+            kiln("push", "--cert-dir", f"{kiln.work}/none", name, fails="No such file")
+            kiln("pull", name, fails="unauthorized")
+            kiln("pull", "--creds", who, name)
+            kiln("login", "-u", registries.USER, "-p", registries.PASSWORD, "--authfile", f"{kiln.work}/auth.json", "--cert-dir", certificates, registry.name)
+            check(not os.path.exists(f"{kiln.home}/.docker"), "written to the usual file")
+            kiln("pull", "--authfile", f"{kiln.work}/auth.json", name)
+            kiln("copy", f"docker://{name}", "store:copied", fails="unauthorized")
+            kiln("copy", "--src-creds", who, f"docker://{name}", "store:copied")
+            kiln("copy", "--src-creds", who, f"docker://{name}", f"docker://{registry.name}/b:1", fails="unauthorized")
+            kiln("copy", "--src-authfile", f"{kiln.work}/auth.json", "--dest-creds", who, f"docker://{name}", f"docker://{registry.name}/b:1")
+            kiln("copy", "--creds", who, f"docker://{registry.name}/b:1", f"docker://{registry.name}/c:1")
+            kiln("logout", "--authfile", f"{kiln.work}/auth.json", registry.name)
+            kiln("pull", "--authfile", f"{kiln.work}/auth.json", name, fails="unauthorized")
+        finally:
+            registry.stop()
+
+    def case_copy_errors(self):
+        kiln = self.kiln()
+        good = Layout(f"{kiln.work}/good")
+        for source, target, error in (
+                ("busybox", "store:a", "it begins with no transport"), (f"oci:{good.path}", "x:y", "it begins with no transport"),
+                ("oci:", "store:a", "no path"), (f"oci:{good.path}:", "store:a", "nothing after the colon"), ("store:", "store:a", "no name"),
+                ("store:none", "store:a", "No such image: none"), (f"oci:{kiln.work}/none", "store:a", "No such file"),
+                (f"oci:{good.path}:tag", "store:a", "the layout has no image called tag"), (f"oci-archive:{good.path}/index.json", "store:a", "index.json"),
+                (f"docker-archive:{kiln.work}/none", "store:a", "No such file"), (f"dir:{good.path}", "store:a", "manifest.json is missing"),
+                ("docker://UPPER", "store:a", "invalid reference format"), (f"oci:{good.path}", "store:UPPER", "invalid reference format"),
+                (f"oci:{good.path}", f"store:a@{good.manifest}", "a digest can't be chosen"),
+                (f"oci:{good.path}", f"docker://localhost/a@{good.manifest}", "a digest can't be chosen"),
+                (f"oci:{good.path}", f"docker-archive:{kiln.work}/x:@1", "an index can't be chosen"),
+                (f"oci:{good.path}", f"oci:{good.path}/index.json", "index.json"), (f"oci:{good.path}", f"oci-archive:{kiln.work}/none/x", "No such file")):
+            kiln("copy", source, target, fails=error)
+        kiln("copy", "--dest-decompress", "--dest-compress", f"oci:{good.path}", "store:a", fails="exclude each other")
+        kiln("copy", "--multi-arch", "some", f"oci:{good.path}", "store:a", fails="unknown --multi-arch")
+        kiln("copy", f"oci:{good.path}", fails="requires 2 arguments")
+        check(kiln("images", "-q") == "", "an image came of it")
+        # A directory that leads elsewhere gets nothing written there.
+        outside = f"{kiln.work}/outside"
+        for where, error in (("blobs", "not a directory"), ("blobs/sha256", "not a directory")):
+            trap = tempfile.mkdtemp(dir=kiln.work)
+            os.makedirs(outside, exist_ok=True)
+            if "/" in where:
+                os.makedirs(f"{trap}/blobs")
+            os.symlink(outside, f"{trap}/{where}")
+            kiln("copy", f"oci:{good.path}", f"oci:{trap}:x", fails=error)
+            check(os.listdir(outside) == [], "written outside")
+        trap = tempfile.mkdtemp(dir=kiln.work)
+        for name in ("index.json", "oci-layout", "version", "manifest.json"):
+            os.symlink(f"{outside}/{name}", f"{trap}/{name}")
+        kiln("copy", f"oci:{good.path}", f"oci:{trap}:x")
+        kiln("copy", f"oci:{good.path}", f"dir:{trap}")
+        check(os.listdir(outside) == [], "written through a symlink")
+
+    def case_hostile_layouts_and_archives(self):
+        """Every one is refused, says why, and leaves nothing."""
+        kiln = self.kiln()
+        secret = f"{kiln.work}/secret"
+        with open(secret, "wb") as f:
+            f.write(b"secret")
+
+        def entry_with(**values):
+            return lambda layout: {"schemaVersion": 2, "manifests": [{**layout.entry, **values}]}
+
+        def nested(layout):
+            digest, size = layout.manifest, layout.entry["size"]
+            for _ in range(5):
+                text = json.dumps(hostile.index_of({"mediaType": hostile.INDEX, "digest": digest, "size": size,
+                                                    "platform": {"os": "linux", "architecture": "amd64"}})).encode()
+                digest, size = layout.blob(text), len(text)
+            return {"schemaVersion": 2, "manifests": [{"mediaType": hostile.INDEX, "digest": digest, "size": size}]}
+        cases = [
+            ("layer longer", lambda l: spoil_layer(l, append), None, "is damaged: it is too long"),
+            ("layer cut", lambda l: spoil_layer(l, truncate), None, "is damaged: it is too short"),
+            ("layer changed", lambda l: spoil_layer(l, flip), None, "is damaged: its digest is"),
+            ("layer missing", lambda l: spoil_layer(l, os.remove), None, "is missing"),
+            ("layer a symlink out", lambda l: spoil_layer(l, replace_by(lambda p: os.symlink(secret, p))), None, "is not a plain file"),
+            ("layer a fifo", lambda l: spoil_layer(l, replace_by(os.mkfifo)), None, "is not a plain file"),
+            ("layer a directory", lambda l: spoil_layer(l, replace_by(os.mkdir)), None, "is not a plain file"),
+            ("config changed", lambda l: flip(l.where(l.image.manifest()["config"]["digest"])), None, "is damaged"),
+            ("manifest changed", lambda l: append(l.where(l.manifest)), None, "is damaged|another size"),
+            ("manifest missing", lambda l: os.remove(l.where(l.manifest)), None, "is missing"),
+            ("manifest a symlink out", lambda l: replace_by(lambda p: os.symlink(secret, p))(l.where(l.manifest)), None, "is not a plain file"),
+            ("blobs a symlink out", lambda l: (os.rename(f"{l.path}/blobs", f"{l.path}-blobs"), os.symlink(f"{l.path}-blobs", f"{l.path}/blobs")), None,
+             "is missing|symbolic|Not a directory|not a directory|Too many"),
+            ("index no JSON", lambda l: l.file("index.json", b"{"), None, "index.json"),
+            ("index huge", lambda l: l.file("index.json", b" " * (5 << 20)), None, "index.json"),
+            ("index empty", lambda l: l.file("index.json", b'{"schemaVersion":2,"manifests":[]}'), None, "the layout has no image"),
+            ("digest no digest", None, entry_with(digest="sha256:../../../../etc/passwd"), "invalid digest"),
+            ("digest of another kind", None, entry_with(digest="md5:0"), "invalid digest"),
+            ("size wrong", None, entry_with(size=3), "another size than its index says"),
+            ("size negative", None, entry_with(size=-3), "negative size"),
+            ("indexes in indexes", None, nested, "nest too deeply"),
+            ("not a layout", lambda l: os.remove(f"{l.path}/oci-layout"), None, "oci-layout is missing"),
+            ("layout of the future", lambda l: l.file("oci-layout", b'{"imageLayoutVersion":"2.0.0"}'), None, "not supported"),
+        ]
+        for name, spoil, index, error in cases:
+            layout = Layout(tempfile.mkdtemp(dir=kiln.work) + "/l", index=index)
+            if spoil:
+                spoil(layout)
+            archive = f"{layout.path}.tar"
+            with tarfile.open(archive, "w") as tar:
+                tar.add(layout.path, ".")
+            for target in ("store:x", f"docker-archive:{kiln.work}/x.tar", f"dir:{kiln.work}/x"):
+                kiln("copy", f"oci:{layout.path}", target, fails=error)
+            check(not os.path.exists(f"{kiln.work}/x.tar") and not os.path.exists(f"{kiln.work}/x/manifest.json"), f"{name}: left half done")
+            if "symlink" not in name and "fifo" not in name and "a directory" not in name:
+                kiln("copy", f"oci-archive:{archive}", "store:x", fails=error)
+            check(kiln("images", "-q") == "", f"{name}: an image is left")
+            kiln.check_store()
+        image = hostile.Image(hostile.tar_of(("hello", b"hello\n")))
+        config = json.dumps(image.config).encode()
+        layer = hostile.tar_of(("hello", b"hello\n"))
+
+        def listing(**values):
+            return json.dumps([{"Config": "c.json", "RepoTags": ["a:1"], "Layers": ["l.tar"], **values}]).encode()
+        for name, members, error in (
+                ("no list", [("manifest.json", b"{}")], "lists no image"), ("empty list", [("manifest.json", b"[]")], "lists no image"),
+                ("no manifest", [("x", b"")], "manifest.json is missing"),
+                ("config outside", [("manifest.json", listing(Config="../../secret")), ("l.tar", layer)], "is missing"),
+                ("config by a symlink out", [("manifest.json", listing()), ("c.json", secret), ("l.tar", layer)], "is missing"),
+                ("links in a circle", [("manifest.json", listing()), ("c.json", "c.json"), ("l.tar", layer)], "is missing"),
+                ("layer missing", [("manifest.json", listing()), ("c.json", config)], "is missing"),
+                ("layer another", [("manifest.json", listing()), ("c.json", config), ("l.tar", hostile.tar_of(("hello", b"other")))], "is damaged"),
+                ("layers too many", [("manifest.json", listing(Layers=["l.tar", "l.tar"])), ("c.json", config), ("l.tar", layer)], "2 layers, but the config lists 1"),
+                ("another name", [("manifest.json", listing()), ("c.json", config), ("l.tar", layer)], "has no image called b:1")):
+            write_tar(f"{kiln.work}/d.tar", members)
+            kiln("copy", f"docker-archive:{kiln.work}/d.tar" + (":b:1" if name == "another name" else ""), "store:x", fails=error)
+            check(kiln("images", "-q") == "", f"{name}: an image is left")
+            kiln.check_store()
+
+    def case_skopeo(self):
+        """What skopeo writes, kiln reads, and the other way round; digests stay."""
+        if not shutil.which("skopeo"):
+            return "skopeo is not installed"
+        registry = registries.Registry(self.work)
+        try:
+            kiln = self.kiln()
+            policy = f"{kiln.work}/policy.json"
+            with open(policy, "w", encoding="utf-8") as f:
+                f.write('{"default":[{"type":"insecureAcceptAnything"}]}')
+
+            def skopeo(*words):
+                done = subprocess.run(["skopeo", "--policy", policy, *words], env=kiln.environment, capture_output=True, text=True, timeout=TIMEOUT)
+                check(done.returncode == 0, f"skopeo {' '.join(words)}: {done.stderr}")
+                return done.stdout
+
+            def copy(source, target):
+                skopeo("copy", "-q", "--src-tls-verify=false", "--dest-tls-verify=false", source, target)
+            name = f"{registry.name}/app"
+            kiln.make_image(f"{name}:1")
+            kiln("push", f"{name}:1")
+            digest, found = manifest(registry, "app", "1")
+            work = kiln.work
+            for i, (transport, keeps) in enumerate((("oci:{}/l{}:x", True), ("oci-archive:{}/o{}.tar:x", True), ("dir:{}/d{}", True), ("docker-archive:{}/a{}.tar:x:1", False))):
+                ours, theirs = transport.format(work, f"k{i}"), transport.format(work, f"s{i}")
+                kiln("copy", f"docker://{name}:1", ours)
+                copy(ours, f"docker://{name}:ours{i}")
+                copy(f"docker://{name}:1", theirs)
+                kiln("copy", theirs, f"docker://{name}:theirs{i}")
+                for tag in (f"ours{i}", f"theirs{i}"):
+                    again, text = manifest(registry, "app", tag)
+                    check(text["config"]["digest"] == found["config"]["digest"], f"{transport} {tag}: another image")
+                    check(not keeps or again == digest, f"{transport} {tag}: another digest")
+                reader = self.kiln()
+                reader("copy", theirs, "store:read:1")
+                check(reader.inspect("read:1")["Id"] == found["config"]["digest"], f"{theirs}: another image in the store")
+            for flags in (["--compression", "zstd"], ["--compression", "uncompressed"], ["--format", "v2s2"]):
+                kiln("push", *flags, f"{name}:1")
+                copy(f"docker://{name}:1", f"dir:{work}/form")
+                shown = json.loads(skopeo("inspect", "--tls-verify=false", f"docker://{name}:1"))
+                check(shown["Digest"] == manifest(registry, "app", "1")[0], f"{flags}: skopeo sees another digest")
+        finally:
+            registry.stop()
+        return None
