@@ -35,15 +35,10 @@ Result<os::Mount> mount_layers(const store::LayerStore& store,
     TRY(os::ensure_directory(empty_dir));
     os::Dir empty = TRY(os::Dir::open(empty_dir));
     lower.push_back(std::move(empty));
-  } else {
-    // The merged root shows the topmost directory's metadata, and that is the upper one's now.
-    const os::Dir& top = lower.back();
-    const os::FileInfo info = TRY(top.stat("."));
-    const os::Xattrs on_disk = TRY(top.xattrs("."));
-    TRY(apply_metadata(upper_dir, ".", false,
-                       {info.permissions, info.uid, info.gid, info.mtime, info.mtime_nanoseconds,
-                        image_xattrs(on_disk)}));
   }
+  // The merged root shows the metadata of the upper directory. A layer may call its own root
+  // private, but no user could do anything then; Docker's is the same whatever the layers say.
+  TRY(upper_dir.set_mode(".", 0755));
   std::vector<const os::Dir*> topmost_first;
   for (auto it = lower.rbegin(); it != lower.rend(); ++it) {
     topmost_first.push_back(&*it);

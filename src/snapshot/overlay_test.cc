@@ -51,12 +51,13 @@ TEST_F(OverlayTest, StackOfNoLayersIsAnEmptyRootThatTakesWrites) {
 }
 
 TEST_F(OverlayTest, LayersAreSeenAndWritesGoToTheUpperDirectory) {
-  const auto low = layer("low"), high = layer("high", 0711);
+  const auto low = layer("low"), high = layer("high", 0700);
   {
     const auto mounted = must(mount({low, high}));
     EXPECT_EQ(top_.read("merged/low"), "low");
     EXPECT_EQ(top_.read("merged/high"), "high");
-    EXPECT_EQ(must(must(os::Dir::open(mounted.target())).stat(".")).permissions, 0711u);
+    EXPECT_EQ(must(must(os::Dir::open(mounted.target())).stat(".")).permissions, 0755u)
+        << "a private root would lock all other users out";
     top_.write("merged/low", "changed");
   }
   EXPECT_FALSE(top_.exists("merged/low")) << "still mounted";
