@@ -15,6 +15,7 @@
 #include "cli/build_outputs.h"
 #include "cli/build_recording.h"
 #include "cli/build_report.h"
+#include "cli/cache_session.h"
 #include "cli/commands.h"
 #include "cli/dockerfile_input.h"
 #include "cli/progress_display.h"
@@ -214,6 +215,7 @@ Result<int> build_command(const Session& session, std::vector<std::string> words
   const ReportForm dry_run = TRY(parse_report_form(flags.dry_run, "--dry-run"));
   const ReportForm explain = TRY(parse_report_form(flags.explain, "--explain"));
   solver::RunEnvironment environment = TRY(run_environment(flags.run));
+  CacheSession caches = TRY(CacheSession::open(flags.cache_from, flags.cache_to));
   PullPolicy policy = TRY(parse_pull_policy(flags.pull));
   // A forecast changes nothing in the store.
   if (dry_run != ReportForm::none) policy = PullPolicy::never;
@@ -271,6 +273,8 @@ Result<int> build_command(const Session& session, std::vector<std::string> words
   context.http = &http;
   TRY(open_trees(context, input.context_path, fetched, options.ignore, named));
 
+  TRY(caches.attach(context, plan.graph, plan.result));
+
   if (dry_run != ReportForm::none) {
     const auto steps = TRY(solver::forecast(context, plan.graph, plan.result));
     TRY(print(show_forecast(steps, plan.graph, dry_run)));
@@ -286,9 +290,15 @@ Result<int> build_command(const Session& session, std::vector<std::string> words
     recording.failed(context, plan.graph, results.error());
     return std::move(results).error().context("failed to build");
   }
-  const oci::ImageConfig config = result_config(plan, *results, options);
+  oci::ImageConfig config = result_config(plan, *results, options);
+  config.inline_cache = TRY(caches.inline_cache(context, config.diff_ids));
   auto exported = write_outputs({&store, &progress, plan.graph.size(), opened->interrupts.token()},
                                 outputs, config);
+  if (exported) {
+    const auto cached = caches.write(context, plan.graph, plan.result,
+                                     results->at(plan.result).layers, opened->interrupts.token());
+    if (!cached) exported = cached.error();
+  }
   progress.report(solver::BuildEnded{exported.ok()});
   if (!exported) {
     recording.failed(context, plan.graph, exported.error());

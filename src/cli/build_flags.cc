@@ -70,6 +70,11 @@ FlagSet build_flag_set(const Session& session, BuildFlags& flags) {
   FlagSet set(session.command, "[OPTIONS] PATH | URL | -", "Build an image from a Dockerfile");
   set.list("--build-arg", flags.build_args,
            "value of a build argument, NAME=VALUE or NAME from the environment")
+      .list("--cache-from", flags.cache_from,
+            "a cache to read: type=local,src=DIR, type=registry,ref=REPOSITORY, or an image")
+      .list("--cache-to", flags.cache_to,
+            "a cache to write: type=local,dest=DIR, type=registry,ref=REPOSITORY or type=inline, "
+            "with mode=min or max")
       .option("--call", flags.call,
               "answer instead of building: check, outline or targets, with ,format=json")
       .flag("--check", flags.check, "report what the rules say of the Dockerfile: --call=check")

@@ -16,7 +16,7 @@ namespace kiln::cli {
 
 /// What was asked for on the command line of `build`, as written.
 struct BuildFlags {
-  std::vector<std::string> tags, build_args, build_contexts, labels, env, unset_env,
+  std::vector<std::string> tags, build_args, build_contexts, cache_from, cache_to, labels, env, unset_env,
       no_cache_stages;
   std::string file, target, call, progress, print, iidfile, metadata_file, jobs, runtime = "crun";
   std::string pull, dry_run, explain;

@@ -71,6 +71,7 @@ void PlainProgress::handle(const solver::StepStarted& event) {
   Step& started = step(event.step);
   started.name = sanitize_line(event.name, Escapes::none);
   started.started = options_.clock();
+  started.ended = false;
   if (shown_ == nullptr)
     show(started);
   else if (std::ranges::find(queue_, &started) == queue_.end())

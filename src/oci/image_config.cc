@@ -153,6 +153,7 @@ std::string ImageConfig::to_json() const {
     entries.push_back(std::move(item));
   }
   out["history"] = std::move(entries);
+  put_if(out, "moby.buildkit.cache.v0", inline_cache);
   return dump_json(out);
 }
 

@@ -64,6 +64,9 @@ struct ImageConfig {
   RunConfig config;
   std::vector<DiffId> diff_ids;  ///< lowest first
   std::vector<History> history;
+  /// BuildKit's `moby.buildkit.cache.v0`, in base64. Written and never read: what a base image has
+  /// is not of the image that is made of it.
+  std::string inline_cache = {};
 
   /// Kind corrupt, naming the member, if a member has the wrong type or a digest is none.
   static Result<ImageConfig> parse(std::string_view json);

@@ -100,15 +100,18 @@ class ExecStep {
     std::vector<store::Input> content = record_.inputs;
     append_mount_layers(*inputs_, record_.inputs);
     record_.key = step_key(record_.operation, record_.inputs);
-    auto hit = TRY(look_up(record_.key));
+    auto hit = TRY(look_up());
     if (hit) return *std::move(hit);
     // Of what is mounted only the files count: a stage that ran again may have made the same ones.
     if (inputs_->results.size() > 1) {
       definition_ = record_;
+      if (context_->steps == Steps::look_up && awaits_mounts())
+        return missed_step(report_miss(*context_, *inputs_, record_));
+      TRY(ensure_inputs(1));
       TRY(append_mount_files(*context_, *inputs_, *op_, content));
       record_.inputs = std::move(content);
       record_.key = step_key(record_.operation, record_.inputs);
-      hit = TRY(look_up(record_.key));
+      hit = TRY(look_up());
       if (hit) {
         if (context_->steps == Steps::run) TRY(keep(*hit));
         return *std::move(hit);
@@ -116,20 +119,34 @@ class ExecStep {
     }
     const StepLock lock = TRY(StepLock::acquire(*context_, *inputs_, record_.key));
     if (lock.held()) {
-      hit = TRY(look_up(record_.key));
+      hit = TRY(look_up());
       if (hit) return *std::move(hit);
     }
     MissReason reason = report_miss(*context_, *inputs_, record_);
     if (context_->steps == Steps::look_up) return missed_step(std::move(reason));
+    TRY(ensure_inputs(0));
     StepOutcomeResult made = TRY(make_layer());
     TRY(keep(made));
     return made;
   }
 
  private:
-  Result<std::optional<StepOutcomeResult>> look_up(const std::string& key) {
+  Result<std::optional<StepOutcomeResult>> look_up() {
     if (inputs_->cache(*context_) == UseCache::ignore) return std::optional<StepOutcomeResult>();
-    return find_step(*context_, key, base_);
+    return find_step(*context_, *inputs_, record_.key, [this] { return record_; });
+  }
+
+  /// Layers of the inputs from `first` on that a cache elsewhere has.
+  Result<void> ensure_inputs(std::size_t first) {
+    for (std::size_t i = first; i < inputs_->results.size(); ++i)
+      TRY(context_->imported.ensure(inputs_->results[i]->layers, inputs_->stop));
+    return {};
+  }
+  bool awaits_mounts() const {
+    bool out = false;
+    for (std::size_t i = 1; i < inputs_->results.size(); ++i)
+      out = out || are_away(*context_, inputs_->results[i]->layers);
+    return out;
   }
 
   /// Under both of its keys.
@@ -137,10 +154,8 @@ class ExecStep {
     const auto elapsed = std::chrono::steady_clock::now() - started_;
     for (store::CacheRecord* record : {&record_, definition_ ? &*definition_ : nullptr}) {
       if (record == nullptr) continue;
-      record->layer = outcome.result.layers.back();
-      record->created = outcome.result.created;
       record->milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(elapsed).count();
-      TRY(context_->store.records().put(*record));
+      TRY(keep_record(*context_, *record, outcome));
     }
     return {};
   }

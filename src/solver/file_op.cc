@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <deque>
 
@@ -35,19 +36,24 @@ class FileStep {
 
   Result<StepOutcomeResult> run() {
     const auto started = std::chrono::steady_clock::now();
-    TRY(open_sources());
     const std::vector<oci::DiffId>& base = inputs_->results.front()->layers;
-    std::vector<store::Input> definition;
-    append_layers("layer", base, definition);
+    append_layers("layer", base, content_inputs_);
     // From another stage: known by its layers, before any file is looked at.
     const bool fixed_sources = sources_are_layers();
     if (fixed_sources) {
       for (std::size_t i = 1; i < inputs_->results.size(); ++i)
-        append_layers(fmt::format("source{}", i), inputs_->results[i]->layers, definition);
-      definition_key_ = step_key(operation_, definition);
-      auto hit = TRY(look_up(definition_key_));
+        append_layers(fmt::format("source{}", i), inputs_->results[i]->layers, content_inputs_);
+      definition_key_ = content_key_ = step_key(operation_, content_inputs_);
+      auto hit = TRY(look_up());
       if (hit) return *std::move(hit);
+      for (std::size_t i = 1; i < inputs_->results.size(); ++i) {
+        const auto& layers = inputs_->results[i]->layers;
+        if (context_->steps == Steps::look_up && are_away(*context_, layers))
+          return missed_step(explain());
+        TRY(context_->imported.ensure(layers, inputs_->stop));
+      }
     }
+    TRY(open_sources());
     Unread unread;
     for (const auto& action : op_->actions) {
       const auto* copy = std::get_if<llb::CopyAction>(&action);
@@ -59,19 +65,20 @@ class FileStep {
       selections_.push_back(std::move(selection));
     }
     const bool looks_up_only = context_->steps == Steps::look_up;
-    const bool read_first =
-        looks_up_only || (unread.files <= kReadFirstFiles && unread.bytes <= kReadFirstBytes);
+    const bool read_first = looks_up_only || !context_->imports.empty() ||
+                            (unread.files <= kReadFirstFiles && unread.bytes <= kReadFirstBytes);
     if (read_first) {
       std::size_t at = 0;
       for (const auto& action : op_->actions) {
         if (const auto* copy = std::get_if<llb::CopyAction>(&action))
           TRY(read_facts(source(*copy), selections_[at++]));
       }
-      auto hit = TRY(look_up(content_key()));
+      content_key();
+      auto hit = TRY(look_up());
       if (!hit) {
         StepLock lock = TRY(StepLock::acquire(*context_, *inputs_, content_key_));
         lock_.emplace(std::move(lock));
-        if (lock_->held()) hit = TRY(look_up(content_key_));
+        if (lock_->held()) hit = TRY(look_up());
       }
       if (hit) {
         if (!looks_up_only) TRY(alias_definition(*hit));
@@ -80,9 +87,11 @@ class FileStep {
       MissReason reason = explain();
       if (looks_up_only) return missed_step(std::move(reason));
     }
+    TRY(context_->imported.ensure(base, inputs_->stop));
     StepOutcomeResult made = TRY(make_layer(base));
     if (!read_first) {
-      auto hit = TRY(look_up(content_key()));
+      content_key();
+      auto hit = TRY(look_up());
       if (hit) return *std::move(hit);
       explain();
     }
@@ -109,11 +118,14 @@ class FileStep {
     return {};
   }
   SourceTree& source(const llb::CopyAction& copy) { return *sources_[copy.source - 1]; }
-  bool sources_are_layers() const { return sources_.size() == owned_.size(); }
+  bool sources_are_layers() const {
+    return std::ranges::all_of(
+        inputs_->results, [](const StepResult* result) { return result->local_context.empty(); });
+  }
 
   // --- cache
 
-  std::string content_key() {
+  const std::string& content_key() {
     content_inputs_.clear();
     append_layers("layer", inputs_->results.front()->layers, content_inputs_);
     std::size_t at = 0;
@@ -136,9 +148,11 @@ class FileStep {
     return fmt::format("{:o}", selection.matches.front().files.front().entry.info.permissions);
   }
 
-  Result<std::optional<StepOutcomeResult>> look_up(const std::string& key) {
+  /// By the key that was made last.
+  Result<std::optional<StepOutcomeResult>> look_up() {
     if (inputs_->cache(*context_) == UseCache::ignore) return std::optional<StepOutcomeResult>();
-    return find_step(*context_, key, inputs_->results.front()->layers);
+    const std::string& key = content_key_.empty() ? content_key() : content_key_;
+    return find_step(*context_, *inputs_, key, [this] { return unfinished_record(); });
   }
 
   store::CacheRecord unfinished_record() {
@@ -155,13 +169,11 @@ class FileStep {
 
   Result<void> record(const StepOutcomeResult& made, std::int64_t milliseconds) {
     store::CacheRecord record = unfinished_record();
-    record.layer = made.result.layers.back();
-    record.created = made.result.created;
     record.milliseconds = milliseconds;
-    TRY(context_->store.records().put(record));
+    TRY(keep_record(*context_, record, made));
     if (definition_key_.empty()) return {};
     record.key = definition_key_;
-    return context_->store.records().put(record);
+    return keep_record(*context_, std::move(record), made);
   }
 
   /// The next build finds the step by its definition at once.
@@ -169,9 +181,7 @@ class FileStep {
     if (definition_key_.empty()) return {};
     store::CacheRecord record = unfinished_record();
     record.key = definition_key_;
-    record.layer = hit.result.layers.back();
-    record.created = hit.result.created;
-    return context_->store.records().put(record);
+    return keep_record(*context_, std::move(record), hit);
   }
 
   // --- the layer

@@ -138,7 +138,9 @@ class Scheduler {
     const StepInputs inputs{vertex, task.inputs, task.id, stop};
     auto outcome = run_op(*context_, inputs);
     if (!outcome) {
-      const bool cancelled = outcome.error().kind() == ErrorKind::cancelled;
+      // What is to be done again has not failed.
+      const bool cancelled =
+          outcome.error().kind() == ErrorKind::cancelled || context_->imported.has_taken_back();
       if (shown)
         report(StepEnded{task.id, cancelled ? StepOutcome::cancelled : StepOutcome::failed,
                          first_line(outcome.error().message())});
@@ -170,12 +172,29 @@ class Scheduler {
   bool ended_ = false;      // guarded by mutex_
 };
 
+/// The target's layers are in the store then, also those that a cache elsewhere has.
+Result<std::map<llb::VertexId, StepResult>> solve_once(SolveContext& context,
+                                                       const llb::Graph& graph,
+                                                       llb::VertexId target, unsigned jobs,
+                                                       const std::stop_token& stop) {
+  auto results = TRY(Scheduler(context, graph, target).run(jobs, stop));
+  TRY(context.imported.ensure(results.at(target).layers, stop));
+  return results;
+}
+
 }  // namespace
 
 Result<std::map<llb::VertexId, StepResult>> solve(SolveContext& context, const llb::Graph& graph,
                                                   llb::VertexId target, unsigned jobs,
                                                   std::stop_token stop) {
-  auto results = Scheduler(context, graph, target).run(jobs, stop);
+  auto results = solve_once(context, graph, target, jobs, stop);
+  // A cache elsewhere did not keep its word: without it, once more. It gets a shorter one each
+  // time.
+  while (!results && context.imported.took_back() && !stop.stop_requested()) {
+    for (auto& remark : context.imported.take_remarks())
+      context.report(BuildWarning{std::move(remark)});
+    results = solve_once(context, graph, target, jobs, stop);
+  }
   // What was read is worth remembering whether or not the build succeeded.
   for (const auto& [name, tree] : context.contexts) (void)tree->save_index().ok();
   (void)context.store.records().touch(context.used_keys, os::wall_clock().seconds).ok();

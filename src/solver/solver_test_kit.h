@@ -137,7 +137,9 @@ class SolverTest : public FolderTest {
     auto tree = ContextTree::open(context_path(), ignore, store->load_stat_index(context_path()));
     if (!tree) return std::move(tree).error();
     solve_context.contexts["context"] = *std::move(tree);
+    if (before) before(solve_context, target);
     auto results = solve(solve_context, graph, target, jobs, std::move(stop));
+    if (results && after) after(solve_context, target);
     for (const auto& ended : out.progress.of<StepEnded>()) out.outcomes[ended.step] = ended.outcome;
     if (!results) return std::move(results).error();
     out.results = *std::move(results);
@@ -179,6 +181,8 @@ class SolverTest : public FolderTest {
   std::vector<std::string> ignore;
   UseCache cache = UseCache::use;
   RunEnvironment environment;
+  /// Called around each solve.
+  std::function<void(SolveContext&, llb::VertexId)> before, after;
   std::unique_ptr<executor::FakeExecutor> executor = std::make_unique<executor::FakeExecutor>();
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -14,6 +15,8 @@ namespace kiln::solver {
 struct StepOutcomeResult {
   StepResult result;
   bool cached = false;
+  /// The cache elsewhere that a hit comes from; its layer may not be in the store yet.
+  CacheImport* from = nullptr;
   /// Set where steps are only looked up and this one is not there: then there is no result.
   std::optional<MissReason> missed = {};
 };
@@ -21,8 +24,21 @@ struct StepOutcomeResult {
 /// The outcome of a step that was only looked up.
 StepOutcomeResult missed_step(MissReason reason);
 
-/// The recorded result of a key over `base`, if its layer is still in the store.
-Result<std::optional<StepOutcomeResult>> find_step(SolveContext& context, const std::string& key,
-                                                   const std::vector<oci::DiffId>& base);
+/// What would be kept of a step. Input lists are long: it is made only where it is kept.
+using MakeRecord = std::function<store::CacheRecord()>;
+
+/// The recorded result of a key over the layers of the step's first input: the store's, if its
+/// layer is still there, else that of the first cache elsewhere that has one.
+Result<std::optional<StepOutcomeResult>> find_step(SolveContext& context, const StepInputs& inputs,
+                                                   const std::string& key,
+                                                   const MakeRecord& make_record);
+
+/// Whether some of `layers` are not in the store: a look-up alone does not fetch them.
+bool are_away(const SolveContext& context, const std::vector<oci::DiffId>& layers);
+
+/// Keeps the record of `outcome`, where records of its origin are kept, and notes it as a result of
+/// this build. The outcome's layer and time are filled in.
+Result<void> keep_record(SolveContext& context, store::CacheRecord record,
+                         const StepOutcomeResult& outcome);
 
 }  // namespace kiln::solver

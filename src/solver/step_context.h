@@ -13,6 +13,7 @@
 #include "llb/graph.h"
 #include "net/http.h"
 #include "oci/digest.h"
+#include "solver/imported_layers.h"
 #include "solver/progress.h"
 #include "solver/run_environment.h"
 #include "solver/source_tree.h"
@@ -23,6 +24,16 @@ namespace kiln::solver {
 enum class UseCache { use, ignore };
 /// Whether a step that is not in the cache runs, or is only found to be missing.
 enum class Steps { run, look_up };
+
+/// A step's result as a build had it, under one of its keys: what --cache-to may hand on.
+struct UsedRecord {
+  std::string key;
+  std::string instruction;
+  oci::DiffId layer;
+  TimePoint created;
+  std::int64_t milliseconds = 0;
+  bool ran = false;  ///< in this build
+};
 
 /// What the whole build shares.
 struct SolveContext {
@@ -38,6 +49,7 @@ struct SolveContext {
   std::map<std::string, std::unique_ptr<ContextTree>> contexts = {};
   /// For http and git sources; a build without it has none.
   net::HttpTransport* http = nullptr;
+  ImportedLayers imported{store};
 
   /// Any thread. What was given a name stays as long as this.
   ContextTree& context_tree(const std::string& name) {
@@ -55,6 +67,11 @@ struct SolveContext {
   void note_used(const std::string& key) {
     const std::lock_guard lock(used_mutex);
     used_keys.push_back(key);
+  }
+  /// Results of this build's steps, for --cache-to. Any thread.
+  void note_result(UsedRecord record) {
+    const std::lock_guard lock(used_mutex);
+    used_records.push_back(std::move(record));
   }
   /// Steps of this build that were not in the cache. Any thread.
   void note_missed(const llb::Vertex& vertex) {
@@ -74,8 +91,12 @@ struct SolveContext {
   std::vector<store::KeptTree> kept_trees = {};  // guarded by contexts_mutex
   std::mutex progress_mutex = {};
   std::mutex used_mutex = {};
-  std::vector<std::string> used_keys = {};   // guarded by used_mutex
-  std::set<const llb::Vertex*> missed = {};  // guarded by used_mutex
+  std::vector<std::string> used_keys = {};    // guarded by used_mutex
+  std::vector<UsedRecord> used_records = {};  // guarded by used_mutex
+  std::set<const llb::Vertex*> missed = {};   // guarded by used_mutex
+  /// Caches elsewhere, in the order in which they are asked. Last: they go before what they report
+  /// to.
+  std::vector<std::unique_ptr<CacheImport>> imports = {};
 };
 
 /// A finished vertex: the layers of its root file system, lowest first.

@@ -104,6 +104,20 @@ Result<std::vector<RecordSummary>> CacheRecords::list() const {
   }
 }
 
+Result<std::vector<std::string>> CacheRecords::keys_of_same_run(std::string_view key) const {
+  auto query = TRY(database_->prepare(
+      "SELECT o.key FROM records r JOIN records o ON o.layer = r.layer AND o.created = r.created "
+      "AND o.created_ns = r.created_ns AND o.operation = r.operation "
+      "WHERE r.key = ?1 AND o.key <> ?1 AND substr(o.key, 1, length(?2)) <> ?2"));
+  query.bind(0, key).bind(1, kImportedPrefix);
+  std::vector<std::string> out;
+  for (;;) {
+    const bool more = TRY(query.step());
+    if (!more) return out;
+    out.push_back(query.text(0));
+  }
+}
+
 Result<void> CacheRecords::remove(const std::vector<std::string>& keys) {
   if (keys.empty()) return {};
   auto transaction = TRY(database_->begin());

@@ -24,7 +24,7 @@ struct Input {
 
 /// A step that was run: under which key, from what, with which result.
 struct CacheRecord {
-  std::string key;          ///< 64 hex digits
+  std::string key;          ///< 64 hex digits; kImportedPrefix before what a cache elsewhere says
   std::string instruction;  ///< as the Dockerfile has it, for explanations
   std::string place = {};   ///< where it stands; empty if that is of no use
   std::string operation;    ///< the op's canonical encoding
@@ -33,6 +33,8 @@ struct CacheRecord {
   TimePoint created;
   std::int64_t milliseconds = 0;  ///< how long it took
 };
+
+inline constexpr std::string_view kImportedPrefix = "from:";
 
 /// An earlier run of an instruction, to compare with.
 struct EarlierRecord {
@@ -70,6 +72,9 @@ class CacheRecords {
   Result<std::vector<EarlierRecord>> earlier(std::string_view instruction, std::string_view place,
                                              std::string_view keyword, std::size_t limit) const;
   Result<std::vector<RecordSummary>> list() const;
+  /// The other keys under which the run that a key's record is of is kept, but for those of caches
+  /// elsewhere.
+  Result<std::vector<std::string>> keys_of_same_run(std::string_view key) const;
   Result<void> remove(const std::vector<std::string>& keys);
   /// Replaces a record of the same key.
   Result<void> put(const CacheRecord& record);
