@@ -6,11 +6,13 @@
 #include <map>
 #include <mutex>
 
+#include "archive/fd_stream.h"
 #include "cache/buildkit_format.h"
 #include "cache/step_manifest.h"
-#include "exporter/layer_content.h"
 #include "exporter/layer_workers.h"
 #include "os/system.h"
+#include "snapshot/layer_apply.h"
+#include "transport/produced_blob.h"
 
 namespace kiln::cache {
 namespace {
@@ -122,13 +124,23 @@ class StepExport {
     for (const auto& form : forms) {
       if (options_->force_compression && form.media_type != media_type()) continue;
       if (!store_->blobs().has(form.digest)) continue;
-      exporter::StoredBlob content(*store_, form.digest, form.size);
+      const transport::WriteBlob write = [&](archive::ByteSink& sink) -> Result<void> {
+        const os::Fd fd = TRY(store_->blobs().open(form.digest));
+        archive::FdSource source(fd, "blob " + form.digest.str());
+        TRY(archive::copy_all(source, sink));
+        return {};
+      };
+      transport::ProducedBlob content(write, form.size);
       TRY(storage_->put_blob(content, stop));
       return form;
     }
     const store::LayerInfo layer = TRY(store_->layers().get(id));
-    exporter::CompressedLayer content(
-        *store_, layer, {options_->compression, options_->level, os::processor_count()});
+    transport::ProducedBlob content([&](archive::ByteSink& sink) -> Result<void> {
+      const auto compressor =
+          archive::compress(sink, options_->compression, options_->level, os::processor_count());
+      TRY(snapshot::write_layer_tar(*store_, layer, *compressor));
+      return compressor->finish();
+    });
     TRY(storage_->put_blob(content, stop));
     oci::Descriptor out;
     out.media_type = media_type();

@@ -154,15 +154,20 @@ Result<void> ensure_open(const Session& session, std::optional<OpenStore>& out) 
   return {};
 }
 
+/// Whether a build argument that is for the builder says yes.
+bool is_set(const frontend::BuildOptions& options, const char* argument) {
+  const auto given = options.build_args.find(argument);
+  if (given == options.build_args.end()) return false;
+  const std::string word = to_lower(given->second);
+  return word == "1" || word == "true" || word == "t";
+}
+
 /// Shown as a step of its own where fetching takes a while.
 Result<BuildContext> open_context(const remote::Access& access, const std::string& context,
                                   const BuildFlags& flags, const frontend::BuildOptions& options,
                                   solver::Progress& progress) {
   constexpr solver::StepId kStep = SIZE_MAX;
-  const auto keep = options.build_args.find("BUILDKIT_CONTEXT_KEEP_GIT_DIR");
-  const bool keeps =
-      keep != options.build_args.end() &&
-      (keep->second == "1" || to_lower(keep->second) == "true" || to_lower(keep->second) == "t");
+  const bool keeps = is_set(options, "BUILDKIT_CONTEXT_KEEP_GIT_DIR");
   const std::string name = fetching_name(context);
   if (!name.empty()) progress.report(solver::StepStarted{kStep, name});
   auto opened = open_build_context(access, context, flags.file,
@@ -215,6 +220,7 @@ Result<int> build_command(const Session& session, std::vector<std::string> words
   const ReportForm dry_run = TRY(parse_report_form(flags.dry_run, "--dry-run"));
   const ReportForm explain = TRY(parse_report_form(flags.explain, "--explain"));
   solver::RunEnvironment environment = TRY(run_environment(flags.run));
+  if (is_set(options, "BUILDKIT_INLINE_CACHE")) flags.cache_to.emplace_back("type=inline");
   CacheSession caches = TRY(CacheSession::open(flags.cache_from, flags.cache_to));
   PullPolicy policy = TRY(parse_pull_policy(flags.pull));
   // A forecast changes nothing in the store.

@@ -55,6 +55,10 @@ std::string type_word(store::CacheEntry::Type type) {
       return "source.local";
     case store::CacheEntry::Type::cache_mount:
       return "exec.cachemount";
+    case store::CacheEntry::Type::fetched:
+      return "source.fetched";
+    case store::CacheEntry::Type::repository:
+      return "source.git.checkout";
     case store::CacheEntry::Type::internal:
       return "internal";
   }
@@ -145,14 +149,32 @@ std::vector<store::CacheEntry> choose_victims(const std::vector<store::CacheEntr
   return out;
 }
 
+namespace {
+
+/// Of what can be in use, and then stays.
+bool is_still_there(const store::Store& store, const store::CacheEntry& entry) {
+  const store::StorePaths& paths = store.paths();
+  switch (entry.type) {
+    case store::CacheEntry::Type::cache_mount:
+      return os::path_exists(paths.cache_mounts() + "/" + entry.file);
+    case store::CacheEntry::Type::fetched:
+      return os::path_exists(paths.remote() + "/trees/" + entry.file);
+    case store::CacheEntry::Type::repository:
+      return os::path_exists(paths.remote() + "/mirrors/" + entry.file);
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
 Result<std::uint64_t> prune_entries(store::Store& store,
                                     const std::vector<store::CacheEntry>& entries) {
   const store::LayerUsage before = TRY(store.cache().usage());
   TRY(store.cache().forget(entries));
   std::uint64_t freed = 0;
   for (const auto& entry : entries) {
-    const bool in_use = entry.type == store::CacheEntry::Type::cache_mount &&
-                        os::path_exists(store.paths().cache_mounts() + "/" + entry.file);
+    const bool in_use = is_still_there(store, entry);
     if (!entry.file.empty() && !in_use) freed += entry.size;
   }
   TRY(delete_layers(store));

@@ -49,7 +49,12 @@ TEST_F(StepCache, RecordWhoseLayerIsGoneIsNoHit) {
 TEST_F(StepCache, UnknownKeyIsNoHit) {
   testing::RecordingProgress progress;
   SolveContext solve_context{*store, *executor, progress};
-  const auto found = find_step(solve_context, std::string(64, '0'), {});
+  const StepResult base;
+  const StepInputs inputs{graph.vertex(scratch()), {&base}, 0, {}};
+  const auto found = find_step(solve_context, inputs, std::string(64, '0'), [] {
+    ADD_FAILURE() << "nothing is kept";
+    return store::CacheRecord();
+  });
   ASSERT_TRUE(found.ok());
   EXPECT_FALSE(found->has_value());
   EXPECT_TRUE(solve_context.used_keys.empty());

@@ -46,7 +46,8 @@ Result<std::vector<CacheEntry>> BuildCache::list() const {
   TRY(list_layers(out));
   list_contexts(out);
   TRY(list_mounts(out));
-  TRY(list_internals(out));
+  const std::uint64_t fetched = TRY(list_fetched(out));
+  TRY(list_internals(out, fetched));
   // A later step goes before the one that it stands on.
   std::ranges::stable_sort(out, [](const CacheEntry& a, const CacheEntry& b) {
     return a.used != b.used ? a.used < b.used : a.created > b.created;
@@ -119,8 +120,29 @@ Result<void> BuildCache::list_mounts(std::vector<CacheEntry>& out) const {
   return {};
 }
 
+/// Returns how much it is.
+Result<std::uint64_t> BuildCache::list_fetched(std::vector<CacheEntry>& out) const {
+  const std::vector<FetchedEntry> entries = TRY(remote_->list());
+  std::uint64_t total = 0;
+  for (const auto& fetched : entries) {
+    if (fetched.size == 0) continue;  // in the making
+    const bool tree = fetched.kind == FetchedEntry::Kind::tree;
+    CacheEntry entry;
+    entry.id = cache_id(fetched.name);
+    entry.type = tree ? CacheEntry::Type::fetched : CacheEntry::Type::repository;
+    entry.description = tree ? "files that were fetched" : "objects of a git repository";
+    entry.size = os::disk_usage(paths_.remote() + (tree ? "/trees/" : "/mirrors/") + fetched.name);
+    entry.created = entry.used = fetched.used.seconds;
+    entry.uses = 1;
+    entry.file = fetched.name;
+    total += entry.size;
+    out.push_back(std::move(entry));
+  }
+  return total;
+}
+
 /// Every other folder of the store, and of the blobs what no image refers to.
-Result<void> BuildCache::list_internals(std::vector<CacheEntry>& out) const {
+Result<void> BuildCache::list_internals(std::vector<CacheEntry>& out, std::uint64_t fetched) const {
   const auto add = [&](const std::string& name, const std::string& what, std::uint64_t size) {
     CacheEntry entry;
     entry.id = name;
@@ -145,6 +167,7 @@ Result<void> BuildCache::list_internals(std::vector<CacheEntry>& out) const {
       own += file_bytes(root, name);
     } else {
       std::uint64_t bytes = os::disk_usage(path);
+      if (name == "remote") bytes -= std::min(bytes, fetched);
       if (name == "db") {
         // They vanish when the last process closes the index.
         for (const char* passing : {"-wal", "-shm"})
@@ -153,6 +176,7 @@ Result<void> BuildCache::list_internals(std::vector<CacheEntry>& out) const {
       add(name,
           name == "db"       ? "the index"
           : name == "builds" ? "logs of builds"
+          : name == "remote" ? "notes on what was fetched"
                              : name + "/",
           bytes);
     }
@@ -228,6 +252,10 @@ Result<void> BuildCache::forget(const std::vector<CacheEntry>& entries) const {
   for (const auto& entry : entries) {
     if (entry.type == CacheEntry::Type::local_source) os::remove_file(entry.file);
     if (entry.type == CacheEntry::Type::cache_mount) TRY(mounts_->remove(entry.file));
+    if (entry.type == CacheEntry::Type::fetched)
+      TRY(remote_->remove(FetchedEntry::Kind::tree, entry.file));
+    if (entry.type == CacheEntry::Type::repository)
+      TRY(remote_->remove(FetchedEntry::Kind::mirror, entry.file));
   }
   return {};
 }
@@ -243,6 +271,23 @@ Result<std::vector<oci::DiffId>> BuildCache::unreferenced_layers() const {
     oci::DiffId id = TRY(oci::DiffId::parse("sha256:" + query.text(0)));
     out.push_back(std::move(id));
   }
+}
+
+Result<std::vector<oci::Digest>> BuildCache::unreferenced_blobs() const {
+  std::vector<oci::Digest> out;
+  const auto folder = os::Dir::open(paths_.blobs());
+  if (!folder) return out;
+  const std::vector<os::DirEntry> entries = TRY(folder->list());
+  for (const auto& entry : entries) {
+    auto digest = oci::Digest::parse("sha256:" + entry.name);
+    if (!digest) continue;
+    auto query = TRY(database_->prepare(
+        "SELECT EXISTS (SELECT 1 FROM images WHERE id = ?1 OR manifest = ?1) OR EXISTS (SELECT 1 "
+        "FROM layers WHERE blob = ?1) OR EXISTS (SELECT 1 FROM layer_blobs WHERE digest = ?1)"));
+    TRY(query.bind(0, entry.name).step());
+    if (query.number(0) == 0) out.push_back(*std::move(digest));
+  }
+  return out;
 }
 
 Result<void> BuildCache::compact() const {

@@ -11,6 +11,7 @@
 #include "oci/digest.h"
 #include "store/cache_mounts.h"
 #include "store/database.h"
+#include "store/remote_cache.h"
 #include "store/store_paths.h"
 
 namespace kiln::store {
@@ -21,6 +22,8 @@ struct CacheEntry {
     regular,       ///< a layer that a step made, with its records
     local_source,  ///< a context's stat index
     cache_mount,   ///< a directory of RUN --mount=type=cache
+    fetched,       ///< files that came by http or git
+    repository,    ///< objects of a git repository
     internal,      ///< the index, logs, work in progress
   };
   std::string id;  ///< 25 characters, or the folder's name of an internal one
@@ -33,7 +36,7 @@ struct CacheEntry {
   std::int64_t uses = 0;               ///< builds that it served
   std::vector<std::string> parents;    ///< IDs
   std::optional<oci::DiffId> layer;    ///< of a regular one
-  std::string file;                    ///< of a local source its path, of a cache mount its name
+  std::string file;                    ///< of a local source its path, of others their name
 };
 
 /// Layers with their sum, from the index alone: cheap.
@@ -46,8 +49,9 @@ struct LayerUsage {
 /// What is in the store that no image needs, and how much it takes. Thread-safe.
 class BuildCache {
  public:
-  BuildCache(StorePaths paths, const Database& database, const CacheMounts& mounts)
-      : paths_(std::move(paths)), database_(&database), mounts_(&mounts) {}
+  BuildCache(StorePaths paths, const Database& database, const CacheMounts& mounts,
+             const RemoteCache& remote)
+      : paths_(std::move(paths)), database_(&database), mounts_(&mounts), remote_(&remote) {}
 
   /// All entries; the sum of their sizes, less that of shared ones, and of image_bytes() is what
   /// the store takes on disk. The least recently used first.
@@ -59,8 +63,11 @@ class BuildCache {
   /// How many images have the layer.
   Result<std::size_t> image_count(const oci::DiffId& id) const;
 
-  /// Drops entries: records, stat indexes, cache mounts that no step uses. Layers that nothing
-  /// needs any more are still there, as unreferenced_layers() says.
+  /// Blobs that no image and no layer refers to: what a killed process has left.
+  Result<std::vector<oci::Digest>> unreferenced_blobs() const;
+
+  /// Drops entries: records, stat indexes, and what nobody uses of cache mounts and of what was
+  /// fetched. Layers that nothing needs any more are still there, as unreferenced_layers() says.
   Result<void> forget(const std::vector<CacheEntry>& entries) const;
   Result<std::vector<oci::DiffId>> unreferenced_layers() const;
   /// Gives the index's own free space back.
@@ -74,11 +81,13 @@ class BuildCache {
   Result<void> list_layers(std::vector<CacheEntry>& out) const;
   void list_contexts(std::vector<CacheEntry>& out) const;
   Result<void> list_mounts(std::vector<CacheEntry>& out) const;
-  Result<void> list_internals(std::vector<CacheEntry>& out) const;
+  Result<std::uint64_t> list_fetched(std::vector<CacheEntry>& out) const;
+  Result<void> list_internals(std::vector<CacheEntry>& out, std::uint64_t fetched) const;
   Result<std::uint64_t> referenced_blob_bytes() const;
   StorePaths paths_;
   const Database* database_;
   const CacheMounts* mounts_;
+  const RemoteCache* remote_;
 };
 
 /// 25 characters of a digest or file name.

@@ -41,21 +41,19 @@ Result<std::uint64_t> size_of(const os::Dir& dir) {
   return total;
 }
 
-struct Entry {
-  std::string folder, name;
-  TimePoint used;
-  std::uint64_t size = 0;
-};
+const char* folder_of(FetchedEntry::Kind kind) {
+  return kind == FetchedEntry::Kind::tree ? kTrees : kMirrors;
+}
 
 /// Entries with their sizes; one that another process is just making has none yet.
-Result<std::vector<Entry>> list_entries(const std::string& folder) {
-  std::vector<Entry> out;
-  if (!os::path_exists(folder)) return out;
+Result<void> list_entries(const std::string& folder, FetchedEntry::Kind kind,
+                          std::vector<FetchedEntry>& out) {
+  if (!os::path_exists(folder)) return {};
   const os::Dir dir = TRY(os::Dir::open(folder));
   const std::vector<os::DirEntry> names = TRY(dir.list());
   for (const auto& name : names) {
     if (!name.name.ends_with(".lock")) continue;
-    Entry entry{folder, name.name.substr(0, name.name.size() - 5), {}, 0};
+    FetchedEntry entry{kind, name.name.substr(0, name.name.size() - 5), {}, 0};
     const auto lock = TRY(dir.find(name.name));
     if (!lock) continue;
     entry.used = {lock->mtime, lock->mtime_nanoseconds};
@@ -63,7 +61,7 @@ Result<std::vector<Entry>> list_entries(const std::string& folder) {
     if (size) entry.size = parse_uint(*size).value_or(0);
     out.push_back(std::move(entry));
   }
-  return out;
+  return {};
 }
 
 }  // namespace
@@ -139,27 +137,37 @@ Result<void> RemoteCache::put_note(std::string_view key, std::string_view text) 
   return os::write_file_atomically(folder(kNotes) + "/" + name_of(key), text, 0600);
 }
 
+Result<std::vector<FetchedEntry>> RemoteCache::list() const {
+  std::vector<FetchedEntry> out;
+  for (const auto kind : {FetchedEntry::Kind::tree, FetchedEntry::Kind::mirror})
+    TRY(list_entries(folder(folder_of(kind)), kind, out));
+  std::ranges::sort(out, {}, &FetchedEntry::used);
+  return out;
+}
+
+Result<bool> RemoteCache::remove(FetchedEntry::Kind kind, const std::string& name) const {
+  const std::string path = folder(folder_of(kind)) + "/" + name;
+  auto lock = TRY(os::FileLock::try_acquire(path + ".lock", os::FileLock::Mode::exclusive));
+  if (!lock) return false;
+  // Out of the way first: a half-deleted tree must not keep its name.
+  const std::string doomed = workspace_->new_path();
+  if (os::path_exists(path)) {
+    TRY(os::rename_file(path, doomed));
+    const os::Dir work = TRY(os::Dir::open(workspace_->path()));
+    TRY(work.remove_tree(doomed.substr(doomed.find_last_of('/') + 1)));
+  }
+  lock->remove();
+  return true;
+}
+
 Result<void> RemoteCache::trim() const {
-  std::vector<Entry> entries = TRY(list_entries(folder(kTrees)));
-  const std::vector<Entry> mirrors = TRY(list_entries(folder(kMirrors)));
-  entries.insert(entries.end(), mirrors.begin(), mirrors.end());
+  const std::vector<FetchedEntry> entries = TRY(list());
   std::uint64_t total = 0;
   for (const auto& entry : entries) total += entry.size;
-  std::ranges::sort(entries, {}, &Entry::used);
   for (const auto& entry : entries) {
     if (total <= limit_) break;
-    const std::string path = entry.folder + "/" + entry.name;
-    auto lock = TRY(os::FileLock::try_acquire(path + ".lock", os::FileLock::Mode::exclusive));
-    if (!lock) continue;
-    // Out of the way first: a half-deleted tree must not keep its name.
-    const std::string doomed = workspace_->new_path();
-    if (os::path_exists(path)) {
-      TRY(os::rename_file(path, doomed));
-      const os::Dir work = TRY(os::Dir::open(workspace_->path()));
-      TRY(work.remove_tree(doomed.substr(doomed.find_last_of('/') + 1)));
-    }
-    lock->remove();
-    total -= std::min(total, entry.size);
+    const bool removed = TRY(remove(entry.kind, entry.name));
+    if (removed) total -= std::min(total, entry.size);
   }
   return {};
 }

@@ -6,8 +6,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
+#include "base/strings.h"
 #include "os/file_lock.h"
 #include "store/store_paths.h"
 #include "store/workspace.h"
@@ -61,6 +63,15 @@ class Mirror {
   os::FileLock lock_;
 };
 
+/// What of the cache can be deleted.
+struct FetchedEntry {
+  enum class Kind { tree, mirror };
+  Kind kind = Kind::tree;
+  std::string name;
+  TimePoint used;
+  std::uint64_t size = 0;  ///< bytes on disk; 0 while it is being made
+};
+
 /// What was fetched from elsewhere, kept for later builds: trees (by a key that says what is in
 /// them, so that they never change), the objects of git repositories, and notes on URLs. Bounded:
 /// once there is more than a limit, what was not used for longest goes. Thread-safe.
@@ -85,6 +96,9 @@ class RemoteCache {
   Result<std::optional<std::string>> find_note(std::string_view key) const;
   Result<void> put_note(std::string_view key, std::string_view text) const;
 
+  Result<std::vector<FetchedEntry>> list() const;
+  /// False, and it stays, while somebody uses it.
+  Result<bool> remove(FetchedEntry::Kind kind, const std::string& name) const;
   /// Deletes the least recently used that nobody uses until what is left is within the limit.
   Result<void> trim() const;
 

@@ -122,5 +122,24 @@ TEST_F(RemoteCacheTest, Notes) {
   EXPECT_EQ(must(kept.find_note("n")), "2");
 }
 
+TEST_F(RemoteCacheTest, IsListedAndRemovedUnlessItIsInUse) {
+  const RemoteCache cache = this->cache();
+  {
+    keep(cache, "one", "1");
+  }
+  const KeptTree two = keep(cache, "two", "2");
+  const auto entries = must(cache.list());
+  ASSERT_EQ(entries.size(), 2u);
+  std::size_t removed = 0;
+  for (const auto& entry : entries) {
+    EXPECT_GT(entry.size, 0u);
+    removed += must(cache.remove(entry.kind, entry.name)) ? 1 : 0;
+  }
+  EXPECT_EQ(removed, 1u);
+  EXPECT_EQ(content(two), "2");
+  EXPECT_FALSE(must(cache.find_tree("one")).has_value());
+  EXPECT_TRUE(must(cache.find_tree("two")).has_value());
+}
+
 }  // namespace
 }  // namespace kiln::store

@@ -84,6 +84,8 @@ Result<void> Store::delete_unused_layers_alone() {
   }
   const std::vector<oci::DiffId> unused = TRY(parts_->layers.unused());
   for (const auto& id : unused) TRY(parts_->layers.remove(id));
+  const std::vector<oci::Digest> blobs = TRY(parts_->cache.unreferenced_blobs());
+  for (const auto& digest : blobs) os::remove_file(paths().blob(digest));
   os::remove_file(paths().unused_layers_mark());
   return {};
 }

@@ -48,9 +48,9 @@ class Store {
   Workspace& workspace() { return parts_->workspace; }
   StatIndex load_stat_index(const std::string& context_path) const;
 
-  /// Deletes the layers that nothing refers to, and what killed processes left of layers. While
-  /// another process uses the store that is put off. The caller has no layers in use or in the
-  /// making.
+  /// Deletes the layers and blobs that nothing refers to, and what killed processes left of them.
+  /// While another process uses the store that is put off. The caller has no layers in use or in
+  /// the making.
   Result<void> delete_unused_layers();
   /// Whether it was put off.
   bool has_layers_to_delete() const { return os::path_exists(paths().unused_layers_mark()); }
@@ -68,7 +68,7 @@ class Store {
           records(database),
           cache_mounts(paths, workspace),
           distribution(database),
-          cache(paths, database, cache_mounts),
+          cache(paths, database, cache_mounts, remote),
           builds(paths, database),
           remote(paths, workspace) {}
     StorePaths paths;

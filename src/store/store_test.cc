@@ -235,5 +235,15 @@ TEST_F(StoreTest, ThreadsMayCommitTheSameLayer) {
         must(store.layers().find(oci::DiffId::of("layer" + std::to_string(j)))).has_value());
 }
 
+TEST_F(StoreTest, BlobsThatNothingRefersToGoWithUnusedLayers) {
+  Store store = open();
+  const auto left = must(store.blobs().put("left by a killed pull"));
+  const auto image = must(store.images().put(R"({"os":"linux","architecture":"amd64"})", {}));
+  must(store.delete_unused_layers());
+  EXPECT_FALSE(store.blobs().has(left));
+  EXPECT_TRUE(store.blobs().has(image.id));
+  EXPECT_TRUE(store.blobs().has(image.manifest));
+}
+
 }  // namespace
 }  // namespace kiln::store
