@@ -219,7 +219,7 @@ class OutputWriter {
       archive::FdSink sink(fd, output.destination);
       return write(sink);
     };
-    if (output.destination != "-") return os::write_output_file(output.destination, write_to);
+    if (output.destination != "-") return os::write_output_file(output.destination, 0600, write_to);
     const os::Fd fd = TRY(os::standard_output());
     return write_to(fd);
   }

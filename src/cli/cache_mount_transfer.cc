@@ -81,7 +81,7 @@ Result<int> export_cache_mounts_command(const Session& session, std::vector<std:
   if (output.empty()) {
     TRY(write(out));
   } else {
-    TRY(os::write_output_file(output, write));
+    TRY(os::write_output_file(output, 0600, write));
   }
   return tell(transfer);
 }

@@ -205,6 +205,10 @@ Result<FlagSet::Parsed> FlagSet::parse(std::vector<std::string> words) {
   const auto take_short = [&](const std::string& word) -> Result<void> {
     for (std::size_t i = 1; i < word.size(); ++i) {
       Flag* flag = state_->find_short(word[i]);
+      if (flag == nullptr && word == "-h") {
+        out.help = true;
+        return {};
+      }
       if (flag == nullptr)
         return usage_error(
             fmt::format("unknown shorthand flag: '{}' in -{}", word[i], word.substr(i)),

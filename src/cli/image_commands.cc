@@ -135,7 +135,7 @@ json image_row(const store::Image& image, const std::string& repository, const s
           {"CreatedAt", go_time(image.created)},
           {"Size", format::human_size(static_cast<double>(image.size))},
           {"VirtualSize", format::human_size(static_cast<double>(image.size))},
-          {"Containers", "N/A"},
+          {"Containers", "0"},
           {"SharedSize", "N/A"},
           {"UniqueSize", "N/A"}};
 }
@@ -257,6 +257,8 @@ Result<int> inspect_command(const Session& session, std::vector<std::string> wor
     TRY(print(set.help()));
     return 0;
   }
+  if (!type.empty() && type != "image")
+    return invalid_input("unknown type: \"" + type + "\": must be \"image\"");
   store::Store store = TRY(session.open_store(Access::read));
   std::vector<nlohmann::ordered_json> found;
   std::vector<std::string> missing;

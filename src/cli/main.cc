@@ -101,6 +101,26 @@ const Command* find_command(std::string_view name) {
   return nullptr;
 }
 
+/// The commands that begin with this word, as `kiln image` shows them; empty if there are none.
+std::string group_overview(std::string_view group) {
+  const std::string prefix = std::string(group) + " ";
+  std::string rows;
+  for (const auto& command : kCommands) {
+    if (!command.name.starts_with(prefix)) continue;
+    // One that goes by several names is explained at one of them.
+    const auto explained = std::ranges::find_if(kCommands, [&](const Command& other) {
+      return other.run == command.run && !other.help.empty();
+    });
+    rows += fmt::format("  {:<16}{}\n", command.name.substr(prefix.size()),
+                        explained != std::end(kCommands) ? explained->help : "");
+  }
+  if (rows.empty()) return rows;
+  return fmt::format(
+      "Usage:  kiln {0} COMMAND\n\nCommands:\n{1}\nRun 'kiln {0} COMMAND --help' for more on a "
+      "command.\n",
+      group, rows);
+}
+
 Error unknown_command(const std::string& name) {
   Error error = invalid_input(
       fmt::format("unknown command: kiln {}\n\nRun 'kiln --help' for more information", name));
@@ -151,7 +171,14 @@ Result<int> run(std::vector<std::string> words) {
     command = longer;
     used = i - at + 1;
   }
-  if (command == nullptr) return unknown_command(words[at]);
+  if (command == nullptr) {
+    const std::string group = group_overview(words[at]);
+    if (group.empty()) return unknown_command(words[at]);
+    if (at + 1 < words.size() && words[at + 1] != "--help" && words[at + 1] != "-h")
+      return unknown_command(words[at] + " " + words[at + 1]);
+    TRY(print(group));
+    return 0;
+  }
   session.command = "kiln " + std::string(command->name);
   words.erase(words.begin(), words.begin() + static_cast<std::ptrdiff_t>(at + used));
   return command->run(session, std::move(words));

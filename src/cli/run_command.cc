@@ -25,11 +25,18 @@ struct RunFlags {
   bool remove = false, interactive = false, terminal = false, read_only = false, init = false;
 };
 
+Result<void> check_env(const std::string& pair) {
+  if (pair.empty() || pair.starts_with('='))
+    return invalid_input("invalid environment variable: " + pair);
+  return {};
+}
+
 FlagSet run_flags(const Session& session, RunFlags& flags) {
   FlagSet set(session.command, "[OPTIONS] IMAGE [COMMAND] [ARG...]",
               "Run a command in a new container");
   set.option("--entrypoint", flags.entrypoint, "run this instead of the image's entry point")
       .list("-e,--env", flags.env, "NAME=VALUE, or NAME from the environment")
+      .checked(check_env)
       .option("-h,--hostname", flags.hostname, "the container's host name")
       .flag("-i,--interactive", flags.interactive, "give it standard input")
       .option("--network", flags.network, "host (default) or none")

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 #include "cli/registry_session.h"
@@ -41,6 +42,17 @@ Result<PullPolicy> parse_pull_policy(std::string_view text) {
   return invalid_input("one of always, missing, never, newer, true, false");
 }
 
+namespace {
+
+/// Shorter ones are names: an image must not take the place of `FROM cafe`.
+constexpr std::size_t kShortIdLength = 12;
+
+bool has_name(const store::Image& image, const oci::Reference& name) {
+  return std::ranges::find(image.names, name.with_default_tag().canonical()) != image.names.end();
+}
+
+}  // namespace
+
 StoreImages::~StoreImages() {
   if (has_borrowed_) (void)store_->delete_unused_layers().ok();
 }
@@ -62,8 +74,10 @@ Result<store::Image> StoreImages::find_or_pull(const std::string& reference,
                                                const oci::Platform& platform) {
   const std::string key = reference + " " + platform.str();
   if (const auto known = pulled_.find(key); known != pulled_.end()) return known->second;
-  const auto stored = TRY(store_->images().find(reference));
+  auto stored = TRY(store_->images().find(reference));
   const auto name = oci::Reference::parse(reference);
+  if (stored && name && reference.size() < kShortIdLength && !has_name(*stored, *name))
+    stored.reset();
   if (!name) {
     if (stored) return *stored;  // an ID
     return Error(name.error());

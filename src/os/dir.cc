@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <linux/openat2.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -430,9 +431,15 @@ Result<void> Dir::create_whiteout(std::string_view name) const {
 }
 
 Result<void> Dir::set_owner(std::string_view name, std::uint32_t uid, std::uint32_t gid) const {
-  if (::fchownat(fd_.get(), CName(name), uid, gid, AT_SYMLINK_NOFOLLOW) != 0)
-    return system_error(errno, "change owner of", operand(name));
-  return {};
+  if (::fchownat(fd_.get(), CName(name), uid, gid, AT_SYMLINK_NOFOLLOW) == 0) return {};
+  const int error = errno;
+  Error out = system_error(error, "change owner of", operand(name));
+  // So says the kernel of ids that the user namespace has none for.
+  if (error != EINVAL) return out;
+  return std::move(out).with_hint(
+      fmt::format("{}:{} is not among the ids that this user may give to files; larger ranges in "
+                  "/etc/subuid and /etc/subgid make room for it",
+                  uid, gid));
 }
 
 Result<void> Dir::set_mode(std::string_view name, unsigned mode) const {

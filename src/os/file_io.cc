@@ -86,7 +86,7 @@ Result<std::uint64_t> free_space(const std::string& path) {
   return std::uint64_t{info.f_bavail} * info.f_frsize;
 }
 
-Result<void> write_output_file(const std::string& path,
+Result<void> write_output_file(const std::string& path, unsigned mode,
                                const std::function<Result<void>(const Fd&)>& write) {
   struct stat info{};
   if (::stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode)) {
@@ -95,7 +95,7 @@ Result<void> write_output_file(const std::string& path,
   }
   const std::string temporary = path + ".new." + std::to_string(::getpid());
   {
-    const Fd fd = TRY(create_or_truncate_file(temporary));
+    const Fd fd = TRY(create_or_truncate_file(temporary, mode));
     auto written = write(fd);
     if (!written) {
       remove_file(temporary);

@@ -105,9 +105,10 @@ TEST(FileIo, RemoveIsFineWithNothing) {
 
 TEST(FileIo, OutputFileAppearsWholeOrNotAtAll) {
   const TempDir top;
-  must(write_output_file(top.path("f"), [](const Fd& fd) { return write_all(fd, "whole", "f"); }));
+  must(write_output_file(top.path("f"), 0600,
+                         [](const Fd& fd) { return write_all(fd, "whole", "f"); }));
   EXPECT_EQ(top.read("f"), "whole");
-  const auto failed = write_output_file(top.path("f"), [](const Fd& fd) -> Result<void> {
+  const auto failed = write_output_file(top.path("f"), 0600, [](const Fd& fd) -> Result<void> {
     (void)write_all(fd, "half", "f").ok();
     return corrupt("broke");
   });
@@ -117,7 +118,8 @@ TEST(FileIo, OutputFileAppearsWholeOrNotAtAll) {
 }
 
 TEST(FileIo, OutputToADeviceIsWrittenAsItIs) {
-  must(write_output_file("/dev/null", [](const Fd& fd) { return write_all(fd, "x", "null"); }));
+  must(write_output_file("/dev/null", 0600,
+                         [](const Fd& fd) { return write_all(fd, "x", "null"); }));
   struct stat info{};
   ASSERT_EQ(::stat("/dev/null", &info), 0);
   EXPECT_TRUE(S_ISCHR(info.st_mode));

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "snapshot/tar_unpack.h"
 
-#include <map>
 #include <memory>
 
+#include "snapshot/directory_times.h"
 #include "snapshot/layer_form.h"
 #include "snapshot/link_resolution.h"
 #include "snapshot/tar_content.h"
@@ -13,6 +13,10 @@ namespace {
 
 using archive::EntryType;
 using archive::TarEntry;
+using Time = DirectoryTimes::Time;
+
+/// Four times what the kernel takes at once. Every level of it costs an inode, time and memory.
+constexpr std::size_t kMaxName = 16384;
 
 /// Whether names and marks say what is hidden in lower layers, or stand for themselves.
 enum class Form { layer, plain };
@@ -36,6 +40,7 @@ class Unpacker {
     if (entry.path.find('\0') != std::string::npos) return corrupt("its name holds a zero byte");
     if (entry.path.starts_with('/')) return corrupt("its name is absolute");
     if (climbs_out(entry.path)) return corrupt("its name leads outside of the archive");
+    if (entry.path.size() > kMaxName) return corrupt("its name has more than 16384 bytes");
     const os::RelPath path = os::RelPath::clean(entry.path);
     if (path.is_root()) {
       if (entry.type != EntryType::directory) return corrupt("the root is not a directory");
@@ -143,7 +148,7 @@ class Unpacker {
 
   Result<void> apply_directory(const os::Dir& parent, std::string_view name,
                                const os::RelPath& path, const TarEntry& entry) {
-    times_.insert_or_assign(path, Time{entry.mtime, entry.mtime_nanoseconds});
+    times_.set(path, Time{entry.mtime, entry.mtime_nanoseconds});
     return apply_metadata(parent, name, false, metadata_of(entry));
   }
 
@@ -172,41 +177,37 @@ class Unpacker {
       os::Fd fd = TRY(root_->open_dir_in_root(path.str()));
       return os::Dir(std::move(fd), root_->path() + "/" + path.str());
     }
-    const FindLink find_link = [this](const os::RelPath& at) -> Result<std::optional<std::string>> {
-      const auto info = TRY(root_->find_beneath(at));
-      if (!info) return std::optional<std::string>();
-      if (info->type != os::FileType::symlink) return std::optional(std::string());
-      const os::Dir parent = TRY(root_->open_dir_beneath(at.parent()));
-      std::string target = TRY(parent.read_link(at.name()));
-      return std::optional(std::move(target));
-    };
-    const os::RelPath real = TRY(resolve_links(path.str(), Last::follow, find_link));
-    return root_->open_dir_beneath(real);
+    // Resolving links step by step would cost the square of the depth for every entry.
+    return root_->open_dir_beneath(path);
   }
 
   Result<os::Dir> ensure_directory(const os::RelPath& path) {
-    auto existing = open_directory(path);
-    if (existing || existing.error().kind() != ErrorKind::not_found) return existing;
-    os::Dir above;
-    if (path.parent().is_root()) {
-      above = TRY(root_->open_dir("."));
-    } else {
-      above = TRY(ensure_directory(path.parent()));
+    auto dir = open_directory(path);
+    os::RelPath at = path;
+    while (!dir) {
+      if (dir.error().kind() != ErrorKind::not_found) return dir;
+      at = at.parent();
+      dir = at.is_root() ? root_->open_dir(".") : open_directory(at);
     }
+    const auto names = path.components();
+    for (std::size_t level = at.components().size(); level < names.size(); ++level) {
+      at = at / names[level];
+      dir = TRY(make_directory(*dir, at));
+    }
+    return dir;
+  }
+
+  Result<os::Dir> make_directory(const os::Dir& above, const os::RelPath& path) {
     const std::string name(path.name());
     const auto there = TRY(above.find(name));
-    if (there && !there->is_whiteout()) {
-      // A file, or a symlink that leads nowhere, where a directory is needed.
-      if (there->type != os::FileType::symlink)
-        TRY(above.remove_tree(name));
-      else
-        return corrupt("its folder is a symlink to nothing");
-    }
-    if (there && there->is_whiteout()) TRY(above.remove_file(name));
+    // A file, or a symlink that leads nowhere, where a directory is needed.
+    if (there && there->type == os::FileType::symlink)
+      return corrupt("its folder is a symlink to nothing");
+    if (there) TRY(above.remove_tree(name));
     TRY(above.create_dir(name, 0755));
     TRY(above.set_mode(name, 0755));
     TRY(above.set_mtime(name, 0, 0));
-    times_.try_emplace(path, Time{0, 0});
+    times_.add(path, Time{0, 0});
     if (there && there->is_whiteout()) TRY(above.set_xattr(name, kOpaqueXattr, "y"));
     return above.open_dir(name);
   }
@@ -215,29 +216,21 @@ class Unpacker {
 
   /// Last, the deepest first: making an entry changes its directory's time.
   Result<void> set_directory_times() {
-    for (auto it = times_.rbegin(); it != times_.rend(); ++it) {
-      const os::RelPath& path = it->first;
-      if (path.is_root()) {
-        TRY(root_->set_mtime(".", it->second.seconds, it->second.nanoseconds));
-        continue;
-      }
+    return times_.visit([this](const os::RelPath& path, const Time& time) -> Result<void> {
+      if (path.is_root()) return root_->set_mtime(".", time.seconds, time.nanoseconds);
       auto parent = open_existing_parent(path);
-      if (!parent) continue;  // replaced by something else since
+      if (!parent) return {};  // replaced by something else since
       const auto there = parent->find(path.name());
       if (there && *there && (*there)->type == os::FileType::directory)
-        TRY(parent->set_mtime(path.name(), it->second.seconds, it->second.nanoseconds));
-    }
-    return {};
+        return parent->set_mtime(path.name(), time.seconds, time.nanoseconds);
+      return {};
+    });
   }
 
-  struct Time {
-    std::int64_t seconds;
-    std::uint32_t nanoseconds;
-  };
   archive::TarReader* tar_;
   const os::Dir* root_;
   Form form_;
-  std::map<os::RelPath, Time> times_;
+  DirectoryTimes times_;
   /// Of the last entry: the next one is mostly beside it.
   std::shared_ptr<const os::Dir> parent_;
   os::RelPath parent_path_;

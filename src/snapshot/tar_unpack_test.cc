@@ -74,6 +74,24 @@ TEST_F(TarUnpack, MissingDirectoriesAreMade) {
   EXPECT_EQ(must(root_.stat("a")).permissions, 0755u);
 }
 
+TEST_F(TarUnpack, DepthCostsNoMoreThanItsLevels) {
+  std::string deep;
+  while (deep.size() < 4500) deep += "d/";
+  Tar tar;
+  tar.file(deep + "f", "x");
+  must(unpack(tar));
+  std::string at = "d";
+  for (int level = 0; level < 3; ++level, at += "/d")
+    EXPECT_EQ(must(root_.find_beneath(os::RelPath::clean(at)))->mtime, 0);
+  EXPECT_TRUE(must(root_.find_beneath(os::RelPath::clean(deep + "f"))));
+}
+
+TEST_F(TarUnpack, NamesAreBounded) {
+  Tar tar;
+  tar.file(std::string(16385, 'x'));
+  EXPECT_NE(unpack(tar).error().message().find("more than 16384 bytes"), std::string::npos);
+}
+
 TEST_F(TarUnpack, SymlinkedFolderLeadsLaterEntriesInside) {
   Tar tar;
   tar.dir("real")

@@ -97,7 +97,7 @@ Result<void> copy_to_archive(const Location& location, const Access& access,
     LayoutDestination destination(std::move(files), nullptr, options, location.text);
     return copy(destination);
   };
-  if (location.path != "-") return os::write_output_file(location.path, write);
+  if (location.path != "-") return os::write_output_file(location.path, 0600, write);
   const os::Fd out = TRY(os::standard_output());
   return write(out);
 }
