@@ -40,8 +40,9 @@ Result<std::uint64_t> free_space(const std::string& path);
 Result<Fd> standard_input();
 Result<Fd> standard_output();
 Result<Fd> standard_error();
-/// Writes a file of `mode` through `write` under a temporary name and renames it into place; nothing is left
-/// of a failure. What exists and is no plain file (/dev/null, a fifo) is written to as it is.
+/// Writes a file of `mode` through `write` under a temporary name and renames it into place;
+/// nothing is left of a failure. What exists and is no plain file (/dev/null, a fifo) is written to
+/// as it is.
 Result<void> write_output_file(const std::string& path, unsigned mode,
                                const std::function<Result<void>(const Fd&)>& write);
 
