@@ -63,6 +63,19 @@ oci::ImageConfig result_config(const frontend::BuildPlan& plan,
                                  os::wall_clock());
 }
 
+/// The layers of the result, and those that were put together into one of them: a cache without
+/// these would find nothing.
+std::vector<oci::DiffId> result_layers(const frontend::BuildPlan& plan,
+                                       const std::map<llb::VertexId, solver::StepResult>& results) {
+  std::vector<oci::DiffId> out = results.at(plan.result).layers;
+  const llb::Vertex& vertex = plan.graph.vertex(plan.result);
+  if (std::holds_alternative<llb::SquashOp>(vertex.op)) {
+    const auto& squashed = results.at(vertex.inputs.front()).layers;
+    out.insert(out.end(), squashed.begin(), squashed.end());
+  }
+  return out;
+}
+
 /// The outputs that the flags ask for. One time is the whole build's.
 Result<std::vector<BuildOutput>> requested_outputs(const BuildFlags& flags,
                                                    frontend::BuildOptions& options) {
@@ -74,11 +87,14 @@ Result<std::vector<BuildOutput>> requested_outputs(const BuildFlags& flags,
         return invalid_input("local and tar exporters are incompatible with image ID file");
       if (!output.source_date_epoch) output.source_date_epoch = options.source_date_epoch;
     } else if (output.source_date_epoch) {
+      if (options.all_mtimes && output.source_date_epoch != options.source_date_epoch)
+        return invalid_input("--timestamp and an output's source-date-epoch say different times");
       options.source_date_epoch = output.source_date_epoch;
     }
-    if (output.rewrite_timestamp && !options.source_date_epoch)
-      warnings.emplace_back("rewrite-timestamp has no effect without SOURCE_DATE_EPOCH");
   }
+  const auto rewrites = [](const BuildOutput& each) { return each.rewrite_timestamp; };
+  if (!options.source_date_epoch && std::ranges::any_of(outputs, rewrites))
+    warnings.emplace_back("rewrite-timestamp has no effect without SOURCE_DATE_EPOCH");
   TRY(check_destinations(outputs));
   for (const auto& warning : warnings) print_error("warning: " + warning);
   return outputs;
@@ -90,7 +106,8 @@ Result<std::unique_ptr<solver::Progress>> open_progress(const BuildFlags& flags)
   if (word.empty()) word = os::environment("BUILDKIT_PROGRESS").value_or("");
   const auto mode = parse_progress_mode(word);
   if (!mode)
-    return invalid_input("invalid progress mode: " + word + " (one of auto, plain, tty, quiet)");
+    return invalid_input("invalid progress mode: " + word +
+                         " (one of auto, plain, tty, quiet, rawjson)");
   options.mode = flags.quiet ? ProgressMode::quiet : *mode;
   options.colours = choose_colours(os::environment("NO_COLOR").value_or(""),
                                    os::environment("BUILDKIT_COLORS").value_or(""));
@@ -298,11 +315,12 @@ Result<int> build_command(const Session& session, std::vector<std::string> words
   }
   oci::ImageConfig config = result_config(plan, *results, options);
   config.inline_cache = TRY(caches.inline_cache(context, config.diff_ids));
-  auto exported = write_outputs({&store, &progress, plan.graph.size(), opened->interrupts.token()},
+  auto exported = write_outputs({&store, &progress, plan.graph.shown(plan.result),
+                                 plan.graph.size(), opened->interrupts.token()},
                                 outputs, config);
   if (exported) {
     const auto cached = caches.write(context, plan.graph, plan.result,
-                                     results->at(plan.result).layers, opened->interrupts.token());
+                                     result_layers(plan, *results), opened->interrupts.token());
     if (!cached) exported = cached.error();
   }
   progress.report(solver::BuildEnded{exported.ok()});

@@ -9,6 +9,7 @@
 
 #include "base/strings.h"
 #include "cli/store_images.h"
+#include "os/file_io.h"
 #include "os/system.h"
 
 namespace kiln::cli {
@@ -33,6 +34,21 @@ Result<std::map<std::string, std::string>> parse_build_args(const std::vector<st
   return out;
 }
 
+/// A line is as the flag's value; blank ones and such that begin with # don't count. What is in
+/// `out` already stays.
+Result<void> read_build_args(const std::string& path, std::map<std::string, std::string>& out) {
+  const std::string text = TRY(os::read_file(path).context("failed to read build arguments"));
+  std::vector<std::string> lines;
+  for (const std::string_view line : split(text, '\n')) {
+    const std::string_view word = trim(line);
+    if (!word.empty() && !word.starts_with('#')) lines.emplace_back(word);
+  }
+  auto args = parse_build_args(lines);
+  if (!args) return std::move(args).error().context(path);
+  out.merge(*args);
+  return {};
+}
+
 /// NAME=VALUE; NAME alone as above.
 Result<std::vector<std::string>> parse_env(const std::vector<std::string>& words) {
   std::vector<std::string> out;
@@ -53,15 +69,19 @@ Result<void> check_pull(const std::string& word) {
   return {};
 }
 
+Result<std::int64_t> parse_seconds(const std::string& what, const std::string& text) {
+  const auto seconds = parse_uint(text);
+  if (!seconds || *seconds > INT64_MAX)
+    return invalid_input("invalid " + what + ": " + text + " is not a number of seconds");
+  return static_cast<std::int64_t>(*seconds);
+}
+
 Result<std::optional<std::int64_t>> source_date_epoch(
     const std::map<std::string, std::string>& args) {
   const auto given = args.find("SOURCE_DATE_EPOCH");
   if (given == args.end() || given->second.empty()) return std::optional<std::int64_t>();
-  const auto seconds = parse_uint(given->second);
-  if (!seconds || *seconds > INT64_MAX)
-    return invalid_input("invalid SOURCE_DATE_EPOCH: " + given->second +
-                         " is not a number of seconds");
-  return std::optional(static_cast<std::int64_t>(*seconds));
+  const std::int64_t seconds = TRY(parse_seconds("SOURCE_DATE_EPOCH", given->second));
+  return std::optional(seconds);
 }
 
 }  // namespace
@@ -70,6 +90,8 @@ FlagSet build_flag_set(const Session& session, BuildFlags& flags) {
   FlagSet set(session.command, "[OPTIONS] PATH | URL | -", "Build an image from a Dockerfile");
   set.list("--build-arg", flags.build_args,
            "value of a build argument, NAME=VALUE or NAME from the environment")
+      .list("--build-arg-file", flags.build_arg_files,
+            "a file with a build argument in each line; --build-arg comes before it")
       .list("--cache-from", flags.cache_from,
             "a cache to read: type=local,src=DIR, type=registry,ref=REPOSITORY, or an image")
       .list("--cache-to", flags.cache_to,
@@ -103,15 +125,19 @@ FlagSet build_flag_set(const Session& session, BuildFlags& flags) {
       .flag("--no-cache", flags.no_cache, "run every step again")
       .option("--print", flags.print, "ast: print the Dockerfile's tree as JSON and build nothing")
       .list("--no-cache-filter", flags.no_cache_stages, "run every step of these stages again")
-      .option("--progress", flags.progress, "auto, plain, tty or quiet")
+      .option("--progress", flags.progress, "auto, plain, tty, quiet or rawjson")
       .optional("--pull", flags.pull, "true",
                 "when to pull base images: always, missing, never or newer")
       .checked(check_pull)
       .flag("-q,--quiet", flags.quiet, "print the image's ID alone")
       .flag("--rm", flags.remove, "accepted: nothing is left of a step in any case")
       .option("--runtime", flags.runtime, "the OCI runtime that runs steps")
+      .flag("--squash", flags.squash, "put the layers that are new into one")
+      .flag("--squash-all", flags.squash_all, "put all layers into one, the base image's too")
       .list("-t,--tag", flags.tags, "a name for the image, NAME[:TAG]")
       .option("--target", flags.target, "the stage to build")
+      .option("--timestamp", flags.timestamp,
+              "seconds since 1970: the time of the image and of all files of its new layers")
       .list("--unsetenv", flags.unset_env, "take a variable out of the image's configuration")
       .arguments(1, 1);
   add_run_step_flags(set, flags.run);
@@ -140,6 +166,9 @@ Result<frontend::BuildOptions> build_options(const BuildFlags& flags) {
   frontend::BuildOptions out;
   out.target = flags.target;
   out.build_args = TRY(parse_build_args(flags.build_args));
+  // Of several files that say something of an argument, the last one counts.
+  for (std::size_t i = flags.build_arg_files.size(); i-- > 0;)
+    TRY(read_build_args(flags.build_arg_files[i], out.build_args));
   for (const auto& label : flags.labels) {
     const auto [name, value] = split_once(label, '=');
     if (name.empty()) return invalid_input("invalid label \"" + label + "\": it has no name");
@@ -157,6 +186,12 @@ Result<frontend::BuildOptions> build_options(const BuildFlags& flags) {
   if (const auto epoch = os::environment("SOURCE_DATE_EPOCH"))
     out.build_args.try_emplace("SOURCE_DATE_EPOCH", *epoch);
   out.source_date_epoch = TRY(source_date_epoch(out.build_args));
+  if (!flags.timestamp.empty()) {
+    out.source_date_epoch = TRY(parse_seconds("--timestamp", flags.timestamp));
+    out.all_mtimes = true;
+  }
+  if (flags.squash) out.squash = frontend::Squash::new_layers;
+  if (flags.squash_all) out.squash = frontend::Squash::all;
   return out;
 }
 

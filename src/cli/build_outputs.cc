@@ -74,7 +74,7 @@ class OutputWriter {
     solver::StepId step = context_->first_step;
     for (const auto& output : outputs) {
       if (output.type == Type::cache_only) continue;
-      context_->progress->report(solver::StepStarted{step, step_name(output)});
+      context_->progress->report(solver::StepStarted{step, step_name(output), context_->inputs});
       const auto written = write_one(output, step);
       context_->progress->report(solver::StepEnded{
           step, written.ok() ? solver::StepOutcome::done : solver::StepOutcome::failed,

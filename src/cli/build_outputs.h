@@ -30,7 +30,8 @@ Result<void> check_destinations(const std::vector<BuildOutput>& outputs);
 struct OutputContext {
   store::Store* store;
   solver::Progress* progress;
-  solver::StepId first_step;  ///< each output is shown as a step
+  std::vector<solver::StepId> inputs;  ///< the steps that the outputs are of
+  solver::StepId first_step;           ///< each output is shown as a step
   std::stop_token stop;
 };
 

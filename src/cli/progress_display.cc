@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/progress_display.h"
 
+#include "cli/progress_json.h"
 #include "cli/progress_plain.h"
 #include "cli/progress_tty.h"
 #include "os/fd.h"
+#include "os/system.h"
 #include "os/terminal.h"
 
 namespace kiln::cli {
@@ -42,6 +44,7 @@ std::optional<ProgressMode> parse_progress_mode(std::string_view word) {
   if (word == "plain") return ProgressMode::plain;
   if (word == "tty") return ProgressMode::tty;
   if (word == "quiet" || word == "none") return ProgressMode::quiet;
+  if (word == "rawjson") return ProgressMode::raw_json;
   return std::nullopt;
 }
 
@@ -56,6 +59,8 @@ Result<std::unique_ptr<solver::Progress>> create_progress(int fd, const Progress
   if (mode == ProgressMode::tty && !terminal)
     return invalid_input("progress mode tty needs a terminal to write to")
         .with_hint("--progress=plain works everywhere");
+  if (mode == ProgressMode::raw_json)
+    return std::unique_ptr<solver::Progress>(new JsonProgress({sink_to(copy), os::wall_clock}));
   if (mode == ProgressMode::plain)
     return std::unique_ptr<solver::Progress>(new PlainProgress(
         {.sink = sink_to(copy), .output = terminal ? PlainOutput::terminal : PlainOutput::file}));

@@ -16,9 +16,10 @@ enum class ProgressMode {
   plain,
   tty,
   quiet,
+  raw_json,
 };
 
-/// docker's words for `--progress`: auto, plain, tty, quiet; empty is auto.
+/// docker's words for `--progress`: auto, plain, tty, quiet, rawjson; empty is auto.
 std::optional<ProgressMode> parse_progress_mode(std::string_view word);
 
 struct ProgressOptions {

@@ -72,6 +72,7 @@ class Planner {
     plan_.result = state.root;
     plan_.config = state.config;
     plan_.history = state.history;
+    squash();
     for (const auto& [key, value] : options_->labels) plan_.config.config.labels[key] = value;
     std::erase_if(plan_.config.config.env, [this](const std::string& pair) {
       return std::ranges::find(options_->unset_env, split_once(pair, '=').first) !=
@@ -81,6 +82,30 @@ class Planner {
   }
 
  private:
+  /// What the steps did stays told, but the one layer is the last one's.
+  void squash() {
+    if (options_->squash == Squash::none) return;
+    const bool all = options_->squash == Squash::all;
+    const std::size_t kept = all ? 0 : plan_.config.diff_ids.size();
+    const auto makes_layer = [](const HistoryStep& step) { return step.layer.has_value(); };
+    const auto made = std::ranges::count_if(plan_.history, makes_layer);
+    if (plan_.config.diff_ids.size() - kept + static_cast<std::size_t>(made) < 2) return;
+    llb::Origin origin;
+    origin.name = "squashing layers";
+    origin.instruction = all ? "--squash-all" : "--squash";
+    origin.place = origin.instruction;
+    const bool uncached = plan_.graph.vertex(plan_.result).ignore_cache;
+    plan_.result =
+        plan_.graph.add({llb::SquashOp{kept}, {plan_.result}, std::move(origin), uncached});
+    if (all) {
+      plan_.config.diff_ids.clear();
+      plan_.config.history.clear();
+    }
+    for (auto& step : plan_.history) step.layer.reset();
+    if (plan_.history.empty()) plan_.history.push_back({"--squash-all", std::nullopt});
+    plan_.history.back().layer = plan_.result;
+  }
+
   Result<std::size_t> find_target() {
     if (options_->target.empty()) return file_->stages.size() - 1;
     const auto found = find_named_stage(to_lower(options_->target), file_->stages.size());
@@ -246,6 +271,7 @@ class Planner {
     const std::string described = describe(*source, name);
     llb::FileOp op;
     op.mtime = options_->source_date_epoch;
+    op.all_mtimes = options_->all_mtimes;
     llb::CopyAction all;
     all.pattern = "/";
     all.destination = "/";

@@ -39,6 +39,9 @@ struct RunOptions {
   std::vector<std::string> volumes;     ///< `HOST:CONTAINER[:OPTIONS]`
 };
 
+/// Which layers of the result become one.
+enum class Squash { none, new_layers, all };
+
 struct BuildOptions {
   std::string target;  ///< stage name; empty is the last one
   std::map<std::string, std::string> build_args;
@@ -55,6 +58,9 @@ struct BuildOptions {
   std::vector<std::string> unset_env;
   oci::Platform platform;  ///< of this machine
   std::optional<std::int64_t> source_date_epoch;
+  /// Every file of the new layers has that mtime, and not only none a later one.
+  bool all_mtimes = false;
+  Squash squash = Squash::none;
 };
 
 /// An entry of the image's history; `layer` is the vertex that made its layer, nullopt for none.

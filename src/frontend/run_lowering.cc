@@ -50,6 +50,7 @@ class RunLowering {
     exec.cwd = working_dir();
     exec.user = scope_->state.config.config.user;
     exec.max_mtime = options.source_date_epoch;
+    exec.all_mtimes = options.all_mtimes;
     exec.shm_size = options.run.shm_size;
     exec.ulimits = options.run.ulimits;
     exec.host_names = options.run.host_names;

@@ -184,6 +184,7 @@ class StageLowering {
       return invalid_input("checksum requires HTTP(S) or Git sources");
     llb::FileOp op;
     op.mtime = context_.options.source_date_epoch;
+    op.all_mtimes = context_.options.all_mtimes;
     const std::string chown = TRY(expand_if(copy.chown));
     const std::string chmod = TRY(expand_chmod(copy.chmod));
     const std::string destination = TRY(expand(copy.destination));
@@ -289,6 +290,7 @@ class StageLowering {
     }
     llb::FileOp op;
     op.mtime = context_.options.source_date_epoch;
+    op.all_mtimes = context_.options.all_mtimes;
     op.actions.emplace_back(llb::MkdirAction{current, 0755, state_.config.config.user});
     llb::Origin from = origin(instruction, instruction.original);
     add_layer({std::move(op), {state_.root}, std::move(from)}, "WORKDIR " + current);

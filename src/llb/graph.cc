@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "llb/graph.h"
 
+#include <algorithm>
+
 #include "base/check.h"
 #include "llb/encoder.h"
 
@@ -32,6 +34,17 @@ std::vector<VertexId> Graph::needed_by(VertexId target) const {
   std::vector<VertexId> out;
   for (VertexId id = 0; id <= target; ++id) {
     if (needed[id]) out.push_back(id);
+  }
+  return out;
+}
+
+std::vector<VertexId> Graph::shown(VertexId id) const {
+  if (!vertices_[id].origin.name.empty()) return {id};
+  std::vector<VertexId> out;
+  for (const VertexId input : vertices_[id].inputs) {
+    for (const VertexId each : shown(input)) {
+      if (std::ranges::find(out, each) == out.end()) out.push_back(each);
+    }
   }
   return out;
 }

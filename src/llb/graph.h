@@ -39,6 +39,9 @@ class Graph {
   std::size_t size() const { return vertices_.size(); }
   /// The vertices that `target` needs, itself included, inputs first.
   std::vector<VertexId> needed_by(VertexId target) const;
+  /// The vertex itself if progress output shows it (it has a name), else the nearest such ones that
+  /// it is made of.
+  std::vector<VertexId> shown(VertexId id) const;
 
  private:
   std::vector<Vertex> vertices_;

@@ -55,6 +55,18 @@ TEST(Graph, NeedsOnlyWhatTheTargetUses) {
   EXPECT_EQ(graph.needed_by(a), (std::vector<VertexId>{image, a}));
 }
 
+TEST(Graph, ShownIsTheVertexOrTheNearestOnesWithNames) {
+  Graph graph;
+  const VertexId image = graph.add({ImageSource{}, {}, {"FROM a", "", "", ""}});
+  ExecOp exec;
+  exec.argv = {"true"};
+  const VertexId step = graph.add({exec, {image}, {"RUN true", "", "", ""}});
+  const VertexId below = graph.add({MergeOp{}, {image, step}, {}});
+  const VertexId merge = graph.add({MergeOp{}, {below, step}, {}});
+  EXPECT_EQ(graph.shown(step), (std::vector<VertexId>{step}));
+  EXPECT_EQ(graph.shown(merge), (std::vector<VertexId>{image, step}));
+}
+
 struct ModeRow {
   const char* text;
   std::uint32_t old, file, directory;

@@ -123,6 +123,7 @@ std::string encode_op(const ExecOp& exec) {
   }
   put_extras(out, exec);
   put_limit(out, exec.max_mtime);
+  if (exec.all_mtimes) out.field("all-mtimes", 1);
   return out.text();
 }
 
@@ -160,10 +161,18 @@ std::string encode_op(const FileOp& file) {
   for (const auto& action : file.actions)
     out.field("do", std::visit([](const auto& a) { return encode_action(a); }, action));
   if (file.mtime) out.field("mtime", *file.mtime);
+  if (file.all_mtimes) out.field("all-mtimes", 1);
   return out.text();
 }
 
 std::string encode_op(const MergeOp&) { return Encoder().field("op", "merge").text(); }
+
+std::string encode_op(const SquashOp& squash) {
+  return Encoder()
+      .field("op", "squash")
+      .field("keep", static_cast<std::int64_t>(squash.keep))
+      .text();
+}
 
 }  // namespace
 

@@ -141,6 +141,7 @@ struct ExecOp {
   /// Given to the process, but never part of its identity: proxy settings.
   std::vector<std::string> unkeyed_env;
   std::optional<std::int64_t> max_mtime;  ///< seconds; later mtimes of the result are set to it
+  bool all_mtimes = false;                ///< all are, not only later ones
 };
 
 /// Copies from input `source` what `pattern` names (Go filepath.Match, path by path).
@@ -178,12 +179,19 @@ struct FileOp {
   std::vector<FileAction> actions;
   /// Seconds: the mtime of what is copied or made; what is unpacked gets none later.
   std::optional<std::int64_t> mtime;
+  bool all_mtimes = false;  ///< what is unpacked gets it too
 };
 
 /// COPY --link: the layers of its inputs, one upon the other.
 struct MergeOp {};
 
-using Op = std::variant<ImageSource, LocalSource, HttpSource, GitSource, ExecOp, FileOp, MergeOp>;
+/// The layers of input 0 with those from number `keep` on as one.
+struct SquashOp {
+  std::size_t keep = 0;
+};
+
+using Op = std::variant<ImageSource, LocalSource, HttpSource, GitSource, ExecOp, FileOp, MergeOp,
+                        SquashOp>;
 
 /// Whether its result is files as they are, and no layers.
 inline bool gives_files(const Op& op) {
@@ -193,7 +201,8 @@ inline bool gives_files(const Op& op) {
 
 /// Whether it makes a layer, rather than bringing something in or putting layers together.
 inline bool is_step(const Op& op) {
-  return std::holds_alternative<ExecOp>(op) || std::holds_alternative<FileOp>(op);
+  return std::holds_alternative<ExecOp>(op) || std::holds_alternative<FileOp>(op) ||
+         std::holds_alternative<SquashOp>(op);
 }
 
 /// Canonical: equal exactly for ops that do the same to the same inputs.

@@ -19,6 +19,7 @@ struct Word {
 /// The encoder's names in the user's words; a field that is not here is called by its own name.
 constexpr Word kWords[] = {
     {"action", "the kind of action"},
+    {"all-mtimes", "--timestamp", false},
     {"below", "--parents"},
     {"chmod", "--chmod"},
     {"chown", "--chown"},
@@ -26,6 +27,7 @@ constexpr Word kWords[] = {
     {"cwd", "WORKDIR"},
     {"destination", "the destination"},
     {"exclude", "--exclude"},
+    {"keep", "the number of the base image's layers"},
     {"inline-mount", "the heredoc script", false},
     {"max-mtime", "SOURCE_DATE_EPOCH"},
     {"mode", "the mode"},

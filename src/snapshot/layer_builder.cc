@@ -219,41 +219,6 @@ Result<void> LayerBuilder::put_fifo(const os::RelPath& path, Metadata metadata) 
 }
 
 /// A file of the layers below as this layer would have it again.
-Result<PlannedInode> LayerBuilder::copy_up(const ViewEntry& below) const {
-  PlannedInode inode;
-  inode.metadata = TRY(base_->metadata(below));
-  inode.device_major = below.info.rdev_major;
-  inode.device_minor = below.info.rdev_minor;
-  switch (below.info.type) {
-    case os::FileType::symlink:
-      inode.type = archive::EntryType::symlink;
-      inode.link_target = TRY(base_->read_link(below));
-      return inode;
-    case os::FileType::fifo:
-      inode.type = archive::EntryType::fifo;
-      return inode;
-    case os::FileType::char_device:
-      inode.type = archive::EntryType::char_device;
-      return inode;
-    case os::FileType::block_device:
-      inode.type = archive::EntryType::block_device;
-      return inode;
-    default:
-      break;
-  }
-  const os::Xattrs on_disk = TRY(base_->xattrs_on_disk(below));
-  if (const auto device = shadow_device(on_disk)) {
-    inode.type = device->type;
-    inode.device_major = device->major;
-    inode.device_minor = device->minor;
-    return inode;
-  }
-  inode.type = archive::EntryType::file;
-  inode.content.root = &base_->layer(below.layer);
-  inode.content.path = below.path;
-  return inode;
-}
-
 Result<void> LayerBuilder::put_hardlink(const os::RelPath& path, const os::RelPath& target,
                                         Metadata metadata) {
   const Found found = TRY(look_up(target));
@@ -262,7 +227,7 @@ Result<void> LayerBuilder::put_hardlink(const os::RelPath& path, const os::RelPa
   if (found.planned) {
     inode = found.planned->inode;
   } else if (found.below->info.type != os::FileType::directory) {
-    PlannedInode copied = TRY(copy_up(*found.below));
+    PlannedInode copied = TRY(inode_of(*base_, *found.below));
     PlannedEntry entry = entry_of(std::move(copied));
     inode = entry.inode;
     TRY(put(target, std::move(entry)));
@@ -276,7 +241,7 @@ Result<void> LayerBuilder::put_hardlink(const os::RelPath& path, const os::RelPa
 
 Result<store::LayerInfo> LayerBuilder::write(const store::LayerIngest& ingest,
                                              const ContentSeen& seen) {
-  return write_layer(*root_, {options_.max_mtime, options_.stop}, ingest, seen);
+  return write_layer(*root_, {options_.mtimes, options_.stop}, ingest, seen);
 }
 
 }  // namespace kiln::snapshot

@@ -24,8 +24,8 @@ namespace kiln::snapshot {
 class LayerBuilder {
  public:
   struct Options {
-    /// No entry's mtime is later; unset: as they are.
-    std::optional<std::int64_t> max_mtime;
+    /// Unset: mtimes are as they are.
+    std::optional<MtimeLimit> mtimes;
     /// Of directories that are made on the way; unset: their parent's.
     std::optional<std::int64_t> made_mtime;
     /// Ends write() with kind cancelled, within a block of data.
@@ -81,7 +81,6 @@ class LayerBuilder {
   Result<void> put(const os::RelPath& path, PlannedEntry entry);
   Result<PlannedEntry*> descend(PlannedEntry& parent, const os::RelPath& path,
                                 std::string_view name);
-  Result<PlannedInode> copy_up(const ViewEntry& below) const;
 
   const LayerView* base_;
   Options options_;

@@ -184,7 +184,7 @@ TEST_F(LayerBuilderTest, LinkedFilesOfDifferentMetadataStillHaveTheTreesDigest) 
 TEST_F(LayerBuilderTest, NoEntryIsLaterThanTheLimit) {
   must(base_.set_mtime(".", 9000, 0));
   LayerView fresh = view();
-  auto plan = must(LayerBuilder::create(fresh, {.max_mtime = 500, .made_mtime = 600}));
+  auto plan = must(LayerBuilder::create(fresh, {.mtimes = MtimeLimit{500}, .made_mtime = 600}));
   must(plan.make_directories(at("d"), 0755, mine().uid, mine().gid));
   must(plan.put_file(at("d/f"), text("x"), mine()));
   Metadata exact = mine();
@@ -257,7 +257,7 @@ TEST_F(LayerBuilderTest, RandomPlansHaveTheDigestOfTheDirectoryThatTheyWrite) {
     layers.push_back(must(low.open_dir(".")));
     const LayerView below(std::move(layers));
     LayerBuilder::Options options;
-    if (random.one_in(3)) options.max_mtime = 1500;
+    if (random.one_in(3)) options.mtimes = MtimeLimit{1500};
     auto plan = must(LayerBuilder::create(below, options));
     unsigned files = 0;
     for (int i = 0; i < 20; ++i) {

@@ -33,6 +33,15 @@ struct Metadata {
   os::Xattrs xattrs;  ///< as an image has them: no overlay marks, no shadows
 };
 
+/// Mtimes that a layer may have, in seconds.
+struct MtimeLimit {
+  std::int64_t latest = 0;  ///< later ones are set to it
+  bool all = false;         ///< all are
+  bool applies_to(std::int64_t mtime, std::uint32_t nanoseconds) const {
+    return all || mtime > latest || (mtime == latest && nanoseconds > 0);
+  }
+};
+
 /// The xattrs that an image has, from those on disk: shadows resolved; overlay marks and the host's
 /// security labels left out.
 os::Xattrs image_xattrs(const os::Xattrs& on_disk);

@@ -8,9 +8,11 @@
 #include <string>
 
 #include "archive/tar_entry.h"
+#include "base/result.h"
 #include "base/sha256.h"
 #include "os/dir.h"
 #include "snapshot/layer_form.h"
+#include "snapshot/layer_view.h"
 
 namespace kiln::snapshot {
 
@@ -47,7 +49,12 @@ struct PlannedEntry {
   /// A directory that says it hides what is below, where that is not a directory: overlayfs needs
   /// no mark for it, but readers of tar layers may.
   bool opaque = false;
+  /// A mark that hides what is below; nothing else of the entry counts.
+  bool whiteout = false;
   std::map<std::string, PlannedEntry, std::less<>> children = {};
 };
+
+/// An entry of a view, other than a directory, as it is copied into a layer.
+Result<PlannedInode> inode_of(const LayerView& view, const ViewEntry& entry);
 
 }  // namespace kiln::snapshot

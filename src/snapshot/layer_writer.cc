@@ -137,10 +137,9 @@ class LayerWriter {
  private:
   Metadata clamp(Metadata metadata) const {
     metadata.mtime = std::clamp(metadata.mtime, kEarliest, kLatest);
-    const auto& limit = options_->max_mtime;
-    if (limit &&
-        (metadata.mtime > *limit || (metadata.mtime == *limit && metadata.mtime_nanoseconds > 0))) {
-      metadata.mtime = *limit;
+    const auto& limit = options_->mtimes;
+    if (limit && limit->applies_to(metadata.mtime, metadata.mtime_nanoseconds)) {
+      metadata.mtime = limit->latest;
       metadata.mtime_nanoseconds = 0;
     }
     return metadata;
@@ -153,6 +152,7 @@ class LayerWriter {
       if (name.starts_with(kWhiteoutPrefix))
         return invalid_input("/" + prefix + name +
                              ": a name that begins with .wh. can't be kept in a layer");
+      if (child.whiteout) continue;
       const PlannedInode& inode = *child.inode;
       if (inode.type == archive::EntryType::directory) {
         TRY(dir.create_dir(name, 0700));
@@ -177,6 +177,7 @@ class LayerWriter {
   Result<void> write_entry(const PlannedEntry& entry, LazyDir& lazy, const std::string& name,
                            const std::string& path) {
     if (options_->stop.stop_requested()) return cancelled();
+    if (entry.whiteout) return write_whiteout(lazy, name, path);
     const PlannedInode& inode = *entry.inode;
     const Metadata metadata = clamp(inode.metadata);
     if (inode.type == archive::EntryType::directory)
@@ -210,6 +211,14 @@ class LayerWriter {
         TRY(create_device(*dir, name, inode.type, inode.device_major, inode.device_minor));
     }
     return apply_metadata(*dir, name, inode.type == archive::EntryType::symlink, metadata);
+  }
+
+  Result<void> write_whiteout(LazyDir& lazy, const std::string& name, const std::string& path) {
+    archive::TarEntry mark;
+    mark.path = path.substr(0, path.size() - name.size()) + std::string(kWhiteoutPrefix) + name;
+    TRY(tar_.begin(mark));
+    const os::Dir* dir = TRY(lazy.open());
+    return dir->create_whiteout(name);
   }
 
   Result<void> write_directory(const PlannedEntry& entry, const Metadata& metadata, LazyDir& parent,

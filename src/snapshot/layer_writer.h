@@ -12,8 +12,8 @@
 namespace kiln::snapshot {
 
 struct LayerWriteOptions {
-  /// No entry's mtime is later; unset: as they are.
-  std::optional<std::int64_t> max_mtime;
+  /// Unset: mtimes are as they are.
+  std::optional<MtimeLimit> mtimes;
   /// Ends the writing with kind cancelled, within a block of data.
   std::stop_token stop = {};
 };

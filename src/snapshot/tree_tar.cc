@@ -208,16 +208,16 @@ Result<TreeDigest> digest_tree(const os::Dir& root) {
   return TreeDigest{oci::DiffId(hash.finish()), stats};
 }
 
-Result<void> clamp_mtimes(const os::Dir& root, std::int64_t limit) {
+Result<void> limit_mtimes(const os::Dir& root, const MtimeLimit& limit) {
   const std::vector<os::DirEntry> entries = TRY(root.list());
   for (const auto& entry : entries) {
     const os::FileInfo info = TRY(root.stat(entry.name));
     if (info.type == os::FileType::directory) {
       const os::Dir sub = TRY(root.open_dir(entry.name));
-      TRY(clamp_mtimes(sub, limit));
+      TRY(limit_mtimes(sub, limit));
     }
-    if (info.mtime > limit || (info.mtime == limit && info.mtime_nanoseconds > 0))
-      TRY(root.set_mtime(entry.name, limit, 0));
+    if (limit.applies_to(info.mtime, info.mtime_nanoseconds))
+      TRY(root.set_mtime(entry.name, limit.latest, 0));
   }
   return {};
 }

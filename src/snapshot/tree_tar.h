@@ -10,6 +10,7 @@
 #include "base/result.h"
 #include "oci/digest.h"
 #include "os/dir.h"
+#include "snapshot/layer_form.h"
 
 namespace kiln::snapshot {
 
@@ -42,8 +43,8 @@ struct TreeDigest {
 /// The diff ID of a layer's directory: the digest of its stream, which is not written anywhere.
 Result<TreeDigest> digest_tree(const os::Dir& root);
 
-/// Sets every mtime later than `limit` (seconds) to it; nothing below `root` keeps a younger one.
-Result<void> clamp_mtimes(const os::Dir& root, std::int64_t limit);
+/// Applies the limit to everything below `root`.
+Result<void> limit_mtimes(const os::Dir& root, const MtimeLimit& limit);
 
 /// Reads `size` bytes of a file in order, holes as zeros without reading them, and hands them on.
 Result<void> read_file_content(const os::Fd& fd, const os::FileInfo& info, const std::string& name,

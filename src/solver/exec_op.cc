@@ -163,7 +163,8 @@ class ExecStep {
   Result<StepOutcomeResult> make_layer() {
     store::LayerIngest ingest = TRY(context_->store.layers().create());
     TRY(run_process(ingest));
-    if (op_->max_mtime) TRY(snapshot::clamp_mtimes(ingest.fs(), *op_->max_mtime));
+    if (op_->max_mtime)
+      TRY(snapshot::limit_mtimes(ingest.fs(), {*op_->max_mtime, op_->all_mtimes}));
     const snapshot::TreeDigest tree = TRY(snapshot::digest_tree(ingest.fs()));
     const store::LayerInfo info{
         tree.diff_id, tree.stats.tar_size, tree.stats.content_size, tree.stats.disk_size, {}};

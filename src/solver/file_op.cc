@@ -189,7 +189,7 @@ class FileStep {
   Result<StepOutcomeResult> make_layer(const std::vector<oci::DiffId>& base) {
     base_ = TRY(snapshot::LayerView::open(context_->store.layers(), base));
     LayerBuilder builder =
-        TRY(LayerBuilder::create(*base_, {op_->mtime, op_->mtime, inputs_->stop}));
+        TRY(LayerBuilder::create(*base_, {mtime_limit(), op_->mtime, inputs_->stop}));
     std::size_t at = 0;
     for (const auto& action : op_->actions) {
       if (const auto* copy = std::get_if<llb::CopyAction>(&action)) {
@@ -214,6 +214,11 @@ class FileStep {
     out.result.layers.push_back(info.diff_id);
     out.result.created = os::wall_clock();
     return out;
+  }
+
+  std::optional<snapshot::MtimeLimit> mtime_limit() const {
+    if (!op_->mtime) return std::nullopt;
+    return snapshot::MtimeLimit{*op_->mtime, op_->all_mtimes};
   }
 
   void note_content(std::size_t tag, const os::FileInfo& as_read, const Sha256Bytes& digest,

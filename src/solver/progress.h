@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "solver/miss_reason.h"
 
@@ -19,6 +20,7 @@ enum class OutputStream { out, err };
 struct StepStarted {
   StepId step;
   std::string name;
+  std::vector<StepId> inputs = {};  ///< the steps it follows, among those that are reported
 };
 /// Bytes that a step's process wrote, as they came: not cut into lines, any encoding.
 struct StepOutput {

@@ -4,6 +4,7 @@
 #include "solver/exec_op.h"
 #include "solver/file_op.h"
 #include "solver/source_ops.h"
+#include "solver/squash_op.h"
 
 namespace kiln::solver {
 namespace {
@@ -44,6 +45,8 @@ Result<StepOutcomeResult> run_op(SolveContext& context, const StepInputs& inputs
     return run_git_source(context, inputs, *git);
   if (const auto* exec = std::get_if<llb::ExecOp>(&op)) return run_exec_op(context, inputs, *exec);
   if (std::holds_alternative<llb::MergeOp>(op)) return run_merge(inputs);
+  if (const auto* squash = std::get_if<llb::SquashOp>(&op))
+    return run_squash_op(context, inputs, *squash);
   return run_file_op(context, inputs, std::get<llb::FileOp>(op));
 }
 
@@ -55,6 +58,7 @@ std::vector<const llb::Vertex*> makers_of(const StepInputs& inputs, std::size_t 
     return out;
   }
   if (!inputs.results.empty()) out = inputs.results.front()->makers;
+  if (const auto* squash = std::get_if<llb::SquashOp>(&inputs.vertex.op)) out.resize(squash->keep);
   out.resize(layers, &inputs.vertex);
   return out;
 }

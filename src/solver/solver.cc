@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -134,7 +135,7 @@ class Scheduler {
     const std::stop_token stop = steps_stop_.get_token();
     if (stop.stop_requested()) return Error(ErrorKind::cancelled, "build cancelled");
     const bool shown = !vertex.origin.name.empty();
-    if (shown) report(StepStarted{task.id, vertex.origin.name});
+    if (shown) report(StepStarted{task.id, vertex.origin.name, shown_inputs(vertex)});
     const StepInputs inputs{vertex, task.inputs, task.id, stop};
     auto outcome = run_op(*context_, inputs);
     if (!outcome) {
@@ -150,6 +151,16 @@ class Scheduler {
     if (shown)
       report(StepEnded{task.id, outcome->cached ? StepOutcome::cached : StepOutcome::done, {}});
     return outcome;
+  }
+
+  std::vector<StepId> shown_inputs(const llb::Vertex& vertex) const {
+    std::vector<StepId> out;
+    for (const llb::VertexId id : vertex.inputs) {
+      for (const StepId each : graph_->shown(id)) {
+        if (std::ranges::find(out, each) == out.end()) out.push_back(each);
+      }
+    }
+    return out;
   }
 
   void report(const ProgressEvent& event) { context_->report(event); }
