@@ -69,6 +69,8 @@ class LayerBuilder {
 
   /// Writes the layer into an empty ingest, whose diff ID and sizes it returns.
   Result<store::LayerInfo> write(const store::LayerIngest& ingest, const ContentSeen& seen);
+  /// What write() made whiteouts of (whiteout_names.h).
+  const std::vector<std::string>& adopted_whiteouts() const { return adopted_; }
 
  private:
   struct Found {
@@ -86,6 +88,7 @@ class LayerBuilder {
   Options options_;
   std::unique_ptr<PlannedEntry> root_;
   std::map<std::size_t, std::weak_ptr<PlannedInode>> groups_;
+  std::vector<std::string> adopted_;
 };
 
 }  // namespace kiln::snapshot
