@@ -6,6 +6,11 @@
 
 #include <openssl/sha.h>
 
+#include <algorithm>
+
+#include "base/check.h"
+#include "base/sha256_pair.h"
+
 namespace kiln {
 
 struct Sha256::State {
@@ -34,6 +39,44 @@ Sha256Bytes Sha256::finish() {
   Sha256Bytes out;
   SHA256_Final(out.data(), &state_->context);
   return out;
+}
+
+Sha256::Midstate Sha256::midstate() const {
+  const SHA256_CTX& context = state_->context;
+  CHECK(context.num == 0);
+  Midstate out;
+  std::ranges::copy(context.h, out.words.begin());
+  out.size = ((std::uint64_t{context.Nh} << 32) | context.Nl) / 8;
+  return out;
+}
+
+Sha256 Sha256::resume(const Midstate& state) {
+  CHECK(state.size % SHA256_CBLOCK == 0);
+  Sha256 out;
+  SHA256_CTX& context = out.state_->context;
+  std::ranges::copy(state.words, context.h);
+  context.Nl = static_cast<SHA_LONG>(state.size * 8);
+  context.Nh = static_cast<SHA_LONG>((state.size * 8) >> 32);
+  return out;
+}
+
+void Sha256::update_both(Sha256& a, Sha256& b, std::span<const std::byte> data) {
+  SHA256_CTX& first = a.state_->context;
+  SHA256_CTX& second = b.state_->context;
+  std::size_t done = 0;
+  if (first.num == 0 && second.num == 0 && can_compress_pairs()) {
+    const std::size_t blocks = data.size() / SHA256_CBLOCK;
+    compress_pair(first.h, second.h, data.data(), blocks);
+    done = blocks * SHA256_CBLOCK;
+    for (SHA256_CTX* context : {&first, &second}) {
+      const std::uint64_t bits =
+          ((std::uint64_t{context->Nh} << 32) | context->Nl) + std::uint64_t{done} * 8;
+      context->Nl = static_cast<SHA_LONG>(bits);
+      context->Nh = static_cast<SHA_LONG>(bits >> 32);
+    }
+  }
+  a.update(data.subspan(done));
+  b.update(data.subspan(done));
 }
 
 Sha256Bytes sha256(std::string_view data) {

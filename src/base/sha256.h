@@ -28,6 +28,20 @@ class Sha256 {
   /// Ends the computation; the object must not be used afterwards.
   Sha256Bytes finish();
 
+  /// Where a computation stands after whole blocks of 64 bytes, from where another can go on.
+  struct Midstate {
+    std::array<std::uint32_t, 8> words{};
+    std::uint64_t size = 0;  ///< bytes so far
+    bool operator==(const Midstate&) const = default;
+  };
+  /// CHECKs that the bytes so far are whole blocks.
+  Midstate midstate() const;
+  static Sha256 resume(const Midstate& state);
+
+  /// `a.update(data)` and `b.update(data)`, in little more than the time of one of them where the
+  /// processor can: both have the same message schedule, and one waits while the other works.
+  static void update_both(Sha256& a, Sha256& b, std::span<const std::byte> data);
+
  private:
   struct State;
   std::unique_ptr<State> state_;

@@ -21,5 +21,40 @@ TEST(Sha256, PiecesEqualTheWhole) {
   EXPECT_EQ(copy.finish(), sha256("a"));
 }
 
+TEST(Sha256, GoesOnFromWhereAnotherWas) {
+  const std::string text(5000, 'q');
+  for (const std::size_t at : {0, 64, 512, 4992}) {
+    Sha256 hash;
+    hash.update(std::string_view(text).substr(0, at));
+    const Sha256::Midstate state = hash.midstate();
+    EXPECT_EQ(state.size, at);
+    Sha256 other = Sha256::resume(state);
+    other.update(std::string_view(text).substr(at));
+    EXPECT_EQ(other.finish(), sha256(text)) << at;
+  }
+}
+
+TEST(Sha256, TwoAtOnceAreAsEachAlone) {
+  std::string text;
+  for (int i = 0; i < 3000; ++i) text += static_cast<char>(i * 31 + i / 256);
+  const auto bytes = std::as_bytes(std::span(text));
+  for (const std::size_t begins : {0, 64, 100}) {
+    for (const std::size_t size : {0, 1, 63, 64, 65, 640, 2000}) {
+      Sha256 a, b;
+      a.update("before");
+      a.update(std::string(58 + 64, 'p'));
+      b.update(bytes.first(begins));
+      Sha256 a_alone = a, b_alone = b;
+      for (int round = 0; round < 2; ++round) {
+        Sha256::update_both(a, b, bytes.subspan(begins, size));
+        a_alone.update(bytes.subspan(begins, size));
+        b_alone.update(bytes.subspan(begins, size));
+      }
+      EXPECT_EQ(a.finish(), a_alone.finish()) << begins << " " << size;
+      EXPECT_EQ(b.finish(), b_alone.finish()) << begins << " " << size;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace kiln

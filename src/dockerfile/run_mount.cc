@@ -113,9 +113,7 @@ class MountParser {
       TRY(check_type(key, {Type::secret, Type::ssh}));
       mount_.required = true;
     } else {
-      return with_suggestion(
-          invalid_input(fmt::format("invalid field '{}' must be a key=value pair", text)), key,
-          {"readonly", "readwrite", "required"});
+      return invalid_input(fmt::format("invalid field '{}' must be a key=value pair", text));
     }
     return {};
   }

@@ -352,6 +352,13 @@ Result<Fd> Dir::create_file_beneath(const RelPath& path, unsigned mode) const {
   return fd;
 }
 
+Result<void> Dir::create_hardlink_beneath(const RelPath& path, const Dir& other,
+                                          const RelPath& target) const {
+  if (::linkat(other.fd(), target.c_str(), fd_.get(), path.c_str(), 0) != 0)
+    return system_error(errno, "create hard link", operand(path.str()));
+  return {};
+}
+
 Result<bool> Dir::has_xattr_beneath(const RelPath& path, const char* key,
                                     std::string_view value) const {
   const Fd fd = open_beneath(fd_.get(), path, O_RDONLY | O_DIRECTORY);

@@ -94,6 +94,10 @@ class Dir {
   Result<Fd> open_file_beneath(const RelPath& path) const;
   /// As create_file, along `path`.
   Result<Fd> create_file_beneath(const RelPath& path, unsigned mode) const;
+  /// Another name for the file at `target` beneath `other`. The caller knows that no directory on
+  /// either way is a symlink. An error for paths of kPathLimit and more.
+  Result<void> create_hardlink_beneath(const RelPath& path, const Dir& other,
+                                       const RelPath& target) const;
   Result<bool> has_xattr_beneath(const RelPath& path, const char* key,
                                  std::string_view value) const;
 

@@ -4,7 +4,7 @@
 #include <sys/statvfs.h>
 
 #include <cerrno>
-#include <set>
+#include <map>
 #include <utility>
 
 #include "os/dir.h"
@@ -12,12 +12,16 @@
 namespace kiln::os {
 namespace {
 
+enum class Count { all, exclusive };
+
 class Counter {
  public:
+  explicit Counter(Count count) : count_(count) {}
   void add(const FileInfo& info) {
-    if (info.type != FileType::directory && info.links > 1 &&
-        !seen_.emplace(info.device, info.inode).second)
-      return;
+    if (info.type != FileType::directory && info.links > 1) {
+      const std::uint64_t names = ++names_[{info.device, info.inode}];
+      if (names != (count_ == Count::all ? 1 : info.links)) return;
+    }
     total_ += info.allocated;
   }
   void add_below(const Dir& dir) {
@@ -35,7 +39,9 @@ class Counter {
   std::uint64_t total() const { return total_; }
 
  private:
-  std::set<std::pair<std::uint64_t, std::uint64_t>> seen_;
+  Count count_;
+  /// By device and inode: how many were seen.
+  std::map<std::pair<std::uint64_t, std::uint64_t>, std::uint64_t> names_;
   std::uint64_t total_ = 0;
 };
 
@@ -48,20 +54,30 @@ Result<DiskSpace> disk_space(const std::string& path) {
                    static_cast<std::uint64_t>(info.f_bavail) * info.f_frsize};
 }
 
-std::uint64_t disk_usage(const std::string& path) {
+namespace {
+
+std::uint64_t count_usage(const std::string& path, Count count) {
   const auto slash = path.find_last_of('/');
   const auto parent = Dir::open(slash == 0 ? "/" : path.substr(0, slash));
   if (!parent) return 0;
   const std::string name = path.substr(slash + 1);
   const auto info = parent->find(name);
   if (!info || !*info) return 0;
-  Counter counter;
+  Counter counter(count);
   counter.add(**info);
   if ((*info)->type == FileType::directory) {
     const auto dir = parent->open_dir(name);
     if (dir) counter.add_below(*dir);
   }
   return counter.total();
+}
+
+}  // namespace
+
+std::uint64_t disk_usage(const std::string& path) { return count_usage(path, Count::all); }
+
+std::uint64_t exclusive_disk_usage(const std::string& path) {
+  return count_usage(path, Count::exclusive);
 }
 
 }  // namespace kiln::os

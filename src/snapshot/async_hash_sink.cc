@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/check.h"
+
 namespace kiln::snapshot {
 namespace {
 constexpr std::size_t kBlockSize = std::size_t{256} << 10;
@@ -66,20 +68,36 @@ Result<void> AsyncHashSink::write(archive::Bytes data) {
   return {};
 }
 
-void AsyncHashSink::write_block(std::shared_ptr<const Block> block) {
+void AsyncHashSink::write_block(std::shared_ptr<const Block> block, Sha256* also) {
   size_ += block->size();
   push_current();
-  push(std::move(block));
+  push({.block = std::move(block), .also = also});
+}
+
+void AsyncHashSink::hash_block(std::shared_ptr<const Block> block, Sha256& also) {
+  push_current();
+  push({.block = std::move(block), .in_stream = false, .also = &also});
+}
+
+void AsyncHashSink::resume(const Sha256::Midstate& state) {
+  CHECK(size_ == 0);
+  hash_ = Sha256::resume(state);
+  size_ = state.size;
+}
+
+void AsyncHashSink::mark(std::uint64_t entries) {
+  push_current();
+  push({.mark = entries});
 }
 
 void AsyncHashSink::push_current() {
-  if (current_) push(std::exchange(current_, nullptr));
+  if (current_) push({.block = std::exchange(current_, nullptr)});
 }
 
-void AsyncHashSink::push(std::shared_ptr<const Block> block) {
+void AsyncHashSink::push(Task task) {
   {
     const std::lock_guard lock(mutex_);
-    full_.push_back(std::move(block));
+    tasks_.push_back(std::move(task));
   }
   if (thread_.joinable()) {
     changed_.notify_one();
@@ -103,17 +121,29 @@ Sha256Bytes AsyncHashSink::finish() {
   return hash_.finish();
 }
 
+void AsyncHashSink::perform(const Task& task) {
+  if (task.mark) marks_.push_back({*task.mark, hash_.midstate()});
+  if (!task.block) return;
+  if (!task.in_stream) {
+    task.also->update(*task.block);
+  } else if (task.also != nullptr) {
+    Sha256::update_both(hash_, *task.also, *task.block);
+  } else {
+    hash_.update(*task.block);
+  }
+}
+
 void AsyncHashSink::run() {
   for (;;) {
-    std::shared_ptr<const Block> block;
+    Task task;
     {
       std::unique_lock lock(mutex_);
-      changed_.wait(lock, [&] { return !full_.empty() || ended_; });
-      if (full_.empty()) return;
-      block = std::move(full_.front());
-      full_.pop_front();
+      changed_.wait(lock, [&] { return !tasks_.empty() || ended_; });
+      if (tasks_.empty()) return;
+      task = std::move(tasks_.front());
+      tasks_.pop_front();
     }
-    hash_.update(*block);
+    perform(task);
   }
 }
 

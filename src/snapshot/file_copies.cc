@@ -34,10 +34,21 @@ Result<bool> is_plain_directory(const os::Dir& fs) {
          info.gid == os::effective_gid();
 }
 
+Result<std::vector<std::byte>> read_bytes(const os::Fd& fd, std::uint64_t size,
+                                          const std::string& name) {
+  std::vector<std::byte> bytes(size);
+  for (std::size_t at = 0; at < bytes.size();) {
+    const std::size_t n = TRY(os::read_at(fd, std::span(bytes).subspan(at), at, name));
+    if (n == 0) return invalid_input(name + " became shorter while it was read");
+    at += n;
+  }
+  return bytes;
+}
+
 }  // namespace
 
-FileCopies::FileCopies(const os::Dir& fs, std::stop_token stop)
-    : fs_(&fs), stop_(std::move(stop)) {}
+FileCopies::FileCopies(const os::Dir& fs, const os::Dir* earlier, std::stop_token stop)
+    : fs_(&fs), earlier_(earlier), stop_(std::move(stop)) {}
 
 FileCopies::~FileCopies() {
   {
@@ -47,13 +58,13 @@ FileCopies::~FileCopies() {
   changed_.notify_all();
 }
 
-void FileCopies::add(const PlannedInode& inode, Metadata metadata, const std::string& path) {
-  if (places_.contains(&inode)) return;  // another name of it
+void FileCopies::add(CopyOrder order) {
   if (batches_.empty() || batches_.back().items.size() == kBatch)
     batches_.emplace_back().items.reserve(kBatch);
   auto& items = batches_.back().items;
-  places_.emplace(&inode, std::pair(batches_.size() - 1, items.size()));
-  items.push_back({&inode, std::move(metadata), os::RelPath::clean(path)});
+  places_.emplace(order.inode, std::pair(batches_.size() - 1, items.size()));
+  os::RelPath path = os::RelPath::clean(order.path);
+  items.push_back({std::move(order), std::move(path)});
 }
 
 Result<void> FileCopies::start() {
@@ -92,9 +103,9 @@ void FileCopies::work() {
     Batch& batch = batches_[next_++];
     lock.unlock();
     for (Item& item : batch.items) {
-      auto copied = copy(item);
-      if (copied) continue;
-      batch.failure = std::move(copied).error();
+      auto provided = provide(item);
+      if (provided) continue;
+      batch.failure = std::move(provided).error();
       break;
     }
     lock.lock();
@@ -104,25 +115,39 @@ void FileCopies::work() {
   }
 }
 
-Result<void> FileCopies::copy(Item& item) const {
+Result<void> FileCopies::provide(Item& item) const {
   if (stop_.stop_requested()) return Error(ErrorKind::cancelled, "cancelled");
-  const FileContent& source = item.inode->content;
+  if (!item.order.is_in_earlier || !link(item)) return copy(item);
+  FileCopy linked;
+  linked.linked = true;
+  linked.info.size = item.order.inode->content.known->size;
+  linked.digest = item.order.inode->content.known->digest;
+  if (item.order.needs_bytes && linked.info.size <= kSmallFile) {
+    const os::Fd in = TRY(fs_->open_file_beneath(item.path));
+    linked.bytes = TRY(read_bytes(in, linked.info.size, item.path.str()));
+  }
+  item.copy = std::move(linked);
+  return {};
+}
+
+/// Whether it could be linked: not from another file system, nor a file with too many links.
+bool FileCopies::link(const Item& item) const {
+  return fs_->create_hardlink_beneath(item.path, *earlier_, item.path).ok();
+}
+
+Result<void> FileCopies::copy(Item& item) const {
+  const FileContent& source = item.order.inode->content;
   const os::Fd in = TRY(source.root->open_file_beneath(source.path));
   const std::string& name = item.path.str();
   FileCopy copy;
   copy.info = TRY(os::file_info(in, name));
   if (copy.info.size > kSmallFile || copy.info.allocated < copy.info.size) return {};
-  copy.bytes.resize(copy.info.size);
-  for (std::size_t at = 0; at < copy.bytes.size();) {
-    const std::size_t n = TRY(os::read_at(in, std::span(copy.bytes).subspan(at), at, name));
-    if (n == 0) return invalid_input(name + " became shorter while it was read");
-    at += n;
-  }
+  copy.bytes = TRY(read_bytes(in, copy.info.size, name));
   Sha256 hash;
   hash.update(copy.bytes);
   copy.digest = hash.finish();
 
-  const Metadata& metadata = item.metadata;
+  const Metadata& metadata = item.order.metadata;
   const bool mode_is_set = own_ && (metadata.mode & kSpecialBits) == 0;
   const os::Fd out = TRY(fs_->create_file_beneath(item.path, mode_is_set ? metadata.mode : 0600));
   if (!copy.bytes.empty()) TRY(os::write_at(out, copy.bytes, 0, name));

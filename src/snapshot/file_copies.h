@@ -27,22 +27,36 @@ struct FileCopy {
   os::FileInfo info;  ///< of the source, when it was opened
   std::vector<std::byte> bytes;
   Sha256Bytes digest{};
+  /// The file is a link to the one that an earlier layer has; only its size is known then, and of a
+  /// file that is not small, or whose bytes nobody needs, there are none here.
+  bool linked = false;
 };
 
-/// Copies the small files of a plan into a layer directory on threads of their own, ahead of a
+/// What there is to do for a file.
+struct CopyOrder {
+  const PlannedInode* inode;
+  Metadata metadata;
+  std::string path;
+  /// The earlier layer has the same file, metadata included, at the same path.
+  bool is_in_earlier = false;
+  bool needs_bytes = true;
+};
+
+/// Copies the small files of a plan into a layer directory, and links those that an earlier layer
+/// has, on threads of their own, ahead of a
 /// reader that takes them in the order in which they were added. How far ahead is bounded, and so
 /// is memory. Directories must be there before start(); larger files, and such as have holes or
 /// xattrs, are left to the caller.
 class FileCopies {
  public:
-  /// `fs` and all inodes outlive it.
-  FileCopies(const os::Dir& fs, std::stop_token stop);
+  /// `fs`, `earlier`, which may be null, and all inodes outlive it.
+  FileCopies(const os::Dir& fs, const os::Dir* earlier, std::stop_token stop);
   ~FileCopies();
   FileCopies(const FileCopies&) = delete;
   FileCopies& operator=(const FileCopies&) = delete;
 
-  /// Plans the copy of `inode`, whose content is a file, to `path`, with that metadata.
-  void add(const PlannedInode& inode, Metadata metadata, const std::string& path);
+  /// Plans the copy of an inode whose content is a file.
+  void add(CopyOrder order);
   Result<void> start();
   /// Waits for the copy of a file; nullopt if it was not added or is left to the caller. Files are
   /// asked for in the order in which they were added.
@@ -50,8 +64,7 @@ class FileCopies {
 
  private:
   struct Item {
-    const PlannedInode* inode;
-    Metadata metadata;
+    CopyOrder order;
     os::RelPath path;
     std::optional<FileCopy> copy = std::nullopt;
   };
@@ -62,9 +75,12 @@ class FileCopies {
   };
 
   void work();
+  Result<void> provide(Item& item) const;
+  bool link(const Item& item) const;
   Result<void> copy(Item& item) const;
 
   const os::Dir* fs_;
+  const os::Dir* earlier_;
   std::stop_token stop_;
   /// New files are given to these already, with the mode that is asked for.
   std::optional<std::pair<std::uint32_t, std::uint32_t>> own_;

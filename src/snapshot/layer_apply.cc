@@ -89,6 +89,7 @@ Result<store::LayerInfo> import_layer(store::Store& store, archive::ByteSource& 
   TRY(unpack_all(*plain, ingest.fs()));
   TRY(ingest.fs().set_owner(".", 0, 0));
   TRY(ingest.fs().set_mode(".", 0755));
+  TRY(ingest.fs().set_mtime(".", 0, 0));
   const TreeDigest tree = TRY(digest_tree(ingest.fs()));
   store::LayerInfo info;
   info.diff_id = tree.diff_id;

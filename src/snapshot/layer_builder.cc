@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "snapshot/layer_builder.h"
 
-#include "snapshot/whiteout_names.h"
-
 namespace kiln::snapshot {
 namespace {
 
@@ -242,9 +240,8 @@ Result<void> LayerBuilder::put_hardlink(const os::RelPath& path, const os::RelPa
 }
 
 Result<store::LayerInfo> LayerBuilder::write(const store::LayerIngest& ingest,
-                                             const ContentSeen& seen) {
-  adopted_ = TRY(adopt_whiteout_names(*root_));
-  return write_layer(*root_, {options_.mtimes, options_.stop}, ingest, seen);
+                                             const ContentSeen& seen, const EarlierLayer* earlier) {
+  return write_layer(*root_, {options_.mtimes, options_.stop}, ingest, seen, earlier);
 }
 
 }  // namespace kiln::snapshot

@@ -68,9 +68,9 @@ class LayerBuilder {
   Result<void> put_hardlink(const os::RelPath& path, const os::RelPath& target, Metadata metadata);
 
   /// Writes the layer into an empty ingest, whose diff ID and sizes it returns.
-  Result<store::LayerInfo> write(const store::LayerIngest& ingest, const ContentSeen& seen);
-  /// What write() made whiteouts of (whiteout_names.h).
-  const std::vector<std::string>& adopted_whiteouts() const { return adopted_; }
+  /// What did not change since `earlier`, which may be null, is taken from there.
+  Result<store::LayerInfo> write(const store::LayerIngest& ingest, const ContentSeen& seen,
+                                 const EarlierLayer* earlier = nullptr);
 
  private:
   struct Found {
@@ -88,7 +88,6 @@ class LayerBuilder {
   Options options_;
   std::unique_ptr<PlannedEntry> root_;
   std::map<std::size_t, std::weak_ptr<PlannedInode>> groups_;
-  std::vector<std::string> adopted_;
 };
 
 }  // namespace kiln::snapshot

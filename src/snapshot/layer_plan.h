@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "archive/tar_entry.h"
@@ -16,6 +17,13 @@
 
 namespace kiln::snapshot {
 
+/// What a file holds, as far as that is known without reading it.
+struct KnownContent {
+  Sha256Bytes digest{};
+  std::uint64_t size = 0;
+  bool operator==(const KnownContent&) const = default;
+};
+
 /// Where the bytes of a file come from.
 struct FileContent {
   const os::Dir* root = nullptr;  ///< outlives the plan; `path` is beneath it
@@ -24,6 +32,8 @@ struct FileContent {
   std::string inline_text;
   /// The file is renamed into the layer, not copied: for what is unpacked for this layer only.
   bool take = false;
+  /// Set by who plans the file, if it is known, and by write_layer when it was written.
+  std::optional<KnownContent> known = {};
 };
 
 inline constexpr std::size_t kNoTag = SIZE_MAX;

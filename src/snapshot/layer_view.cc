@@ -52,11 +52,29 @@ Result<std::optional<ViewEntry>> LayerView::find(const os::RelPath& path) const 
   for (std::size_t i = layers_.size(); i-- > 0;) {
     const Finding found = TRY(look_up(layers_[i], path));
     if (found.kind == Finding::hidden) return std::optional<ViewEntry>();
-    if (found.kind == Finding::entry) return std::optional(ViewEntry{found.info, i, path});
+    if (found.kind == Finding::entry) {
+      ViewEntry entry{found.info, i, path};
+      if (path.is_root()) TRY(date_root(entry.info));
+      return std::optional(std::move(entry));
+    }
     const bool hidden = TRY(hides_below(layers_[i], path));
     if (hidden) return std::optional<ViewEntry>();
   }
   return std::optional<ViewEntry>();
+}
+
+/// Most layers' streams don't name the root, and their directories have it at time 0: what one of
+/// them says counts for those above it too.
+Result<void> LayerView::date_root(os::FileInfo& root) const {
+  for (const auto& layer : layers_) {
+    const os::FileInfo info = TRY(layer.stat("."));
+    if (std::pair(info.mtime, info.mtime_nanoseconds) <=
+        std::pair(root.mtime, root.mtime_nanoseconds))
+      continue;
+    root.mtime = info.mtime;
+    root.mtime_nanoseconds = info.mtime_nanoseconds;
+  }
+  return {};
 }
 
 Result<os::RelPath> LayerView::resolve(std::string_view path, Last last) const {

@@ -51,6 +51,7 @@ class LayerView {
   std::size_t size() const { return layers_.size(); }
 
  private:
+  Result<void> date_root(os::FileInfo& root) const;
   std::vector<os::Dir> layers_;
 };
 

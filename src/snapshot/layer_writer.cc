@@ -2,12 +2,16 @@
 #include "snapshot/layer_writer.h"
 
 #include <algorithm>
+#include <deque>
+#include <map>
 #include <optional>
+#include <vector>
 
 #include "archive/tar_writer.h"
 #include "os/file_io.h"
 #include "snapshot/async_hash_sink.h"
 #include "snapshot/file_copies.h"
+#include "snapshot/plan_stream.h"
 #include "snapshot/tree_tar.h"
 
 namespace kiln::snapshot {
@@ -22,6 +26,10 @@ bool is_zero(archive::Bytes data) {
 /// Above this size a file's own digest is made on a thread of its own.
 constexpr std::uint64_t kLargeFile = std::uint64_t{4} << 20;
 
+/// Layers with fewer files are quickly made anew.
+constexpr std::size_t kListedFiles = 64;
+/// Bytes of the stream from one mark to the next.
+constexpr std::uint64_t kMarkDistance = std::uint64_t{1} << 20;
 constexpr std::size_t kBlocks = 24;
 constexpr std::size_t kBlockBytes = std::size_t{256} << 10;
 
@@ -29,9 +37,10 @@ constexpr std::size_t kBlockBytes = std::size_t{256} << 10;
 /// become holes where the source had them too.
 class FileWriter final : public archive::ByteSink {
  public:
-  FileWriter(const os::Fd& fd, const std::string& name, archive::TarWriter& tar,
+  /// `tar` may be null.
+  FileWriter(const os::Fd& fd, const std::string& name, archive::TarWriter* tar,
              const os::FileInfo& source, const std::stop_token& stop)
-      : fd_(&fd), name_(&name), tar_(&tar), sparse_(source.allocated < source.size), stop_(&stop) {
+      : fd_(&fd), name_(&name), tar_(tar), sparse_(source.allocated < source.size), stop_(&stop) {
     if (source.size > kLargeFile) async_hash_.emplace();
   }
   Result<void> write(archive::Bytes data) override {
@@ -48,6 +57,7 @@ class FileWriter final : public archive::ByteSink {
     } else {
       hash_.update(data);
     }
+    if (tar_ == nullptr) return {};
     return tar_->write_content(data);
   }
   Result<Sha256Bytes> finish() {
@@ -88,80 +98,131 @@ class LazyDir {
   os::Dir dir_;
 };
 
-/// Times that every file system can hold (ext4's range), so that what is read back is what was
-/// written.
-constexpr std::int64_t kEarliest = -(std::int64_t{1} << 31);
-constexpr std::int64_t kLatest = std::int64_t{15032385535};
-
-archive::TarEntry entry_of(const PlannedInode& inode, const Metadata& metadata, std::string path) {
-  archive::TarEntry entry;
-  entry.type = inode.type;
-  entry.path = std::move(path);
-  entry.mode = inode.type == archive::EntryType::symlink ? 0777 : metadata.mode;
-  entry.uid = metadata.uid;
-  entry.gid = metadata.gid;
-  entry.mtime = metadata.mtime;
-  entry.xattrs = image_xattrs(metadata.xattrs);
-  entry.link_target = inode.link_target;
-  entry.device_major = inode.device_major;
-  entry.device_minor = inode.device_minor;
-  return entry;
-}
-
 /// Directories first, then small files on several threads, and behind them, in the stream's order,
-/// everything else and the stream itself.
+/// everything else and the stream itself. Of the stream what an earlier layer's began with as well
+/// is not read again: its digest goes on from there.
 class LayerWriter {
  public:
-  LayerWriter(const os::Dir& fs, const LayerWriteOptions& options, const ContentSeen& seen)
-      : fs_(&fs), options_(&options), seen_(&seen), tar_(hash_), copies_(fs, options.stop) {}
+  LayerWriter(const store::LayerIngest& ingest, const LayerWriteOptions& options,
+              const ContentSeen& seen, const EarlierLayer* earlier)
+      : ingest_(&ingest),
+        fs_(&ingest.fs()),
+        options_(&options),
+        seen_(&seen),
+        earlier_(earlier),
+        tar_(hash_),
+        copies_(*fs_, earlier == nullptr ? nullptr : &earlier->fs, options.stop) {}
 
   Result<store::LayerInfo> write(const PlannedEntry& root) {
     const Metadata& metadata = root.inode->metadata;
-    if (metadata.mode != 0755 || metadata.uid != 0 || metadata.gid != 0 ||
-        !metadata.xattrs.empty()) {
+    TRY(prepare(root, *fs_, {}));
+    go_on_from_earlier(root);
+    plan_copies(root);
+    TRY(copies_.start());
+    if (names_root(metadata)) {
       Metadata in_tar = metadata;
       in_tar.mtime = 0;
-      TRY(tar_.begin(entry_of(*root.inode, in_tar, ".")));
+      TRY(begin(planned_entry(*root.inode, in_tar, ".")));
     }
-    TRY(prepare(root, *fs_, {}));
-    TRY(copies_.start());
     LazyDir dir(*fs_);
     TRY(write_children(root, dir, {}));
     TRY(apply_metadata(*fs_, ".", false, clamp(metadata)));
+    if (files_ >= kListedFiles) hash_.mark(entries_);
     TRY(tar_.finish());
     info_.diff_id = oci::DiffId(hash_.finish());
     info_.tar_size = hash_.size();
+    conclude_large_files();
+    if (is_stale_) {
+      // A file that changed after it was looked at: the beginning that was taken over is not ours.
+      const TreeDigest tree = TRY(digest_tree(*fs_));
+      info_.diff_id = tree.diff_id;
+      info_.tar_size = tree.stats.tar_size;
+    }
+    if (files_ >= kListedFiles) TRY(write_contents(root));
     return info_;
   }
 
  private:
-  Metadata clamp(Metadata metadata) const {
-    metadata.mtime = std::clamp(metadata.mtime, kEarliest, kLatest);
-    const auto& limit = options_->mtimes;
-    if (limit && limit->applies_to(metadata.mtime, metadata.mtime_nanoseconds)) {
-      metadata.mtime = limit->latest;
-      metadata.mtime_nanoseconds = 0;
-    }
-    return metadata;
-  }
+  Metadata clamp(const Metadata& metadata) const { return clamped(metadata, options_->mtimes); }
 
-  /// Makes the directories below `entry`, and plans the copies of files.
+  /// Makes the directories below `entry`, and looks at its files.
   Result<void> prepare(const PlannedEntry& entry, const os::Dir& dir, const std::string& prefix) {
     for (const auto& [name, child] : entry.children) {
       if (options_->stop.stop_requested()) return cancelled();
+      if (name.starts_with(kWhiteoutPrefix))
+        return invalid_input("/" + prefix + name +
+                             ": a name that begins with .wh. can't be kept in a layer");
       if (child.whiteout) continue;
-      const PlannedInode& inode = *child.inode;
+      PlannedInode& inode = *child.inode;
       if (inode.type == archive::EntryType::directory) {
         TRY(dir.create_dir(name, 0700));
         if (child.children.empty() && !child.opaque) continue;
         const os::Dir sub = TRY(dir.open_dir(name));
         if (child.opaque) TRY(sub.set_xattr(".", kOpaqueXattr, "y"));
         TRY(prepare(child, sub, prefix + name + "/"));
-      } else if (inode.type == archive::EntryType::file && inode.content.root != nullptr &&
-                 !inode.content.take && inode.metadata.xattrs.empty()) {
-        copies_.add(inode, clamp(inode.metadata), prefix + name);
+      } else if (inode.type == archive::EntryType::file) {
+        ++files_;
+        FileContent& content = inode.content;
+        if (content.root == nullptr)
+          content.known = {sha256(content.inline_text), content.inline_text.size()};
       }
     }
+    return {};
+  }
+
+  void go_on_from_earlier(const PlannedEntry& root) {
+    if (earlier_ == nullptr) return;
+    const auto mark = common_beginning(root, options_->mtimes, earlier_->contents);
+    if (!mark) return;
+    same_entries_ = mark->entries;
+    last_mark_ = mark->hash.size;
+    hash_.resume(mark->hash);
+    for (const StreamMark& known : earlier_->contents.marks) {
+      if (known.entries <= same_entries_) marks_.push_back({known.entries, known.hash});
+    }
+  }
+
+  void plan_copies(const PlannedEntry& root) {
+    std::optional<ListedFiles> listed;
+    if (earlier_ != nullptr) listed.emplace(earlier_->contents);
+    std::uint64_t number = 0;
+    visit_stream(root, [&](const StreamEntry& entry) {
+      const bool needs_bytes = number++ >= same_entries_;
+      const PlannedInode& inode = entry.inode;
+      if (entry.kind != StreamEntry::Kind::inode || inode.type != archive::EntryType::file ||
+          inode.content.root == nullptr || inode.content.take || !inode.metadata.xattrs.empty())
+        return true;
+      CopyOrder order{&inode, clamp(inode.metadata), entry.path, false, needs_bytes};
+      const ListedFile* there = listed ? listed->find(entry.path) : nullptr;
+      order.is_in_earlier = there != nullptr && listed_file(entry, options_->mtimes) == *there;
+      copies_.add(std::move(order));
+      return true;
+    });
+  }
+
+  /// Begins an entry of the stream, unless it is one that the earlier stream had too.
+  Result<void> begin(const archive::TarEntry& entry) {
+    skips_ = entries_ < same_entries_;
+    if (!skips_ && files_ >= kListedFiles && hash_.size() >= last_mark_ + kMarkDistance) {
+      hash_.mark(entries_);
+      last_mark_ = hash_.size();
+    }
+    ++entries_;
+    if (skips_) return {};
+    return tar_.begin(entry);
+  }
+  Result<void> write_content(archive::Bytes data) {
+    if (skips_) return {};
+    return tar_.write_content(data);
+  }
+
+  Result<void> write_contents(const PlannedEntry& root) {
+    if (!is_stale_) marks_.insert(marks_.end(), hash_.marks().begin(), hash_.marks().end());
+    if (is_stale_) marks_.clear();
+    const LayerContents contents = contents_of(root, options_->mtimes, marks_);
+    const std::string text = contents.encode();
+    TRY(os::write_file_atomically(ingest_->contents_path(), text, 0600));
+    info_.disk_size += (text.size() + 4095) / 4096 * 4096;
     return {};
   }
 
@@ -175,7 +236,7 @@ class LayerWriter {
                            const std::string& path) {
     if (options_->stop.stop_requested()) return cancelled();
     if (entry.whiteout) return write_whiteout(lazy, name, path);
-    const PlannedInode& inode = *entry.inode;
+    PlannedInode& inode = *entry.inode;
     const Metadata metadata = clamp(inode.metadata);
     if (inode.type == archive::EntryType::directory)
       return write_directory(entry, metadata, lazy, name, path);
@@ -196,7 +257,7 @@ class LayerWriter {
       return write_file(inode, metadata, *dir, name, path);
     }
     const os::Dir* dir = TRY(lazy.open());
-    TRY(tar_.begin(entry_of(inode, metadata, path)));
+    TRY(begin(planned_entry(inode, metadata, path)));
     switch (inode.type) {
       case archive::EntryType::symlink:
         TRY(dir->create_symlink(name, inode.link_target));
@@ -212,19 +273,19 @@ class LayerWriter {
 
   Result<void> write_whiteout(LazyDir& lazy, const std::string& name, const std::string& path) {
     archive::TarEntry mark;
-    mark.path = path.substr(0, path.size() - name.size()) + std::string(kWhiteoutPrefix) + name;
-    TRY(tar_.begin(mark));
+    mark.path = whiteout_path(path);
+    TRY(begin(mark));
     const os::Dir* dir = TRY(lazy.open());
     return dir->create_whiteout(name);
   }
 
   Result<void> write_directory(const PlannedEntry& entry, const Metadata& metadata, LazyDir& parent,
                                const std::string& name, const std::string& path) {
-    TRY(tar_.begin(entry_of(*entry.inode, metadata, path)));
+    TRY(begin(planned_entry(*entry.inode, metadata, path)));
     if (entry.opaque) {
       archive::TarEntry mark;
-      mark.path = path + "/" + std::string(kOpaqueName);
-      TRY(tar_.begin(mark));
+      mark.path = opaque_mark_path(path);
+      TRY(begin(mark));
     }
     LazyDir dir(parent, name);
     TRY(write_children(entry, dir, path + "/"));
@@ -244,40 +305,52 @@ class LayerWriter {
   };
   Result<void> write_link(const PlannedInode& inode, const Metadata& metadata, const Linked& first,
                           const os::Dir& dir, const std::string& name, const std::string& path) {
-    archive::TarEntry link = entry_of(inode, metadata, path);
+    archive::TarEntry link = planned_entry(inode, metadata, path);
     link.type = archive::EntryType::hardlink;
     link.link_target = first.path;
     link.xattrs.clear();
     link.device_major = link.device_minor = 0;
-    TRY(tar_.begin(link));
+    TRY(begin(link));
     return dir.create_hardlink(name, first.dir, first.name);
   }
 
   /// A file that is in the layer already: what the stream gets of it.
-  Result<void> write_copied(const PlannedInode& inode, const Metadata& metadata,
-                            const FileCopy& copy, const std::string& path) {
-    archive::TarEntry entry = entry_of(inode, metadata, path);
+  Result<void> write_copied(PlannedInode& inode, const Metadata& metadata, const FileCopy& copy,
+                            const std::string& path) {
+    archive::TarEntry entry = planned_entry(inode, metadata, path);
     entry.size = copy.info.size;
-    TRY(tar_.begin(entry));
-    TRY(tar_.write_content(copy.bytes));
-    count_copy(inode, copy.info, copy.digest);
+    TRY(begin(entry));
     info_.content_size += entry.size;
-    return {};
+    if (!copy.linked) {
+      TRY(write_content(copy.bytes));
+      count_copy(inode, copy.info, copy.digest, skips_);
+      return {};
+    }
+    info_.linked_from = earlier_->id;
+    if (skips_ || copy.bytes.size() == copy.info.size) return write_content(copy.bytes);
+    const os::Fd in = TRY(fs_->open_file_beneath(os::RelPath::clean(path)));
+    const os::FileInfo info = TRY(os::file_info(in, path));
+    archive::TarContentSink content(tar_);
+    return read_file_content(in, info, path, content);
   }
 
-  void count_copy(const PlannedInode& inode, const os::FileInfo& source,
-                  const Sha256Bytes& digest) {
+  void count_copy(PlannedInode& inode, const os::FileInfo& source, const Sha256Bytes& digest,
+                  bool was_skipped) {
     info_.disk_size += std::min(source.allocated, (source.size + 4095) / 4096 * 4096);
+    const KnownContent content{digest, source.size};
+    if (was_skipped && inode.content.known != content) is_stale_ = true;
+    inode.content.known = content;
     if (inode.tag != kNoTag) (*seen_)(inode.tag, source, digest);
   }
 
-  Result<void> write_file(const PlannedInode& inode, const Metadata& metadata, const os::Dir& dir,
+  Result<void> write_file(PlannedInode& inode, const Metadata& metadata, const os::Dir& dir,
                           const std::string& name, const std::string& path) {
-    archive::TarEntry entry = entry_of(inode, metadata, path);
+    archive::TarEntry entry = planned_entry(inode, metadata, path);
     if (inode.content.root == nullptr) {
       const std::string& text = inode.content.inline_text;
       entry.size = text.size();
-      TRY(tar_.add(entry, text));
+      TRY(begin(entry));
+      TRY(write_content(archive::as_bytes(text)));
       const os::Fd out = TRY(dir.create_file(name, 0600));
       TRY(os::write_all(out, text, path));
     } else if (inode.content.take) {
@@ -301,54 +374,77 @@ class LayerWriter {
     const os::FileInfo info = TRY(os::file_info(in, path));
     entry.size = info.size;
     info_.disk_size += info.allocated;
-    TRY(tar_.begin(entry));
+    TRY(begin(entry));
     archive::TarContentSink content(tar_);
     return read_file_content(in, info, path, content);
   }
 
-  Result<void> copy_file(const PlannedInode& inode, archive::TarEntry& entry, const os::Dir& dir,
+  Result<void> copy_file(PlannedInode& inode, archive::TarEntry& entry, const os::Dir& dir,
                          const std::string& name, const std::string& path) {
     const os::Fd in = TRY(inode.content.root->open_file_beneath(inode.content.path));
     const os::FileInfo info = TRY(os::file_info(in, path));
     entry.size = info.size;
-    TRY(tar_.begin(entry));
+    TRY(begin(entry));
     const os::Fd out = TRY(dir.create_file(name, 0600));
     if (info.size > kLargeFile && info.allocated >= info.size) {
-      const Sha256Bytes digest = TRY(copy_large_file(in, out, info.size, path));
-      count_copy(inode, info, digest);
-      return {};
+      large_.push_back({&inode, info, {}, skips_});
+      return copy_large_file(in, out, info.size, path);
     }
-    FileWriter writer(out, path, tar_, info, options_->stop);
+    FileWriter writer(out, path, skips_ ? nullptr : &tar_, info, options_->stop);
     TRY(read_file_content(in, info, path, writer));
     const Sha256Bytes digest = TRY(writer.finish());
-    count_copy(inode, info, digest);
+    count_copy(inode, info, digest, skips_);
     return {};
   }
 
-  /// Its own digest, the layer's and the copy are made side by side, from the same blocks.
-  Result<Sha256Bytes> copy_large_file(const os::Fd& in, const os::Fd& out, std::uint64_t size,
-                                      const std::string& path) {
-    AsyncHashSink digest;
+  /// A large file, whose own digest the hashing thread makes beside the stream's.
+  struct LargeFile {
+    PlannedInode* inode;
+    os::FileInfo source;
+    Sha256 digest;
+    bool was_skipped;
+  };
+  Result<void> copy_large_file(const os::Fd& in, const os::Fd& out, std::uint64_t size,
+                               const std::string& path) {
+    Sha256& digest = large_.back().digest;
     for (std::uint64_t at = 0; at < size;) {
       if (options_->stop.stop_requested()) return cancelled();
-      std::shared_ptr<Block> block = blocks_.take();
+      const std::shared_ptr<Block> block = blocks_.take();
       block->resize(
           static_cast<std::size_t>(std::min<std::uint64_t>(size - at, blocks_.block_size())));
       const std::size_t n = TRY(os::read_at(in, *block, at, path));
       if (n == 0) return invalid_input(path + " became shorter while it was read");
       block->resize(n);
-      hash_.write_block(block);
-      digest.write_block(block);
+      if (skips_) {
+        hash_.hash_block(block, digest);
+      } else {
+        hash_.write_block(block, &digest);
+        TRY(tar_.content_passed(n));
+      }
       TRY(os::write_at(out, *block, at, path));
-      TRY(tar_.content_passed(n));
       at += n;
     }
-    return digest.finish();
+    return {};
+  }
+  /// The hashing thread has ended.
+  void conclude_large_files() {
+    for (LargeFile& file : large_)
+      count_copy(*file.inode, file.source, file.digest.finish(), file.was_skipped);
   }
 
+  const store::LayerIngest* ingest_;
   const os::Dir* fs_;
   const LayerWriteOptions* options_;
   const ContentSeen* seen_;
+  const EarlierLayer* earlier_;
+  std::size_t files_ = 0;
+  std::uint64_t same_entries_ = 0;  ///< with which the earlier stream began too
+  std::uint64_t entries_ = 0;       ///< so far
+  bool skips_ = false;              ///< whether the present one is among the same
+  bool is_stale_ = false;
+  std::vector<HashMark> marks_;  ///< of the earlier stream
+  std::uint64_t last_mark_ = 0;
+  std::deque<LargeFile> large_;  ///< a deque: they keep their address
   BlockPool blocks_{kBlocks, kBlockBytes};
   AsyncHashSink hash_;
   archive::TarWriter tar_;
@@ -360,8 +456,9 @@ class LayerWriter {
 }  // namespace
 
 Result<store::LayerInfo> write_layer(const PlannedEntry& root, const LayerWriteOptions& options,
-                                     const store::LayerIngest& ingest, const ContentSeen& seen) {
-  return LayerWriter(ingest.fs(), options, seen).write(root);
+                                     const store::LayerIngest& ingest, const ContentSeen& seen,
+                                     const EarlierLayer* earlier) {
+  return LayerWriter(ingest, options, seen, earlier).write(root);
 }
 
 }  // namespace kiln::snapshot

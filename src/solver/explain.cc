@@ -84,9 +84,8 @@ Result<MissReason> find_reason(SolveContext& context, const StepInputs& inputs,
     reason.milliseconds = same->milliseconds;
     return reason;
   }
-  const std::vector<store::EarlierRecord> candidates = TRY(context.store.records().earlier(
-      inputs.vertex.origin.instruction, step_place(context, inputs.vertex),
-      keyword(inputs.vertex.origin.instruction), kMaxCandidates));
+  const std::vector<store::EarlierRecord> candidates =
+      TRY(earlier_runs(context, inputs.vertex, kMaxCandidates));
   const std::string list = store::encode_inputs(record.inputs);
   std::optional<Comparison> nearest;
   for (const auto& earlier : candidates) {
@@ -119,6 +118,13 @@ std::string step_place(const SolveContext& context, const llb::Vertex& vertex) {
                                      : context.build_name + "#" + vertex.origin.place;
 }
 
+Result<std::vector<store::EarlierRecord>> earlier_runs(const SolveContext& context,
+                                                       const llb::Vertex& vertex,
+                                                       std::size_t most) {
+  return context.store.records().earlier(vertex.origin.instruction, step_place(context, vertex),
+                                         keyword(vertex.origin.instruction), most);
+}
+
 MissReason report_miss(SolveContext& context, const StepInputs& inputs,
                        const store::CacheRecord& record) {
   context.note_missed(inputs.vertex);
@@ -135,9 +141,7 @@ MissReason report_miss(SolveContext& context, const StepInputs& inputs,
 }
 
 std::int64_t expected_milliseconds(SolveContext& context, const llb::Vertex& vertex) {
-  const auto earlier =
-      context.store.records().earlier(vertex.origin.instruction, step_place(context, vertex),
-                                      keyword(vertex.origin.instruction), 1);
+  const auto earlier = earlier_runs(context, vertex, 1);
   return earlier && !earlier->empty() ? earlier->front().milliseconds : -1;
 }
 

@@ -25,6 +25,10 @@ namespace {
 /// that turns out to be known is the rarer case.
 constexpr std::size_t kReadFirstFiles = 256;
 constexpr std::uint64_t kReadFirstBytes = std::uint64_t{16} << 20;
+/// Files, from which on a layer is compared with the one before it.
+constexpr std::size_t kWorthComparing = 64;
+/// So many earlier runs are looked at for one whose layer is still there.
+constexpr std::size_t kEarlierRuns = 8;
 using snapshot::Last;
 using snapshot::LayerBuilder;
 using snapshot::Metadata;
@@ -203,11 +207,12 @@ class FileStep {
     if (inputs_->stop.stop_requested()) return Error(ErrorKind::cancelled, "cancelled");
     store::LayerIngest ingest = TRY(context_->store.layers().create());
     const TimePoint before = os::wall_clock();
-    const store::LayerInfo info = TRY(builder.write(
-        ingest, [&](std::size_t tag, const os::FileInfo& as_read, const Sha256Bytes& digest) {
-          note_content(tag, as_read, digest, before);
-        }));
-    context_->report_whiteouts(inputs_->id, builder.adopted_whiteouts());
+    const auto earlier = TRY(earlier_layer());
+    const snapshot::ContentSeen seen = [&](std::size_t tag, const os::FileInfo& as_read,
+                                           const Sha256Bytes& digest) {
+      note_content(tag, as_read, digest, before);
+    };
+    const store::LayerInfo info = TRY(builder.write(ingest, seen, earlier ? &*earlier : nullptr));
     TRY(context_->store.layers().commit(std::move(ingest), info));
     spread_group_facts();
     StepOutcomeResult out;
@@ -220,6 +225,21 @@ class FileStep {
   std::optional<snapshot::MtimeLimit> mtime_limit() const {
     if (!op_->mtime) return std::nullopt;
     return snapshot::MtimeLimit{*op_->mtime, op_->all_mtimes};
+  }
+
+  /// What the step made when it ran last, if there is enough in it to be worth a comparison.
+  Result<std::optional<snapshot::EarlierLayer>> earlier_layer() const {
+    std::optional<snapshot::EarlierLayer> none;
+    if (tagged_.size() < kWorthComparing || inputs_->cache(*context_) == UseCache::ignore)
+      return none;
+    const std::vector<store::EarlierRecord> records =
+        TRY(earlier_runs(*context_, inputs_->vertex, kEarlierRuns));
+    for (const auto& record : records) {
+      if (!record.layer) continue;
+      auto earlier = snapshot::find_earlier_layer(context_->store.layers(), *record.layer);
+      if (earlier) return earlier;
+    }
+    return none;
   }
 
   void note_content(std::size_t tag, const os::FileInfo& as_read, const Sha256Bytes& digest,
@@ -373,9 +393,6 @@ class FileStep {
                                       ? archive::EntryType::block_device
                                       : archive::EntryType::char_device,
                                   info.rdev_major, info.rdev_minor, std::move(metadata));
-      case os::FileType::socket:
-        // In no layer; as in BuildKit, its name is an empty file's.
-        return builder.put_file(path, {}, std::move(metadata));
       default:
         break;
     }
@@ -383,6 +400,7 @@ class FileStep {
     snapshot::FileContent content;
     content.root = at.root;
     content.path = at.path;
+    if (file.facts_known) content.known = {file.facts.content, info.size};
     const std::size_t tag = tagged_.size();
     tagged_.emplace_back(&file, &tree);
     if (file.link_group)

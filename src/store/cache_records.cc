@@ -69,7 +69,7 @@ Result<std::vector<EarlierRecord>> CacheRecords::earlier(std::string_view instru
   const auto ask = [&](std::string_view condition) -> Result<void> {
     // A step may stand under two keys with the same content.
     auto query = TRY(database_->prepare(
-        "SELECT operation, inputs, max(created), created_ns, max(milliseconds) FROM records "
+        "SELECT operation, inputs, max(created), created_ns, max(milliseconds), layer FROM records "
         "WHERE " +
         std::string(condition) +
         " GROUP BY inputs, operation ORDER BY max(created) DESC, created_ns DESC LIMIT ?4"));
@@ -81,7 +81,10 @@ Result<std::vector<EarlierRecord>> CacheRecords::earlier(std::string_view instru
       out.push_back({query.text(0),
                      query.text(1),
                      {query.number(2), static_cast<std::uint32_t>(query.number(3))},
-                     query.number(4)});
+                     query.number(4),
+                     {}});
+      const std::string layer = query.text(5);
+      if (!layer.empty()) out.back().layer = TRY(oci::DiffId::parse("sha256:" + layer));
     }
   };
   TRY(ask("instruction = ?1 AND place = ?2"));

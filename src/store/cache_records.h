@@ -42,6 +42,7 @@ struct EarlierRecord {
   std::string inputs_digest;
   TimePoint created;
   std::int64_t milliseconds = 0;
+  std::optional<oci::DiffId> layer = {};
 };
 
 /// What of a record can be verified.

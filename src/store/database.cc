@@ -126,6 +126,14 @@ CREATE TABLE image_digests (        -- manifests and indexes that stand for an i
 ) WITHOUT ROWID;
 CREATE INDEX image_digests_by_image ON image_digests (image);
 )sql",
+    // 5: layers that share files with the layer that an earlier run of their step made.
+    R"sql(
+ALTER TABLE layers ADD COLUMN linked_from TEXT NOT NULL DEFAULT '';  -- diff ID, '' for none
+CREATE INDEX layers_by_linked_from ON layers (linked_from);
+CREATE TRIGGER layer_resized AFTER UPDATE OF disk_size ON layers BEGIN
+  UPDATE usage SET layer_bytes = layer_bytes + NEW.disk_size - OLD.disk_size;
+END;
+)sql",
 };
 constexpr auto kSchemaVersion = static_cast<std::int64_t>(std::size(kUpgrades));
 

@@ -77,6 +77,8 @@ TEST_F(DatabaseTest, OlderSchemaIsBroughtUpToDate) {
     const Database database = open();
     must(database.execute(
         "DROP TABLE unsettled_layers; CREATE TABLE tree_digests (key TEXT PRIMARY KEY);"
+        "DROP TRIGGER layer_resized; DROP INDEX layers_by_linked_from;"
+        "ALTER TABLE layers DROP COLUMN linked_from;"
         "DROP TRIGGER layer_added; DROP TRIGGER layer_removed; DROP TABLE usage; DROP TABLE builds;"
         "DROP INDEX records_by_instruction; DROP INDEX records_by_place; DROP INDEX "
         "records_by_used;"

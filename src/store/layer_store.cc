@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/layer_store.h"
 
+#include "os/disk_space.h"
 #include "os/file_io.h"
 #include "os/kernel.h"
 #include "os/system.h"
@@ -10,7 +11,7 @@ namespace kiln::store {
 Result<std::optional<LayerInfo>> LayerStore::find(const oci::DiffId& id) const {
   auto query =
       TRY(database_->prepare("SELECT tar_size, disk_size, blob, blob_media_type, blob_size, "
-                             "content_size FROM layers WHERE "
+                             "content_size, linked_from FROM layers WHERE "
                              "diff_id = ?"));
   query.bind(0, id.hex());
   const bool found = TRY(query.step());
@@ -20,6 +21,8 @@ Result<std::optional<LayerInfo>> LayerStore::find(const oci::DiffId& id) const {
   info.tar_size = static_cast<std::uint64_t>(query.number(0));
   info.disk_size = static_cast<std::uint64_t>(query.number(1));
   info.content_size = static_cast<std::uint64_t>(query.number(5));
+  const std::string linked_from = query.text(6);
+  if (!linked_from.empty()) info.linked_from = TRY(oci::DiffId::parse("sha256:" + linked_from));
   const std::string blob = query.text(2);
   if (!blob.empty()) {
     oci::Descriptor descriptor;
@@ -84,14 +87,15 @@ Result<void> LayerStore::commit(LayerIngest ingest, const LayerInfo& info,
   TRY(put_into_place(ingest.scratch_path() + "/layer", info.diff_id));
   auto insert = TRY(
       database_->prepare("INSERT INTO layers (diff_id, tar_size, disk_size, blob, blob_media_type, "
-                         "blob_size, content_size) VALUES (?, ?, ?, ?, ?, ?, ?)"));
+                         "blob_size, content_size, linked_from) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"));
   insert.bind(0, info.diff_id.hex())
       .bind(1, static_cast<std::int64_t>(info.tar_size))
       .bind(2, static_cast<std::int64_t>(info.disk_size))
       .bind(3, info.blob ? info.blob->digest.hex() : "")
       .bind(4, info.blob ? info.blob->media_type : "")
       .bind(5, info.blob ? static_cast<std::int64_t>(info.blob->size) : 0)
-      .bind(6, static_cast<std::int64_t>(info.content_size));
+      .bind(6, static_cast<std::int64_t>(info.content_size))
+      .bind(7, info.linked_from ? info.linked_from->hex() : "");
   TRY(insert.run());
   auto unsettled =
       TRY(database_->prepare("INSERT OR REPLACE INTO unsettled_layers (diff_id, tree, boot, made) "
@@ -143,12 +147,51 @@ Result<std::vector<oci::DiffId>> LayerStore::unused() const {
   return ids;
 }
 
+Result<LayerStore::Heirs> LayerStore::find_heirs(const oci::DiffId& id) const {
+  Heirs heirs;
+  auto self =
+      TRY(database_->prepare("SELECT linked_from, disk_size FROM layers WHERE diff_id = ?"));
+  const bool found = TRY(self.bind(0, id.hex()).step());
+  if (!found) return heirs;
+  heirs.parent = self.text(0);
+  auto children = TRY(database_->prepare("SELECT diff_id FROM layers WHERE linked_from = ?"));
+  children.bind(0, id.hex());
+  for (;;) {
+    const bool more = TRY(children.step());
+    if (!more) break;
+    heirs.children.push_back(children.text(0));
+  }
+  if (heirs.parent.empty() && heirs.children.empty()) return heirs;
+  heirs.left_over = self.number(1) -
+                    static_cast<std::int64_t>(os::exclusive_disk_usage(paths_.layer_fs(id)) +
+                                              os::exclusive_disk_usage(paths_.layer_contents(id)));
+  return heirs;
+}
+
+/// The sum of what all layers say stays what they take together. Which of several heirs counts a
+/// file matters less: whoever goes next passes on what it does not free.
+Result<void> LayerStore::pass_on(const Heirs& heirs) const {
+  const std::string& heir = heirs.children.empty() ? heirs.parent : heirs.children.front();
+  if (heir.empty()) return {};
+  auto size =
+      TRY(database_->prepare("UPDATE layers SET disk_size = max(0, disk_size + ?2) WHERE "
+                             "diff_id = ?1"));
+  TRY(size.bind(0, heir).bind(1, heirs.left_over).run());
+  for (const auto& child : heirs.children) {
+    auto link = TRY(database_->prepare("UPDATE layers SET linked_from = ?2 WHERE diff_id = ?1"));
+    TRY(link.bind(0, child).bind(1, child == heir ? heirs.parent : heir).run());
+  }
+  return {};
+}
+
 Result<void> LayerStore::remove(const oci::DiffId& id) {
   const auto info = TRY(find(id));
+  const Heirs heirs = TRY(find_heirs(id));
   std::vector<oci::Digest> blobs;
   if (info && info->blob) blobs.push_back(info->blob->digest);
   {
     auto transaction = TRY(database_->begin());
+    TRY(pass_on(heirs));
     for (const char* sql : {"DELETE FROM unsettled_layers WHERE diff_id = ?",
                             "DELETE FROM layers WHERE diff_id = ?"}) {
       auto statement = TRY(database_->prepare(sql));

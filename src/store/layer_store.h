@@ -24,6 +24,9 @@ struct LayerInfo {
   std::uint64_t disk_size = 0;     ///< bytes that its files take
   /// The blob it came as, where its tar stream can't be made from its directory.
   std::optional<oci::Descriptor> blob;
+  /// The layer whose files some of its files are, so that only one of the two counts them in its
+  /// disk_size.
+  std::optional<oci::DiffId> linked_from = {};
 };
 
 /// A layer of which not everything may be on the disk yet: nothing waits for that when a layer is
@@ -42,6 +45,8 @@ class LayerIngest {
  public:
   const os::Dir& fs() const { return fs_; }
   std::string fs_path() const { return scratch_.path() + "/layer/fs"; }
+  /// For what the layer says of itself, beside its directory.
+  std::string contents_path() const { return scratch_.path() + "/layer/contents"; }
   std::string work_path() const { return scratch_.path() + "/work"; }
   std::string mount_path() const { return scratch_.path() + "/mount"; }
   std::string scratch_path() const { return scratch_.path(); }
@@ -67,6 +72,8 @@ class LayerStore {
   Result<os::Dir> open_fs(const oci::DiffId& id) const;
   Result<std::vector<os::Dir>> open_all(const std::vector<oci::DiffId>& ids) const;
 
+  std::string contents_path(const oci::DiffId& id) const { return paths_.layer_contents(id); }
+
   Result<LayerIngest> create();
   /// Publishes a layer. If it is there already, the new one is discarded: both are the same.
   /// `tree` is the digest of its directory's canonical stream, where that isn't its diff ID.
@@ -83,6 +90,14 @@ class LayerStore {
   Result<void> settle(const std::vector<oci::DiffId>& ids);
 
  private:
+  /// Who gets to count the files that a layer leaves behind when it goes.
+  struct Heirs {
+    std::string parent;  ///< hex of the layer that it was linked from; empty for none
+    std::vector<std::string> children;
+    std::int64_t left_over = 0;  ///< bytes
+  };
+  Result<Heirs> find_heirs(const oci::DiffId& id) const;
+  Result<void> pass_on(const Heirs& heirs) const;
   Result<void> put_into_place(const std::string& made, const oci::DiffId& id);
   Result<std::string> move_to_trash(const oci::DiffId& id);
 

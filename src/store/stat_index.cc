@@ -3,6 +3,7 @@
 
 #include <cstring>
 
+#include "base/packed.h"
 #include "os/fd.h"
 
 namespace kiln::store {
@@ -12,32 +13,6 @@ constexpr std::string_view kMagic = "kiln stat index 2\n";
 constexpr std::uint8_t kMaxUnseen = 16;
 /// Longer than the tick of any kernel's coarse clock.
 constexpr std::int64_t kGrainNanoseconds = 50'000'000;
-
-template <typename T>
-void append(std::string& out, T value) {
-  out.append(reinterpret_cast<const char*>(&value), sizeof value);
-}
-
-template <typename T>
-bool take(std::string_view& in, T& value) {
-  if (in.size() < sizeof value) return false;
-  std::memcpy(&value, in.data(), sizeof value);
-  in.remove_prefix(sizeof value);
-  return true;
-}
-
-bool take_text(std::string_view& in, std::string& text) {
-  std::uint32_t size = 0;
-  if (!take(in, size) || in.size() < size) return false;
-  text.assign(in.substr(0, size));
-  in.remove_prefix(size);
-  return true;
-}
-
-void append_text(std::string& out, std::string_view text) {
-  append(out, static_cast<std::uint32_t>(text.size()));
-  out += text;
-}
 
 std::int64_t nanoseconds_between(const TimePoint& from, const TimePoint& to) {
   return (to.seconds - from.seconds) * 1'000'000'000 +
@@ -55,25 +30,23 @@ StatIndex StatIndex::load(std::string path) {
 }
 
 bool StatIndex::parse(std::string_view in) {
-  if (!in.starts_with(kMagic) || in.size() < kMagic.size() + sizeof(Sha256Bytes)) return false;
-  // A wrong digest in here would be a wrong cache key: damage must not go unnoticed.
-  const std::string_view checksum = in.substr(in.size() - sizeof(Sha256Bytes));
-  in.remove_suffix(sizeof(Sha256Bytes));
-  const Sha256Bytes found = sha256(in);
-  if (std::memcmp(found.data(), checksum.data(), found.size()) != 0) return false;
-  in.remove_prefix(kMagic.size());
+  const auto body = checked_packed(in, kMagic);
+  if (!body) return false;
+  in = *body;
   std::uint64_t count = 0;
-  if (!take(in, count) || count > in.size()) return false;
+  if (!take_packed(in, count) || count > in.size()) return false;
   entries_.reserve(count);
   for (; count > 0; --count) {
-    std::string name;
+    std::string_view name, xattrs;
     Entry e{};
-    if (!take_text(in, name) || !take(in, e.device) || !take(in, e.inode) || !take(in, e.size) ||
-        !take(in, e.mtime) || !take(in, e.ctime) || !take(in, e.mtime_nanoseconds) ||
-        !take(in, e.ctime_nanoseconds) || !take(in, e.unseen) || !take(in, e.facts.content) ||
-        !take_text(in, e.facts.xattrs))
+    if (!take_packed_text(in, name) || !take_packed(in, e.device) || !take_packed(in, e.inode) ||
+        !take_packed(in, e.size) || !take_packed(in, e.mtime) || !take_packed(in, e.ctime) ||
+        !take_packed(in, e.mtime_nanoseconds) || !take_packed(in, e.ctime_nanoseconds) ||
+        !take_packed(in, e.unseen) || !take_packed(in, e.facts.content) ||
+        !take_packed_text(in, xattrs))
       return false;
-    entries_.emplace(std::move(name), std::move(e));
+    e.facts.xattrs = xattrs;
+    entries_.emplace(name, std::move(e));
   }
   return in.empty();
 }
@@ -115,26 +88,26 @@ Result<void> StatIndex::save() {
   if (!changed_) return {};
   std::string out(kMagic);
   const std::size_t count_at = out.size();
-  append(out, std::uint64_t{0});
+  append_packed(out, std::uint64_t{0});
   std::uint64_t count = 0;
   for (const auto& [name, e] : entries_) {
     const auto unseen = static_cast<std::uint8_t>(e.seen ? 0 : e.unseen + 1);
     if (unseen > kMaxUnseen) continue;
     ++count;
-    append_text(out, name);
-    append(out, e.device);
-    append(out, e.inode);
-    append(out, e.size);
-    append(out, e.mtime);
-    append(out, e.ctime);
-    append(out, e.mtime_nanoseconds);
-    append(out, e.ctime_nanoseconds);
-    append(out, unseen);
-    append(out, e.facts.content);
-    append_text(out, e.facts.xattrs);
+    append_packed_text(out, name);
+    append_packed(out, e.device);
+    append_packed(out, e.inode);
+    append_packed(out, e.size);
+    append_packed(out, e.mtime);
+    append_packed(out, e.ctime);
+    append_packed(out, e.mtime_nanoseconds);
+    append_packed(out, e.ctime_nanoseconds);
+    append_packed(out, unseen);
+    append_packed(out, e.facts.content);
+    append_packed_text(out, e.facts.xattrs);
   }
   std::memcpy(out.data() + count_at, &count, sizeof count);
-  append(out, sha256(out));
+  append_packed(out, sha256(out));
   changed_ = false;
   return os::write_file_atomically(path_, out, 0600);
 }

@@ -12,7 +12,8 @@ namespace kiln::store {
 ///     db/kiln.sqlite             the index: images, names, layers, cache records
 ///     blobs/sha256/HEX           manifests, configs, and layer blobs that came from elsewhere
 ///     layers/HEX/fs/             one directory per layer, by diff ID, in overlay form
-///     context/HEX                stat index of a build context, by the digest of its path
+///     layers/HEX/contents        of a layer of many files: what they are, to make the next one of
+///     it context/HEX                stat index of a build context, by the digest of its path
 ///     cache/KEY.N/               contents of RUN --mount=type=cache: record.json, lock, fs/
 ///     remote/trees/HEX/tree      what was fetched: a checkout, a file by http, an archive's
 ///     content remote/mirrors/HEX/repo    a git repository's objects, as far as they were needed
@@ -35,6 +36,7 @@ class StorePaths {
   std::string layers() const { return root_ + "/layers"; }
   std::string layer(const oci::DiffId& id) const { return layers() + "/" + id.hex(); }
   std::string layer_fs(const oci::DiffId& id) const { return layer(id) + "/fs"; }
+  std::string layer_contents(const oci::DiffId& id) const { return layer(id) + "/contents"; }
   std::string contexts() const { return root_ + "/context"; }
   std::string builds() const { return root_ + "/builds"; }
   std::string build_log(const std::string& id) const { return builds() + "/" + id + ".log"; }

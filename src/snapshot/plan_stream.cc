@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "snapshot/plan_stream.h"
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "archive/tar_writer.h"
+
+namespace kiln::snapshot {
+namespace {
+
+/// Times that every file system can hold (ext4's range), so that what is read back is what was
+/// written.
+constexpr std::int64_t kEarliest = -(std::int64_t{1} << 31);
+constexpr std::int64_t kLatest = std::int64_t{15032385535};
+
+class Visitor {
+ public:
+  explicit Visitor(const std::function<bool(const StreamEntry&)>& visit) : visit_(&visit) {}
+
+  bool below(const PlannedEntry& directory, std::string& path) {
+    const std::size_t length = path.size();
+    for (const auto& [name, child] : directory.children) {
+      if (length > 0) path += '/';
+      path += name;
+      const bool goes_on = entry(child, path);
+      path.resize(length);
+      if (!goes_on) return false;
+    }
+    return true;
+  }
+  bool call(StreamEntry::Kind kind, const PlannedInode& inode, const std::string& path,
+            const std::string* first_name = nullptr) const {
+    return (*visit_)({kind, inode, path, first_name});
+  }
+
+ private:
+  bool entry(const PlannedEntry& entry, std::string& path) {
+    const PlannedInode& inode = *entry.inode;
+    if (entry.whiteout) return call(StreamEntry::Kind::whiteout, inode, path);
+    if (inode.type == archive::EntryType::directory) {
+      return call(StreamEntry::Kind::inode, inode, path) &&
+             (!entry.opaque || call(StreamEntry::Kind::opaque_mark, inode, path)) &&
+             below(entry, path);
+    }
+    if (entry.inode.use_count() > 1) {
+      const auto [first, added] = names_.try_emplace(&inode, path);
+      if (!added) return call(StreamEntry::Kind::hard_link, inode, path, &first->second);
+    }
+    return call(StreamEntry::Kind::inode, inode, path);
+  }
+
+  const std::function<bool(const StreamEntry&)>* visit_;
+  std::unordered_map<const PlannedInode*, std::string> names_;  // of hard-linked files
+};
+
+}  // namespace
+
+archive::TarEntry planned_entry(const PlannedInode& inode, const Metadata& metadata,
+                                std::string path) {
+  archive::TarEntry entry;
+  entry.type = inode.type;
+  entry.path = std::move(path);
+  entry.mode = inode.type == archive::EntryType::symlink ? 0777 : metadata.mode;
+  entry.uid = metadata.uid;
+  entry.gid = metadata.gid;
+  entry.mtime = metadata.mtime;
+  entry.xattrs = image_xattrs(metadata.xattrs);
+  entry.link_target = inode.link_target;
+  entry.device_major = inode.device_major;
+  entry.device_minor = inode.device_minor;
+  return entry;
+}
+
+std::string opaque_mark_path(const std::string& directory) {
+  return directory + "/" + std::string(kOpaqueName);
+}
+
+std::string whiteout_path(const std::string& path) {
+  const std::size_t name = path.rfind('/') + 1;  // 0 at the top
+  return path.substr(0, name) + std::string(kWhiteoutPrefix) + path.substr(name);
+}
+
+bool names_root(const Metadata& root) {
+  return root.mode != 0755 || root.uid != 0 || root.gid != 0 || !root.xattrs.empty();
+}
+
+void visit_stream(const PlannedEntry& root, const std::function<bool(const StreamEntry&)>& visit) {
+  Visitor visitor(visit);
+  std::string path;
+  if (names_root(root.inode->metadata) && !visitor.call(StreamEntry::Kind::root, *root.inode, path))
+    return;
+  visitor.below(root, path);
+}
+
+Metadata clamped(Metadata metadata, const std::optional<MtimeLimit>& mtimes) {
+  metadata.mtime = std::clamp(metadata.mtime, kEarliest, kLatest);
+  if (mtimes && mtimes->applies_to(metadata.mtime, metadata.mtime_nanoseconds)) {
+    metadata.mtime = mtimes->latest;
+    metadata.mtime_nanoseconds = 0;
+  }
+  return metadata;
+}
+
+bool PlanDigest::add(const StreamEntry& entry) {
+  const PlannedInode& inode = entry.inode;
+  std::optional<Sha256Bytes> content;
+  archive::TarEntry in_tar;
+  if (entry.kind == StreamEntry::Kind::opaque_mark) {
+    in_tar.path = opaque_mark_path(entry.path);
+  } else if (entry.kind == StreamEntry::Kind::whiteout) {
+    in_tar.path = whiteout_path(entry.path);
+  } else {
+    in_tar = planned_entry(inode, clamped(inode.metadata, mtimes_), entry.path);
+    if (entry.kind == StreamEntry::Kind::root) {
+      in_tar.path = ".";
+      in_tar.mtime = 0;
+    } else if (entry.kind == StreamEntry::Kind::hard_link) {
+      in_tar.type = archive::EntryType::hardlink;
+      in_tar.link_target = *entry.first_name;
+      in_tar.xattrs.clear();
+      in_tar.device_major = in_tar.device_minor = 0;
+    } else if (inode.type == archive::EntryType::file) {
+      if (!inode.content.known) return false;
+      in_tar.size = inode.content.known->size;
+      content = inode.content.known->digest;
+    }
+  }
+  header_.clear();
+  archive::append_tar_header(header_, in_tar);
+  hash_.update(header_);
+  if (content) hash_.update(std::as_bytes(std::span(*content)));
+  return true;
+}
+
+Sha256Bytes PlanDigest::value() const { return Sha256(hash_).finish(); }
+
+std::optional<StreamMark> common_beginning(const PlannedEntry& root,
+                                           const std::optional<MtimeLimit>& mtimes,
+                                           const LayerContents& earlier) {
+  PlanDigest digest(mtimes);
+  std::optional<StreamMark> last;
+  std::uint64_t entries = 0;
+  auto mark = earlier.marks.begin();
+  const auto compare = [&] {
+    if (mark == earlier.marks.end() || mark->entries != entries) return true;
+    if (mark->plan != digest.value()) return false;
+    last = *mark++;
+    return mark != earlier.marks.end();
+  };
+  bool same = true;
+  visit_stream(root, [&](const StreamEntry& entry) {
+    same = compare() && digest.add(entry);
+    ++entries;
+    return same;
+  });
+  if (same) compare();
+  return last;
+}
+
+std::optional<ListedFile> listed_file(const StreamEntry& entry,
+                                      const std::optional<MtimeLimit>& mtimes) {
+  const PlannedInode& inode = entry.inode;
+  if (entry.kind != StreamEntry::Kind::inode || inode.type != archive::EntryType::file ||
+      !inode.content.known || !inode.metadata.xattrs.empty())
+    return std::nullopt;
+  const Metadata metadata = clamped(inode.metadata, mtimes);
+  return ListedFile{entry.path,
+                    metadata.mode,
+                    metadata.uid,
+                    metadata.gid,
+                    metadata.mtime,
+                    metadata.mtime_nanoseconds,
+                    inode.content.known->size,
+                    inode.content.known->digest};
+}
+
+LayerContents contents_of(const PlannedEntry& root, const std::optional<MtimeLimit>& mtimes,
+                          const std::vector<HashMark>& marks) {
+  LayerContents out;
+  PlanDigest digest(mtimes);
+  std::uint64_t entries = 0;
+  bool known = true;
+  auto mark = marks.begin();
+  const auto note = [&] {
+    for (; mark != marks.end() && mark->entries == entries; ++mark)
+      out.marks.push_back({entries, digest.value(), mark->hash});
+  };
+  visit_stream(root, [&](const StreamEntry& entry) {
+    if (known) note();
+    known = known && digest.add(entry);
+    ++entries;
+    if (auto file = listed_file(entry, mtimes)) out.files.push_back(*std::move(file));
+    return true;
+  });
+  if (known) note();
+  return out;
+}
+
+}  // namespace kiln::snapshot
