@@ -3,6 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <array>
+#include <nlohmann/json.hpp>
+
 #include "base/strings.h"
 #include "cli/store_images.h"
 #include "cli/version.h"
@@ -109,6 +112,50 @@ Result<int> targets(const CallRequest& call, const dockerfile::Dockerfile& file)
   return 0;
 }
 
+struct Subrequest {
+  const char* call;     ///< as in --call
+  const char* request;  ///< as frontends call it
+  const char* description;
+  bool takes_target = false;
+};
+constexpr std::array kSubrequests = {
+    Subrequest{"check", "frontend.lint", "What the rules say of the Dockerfile", true},
+    Subrequest{"outline", "frontend.outline", "What a target takes: arguments, secrets, agents",
+               true},
+    Subrequest{"targets", "frontend.targets", "The stages that can be built"},
+    Subrequest{"subrequests.describe", "frontend.subrequests.describe", "These requests"},
+};
+
+/// BuildKit's form of it.
+Result<int> describe(const CallRequest& call) {
+  if (call.format == "json") {
+    auto list = nlohmann::ordered_json::array();
+    for (const auto& each : kSubrequests) {
+      auto opts = nlohmann::ordered_json::array();
+      if (each.takes_target)
+        opts.push_back({{"name", "target"}, {"description", "The stage that is asked about"}});
+      nlohmann::ordered_json row;
+      row["name"] = each.request;
+      row["version"] = "1.0.0";
+      row["type"] = "rpc";
+      row["description"] = each.description;
+      row["opts"] = std::move(opts);
+      row["inputs"] = nullptr;
+      row["metadata"] = {{{"name", "result.json"}, {"description", ""}},
+                         {{"name", "result.txt"}, {"description", ""}}};
+      row["refs"] = nullptr;
+      list.push_back(std::move(row));
+    }
+    TRY(print(list.dump(2) + "\n"));
+    return 0;
+  }
+  std::string text = fmt::format("{:<20} {} {}\n", "NAME", "VERSION", "DESCRIPTION");
+  for (const auto& each : kSubrequests)
+    text += fmt::format("{:<20} {}   {}\n", each.call, "1.0.0", each.description);
+  TRY(print(text));
+  return 0;
+}
+
 void report_findings(const std::vector<lint::Finding>& findings, solver::Progress& progress) {
   for (const auto& finding : findings)
     progress.report(solver::BuildWarning{lint::short_text(finding)});
@@ -147,9 +194,10 @@ Result<int> build_call(const Session& session, const CallRequest& call,
                        const DockerfileInput& input, const std::string& path,
                        const frontend::BuildOptions& options) {
   if (call.method == "check") return check(session, call, input, path, options);
+  if (call.method == "subrequests.describe") return describe(call);
   if (call.method != "outline" && call.method != "targets") {
     return invalid_input("unsupported request frontend." + call.method)
-        .with_hint("--call takes build, check, outline and targets");
+        .with_hint("--call takes build, check, outline, targets and subrequests.describe");
   }
   const auto file = TRY(dockerfile::parse(input.name, input.text));
   if (call.method == "outline") return outline(session, call, file, options);

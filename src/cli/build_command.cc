@@ -15,6 +15,7 @@
 #include "cli/build_outputs.h"
 #include "cli/build_recording.h"
 #include "cli/build_report.h"
+#include "cli/build_time.h"
 #include "cli/cache_session.h"
 #include "cli/commands.h"
 #include "cli/dockerfile_input.h"
@@ -81,23 +82,30 @@ Result<std::vector<BuildOutput>> requested_outputs(const BuildFlags& flags,
                                                    frontend::BuildOptions& options) {
   std::vector<std::string> warnings;
   auto outputs = TRY(parse_outputs(flags.output, flags.tags, warnings));
-  for (auto& output : outputs) {
+  for (const auto& output : outputs) {
     if (output.is_files()) {
       if (!flags.iidfile.empty())
         return invalid_input("local and tar exporters are incompatible with image ID file");
-      if (!output.source_date_epoch) output.source_date_epoch = options.source_date_epoch;
     } else if (output.source_date_epoch) {
       if (options.all_mtimes && output.source_date_epoch != options.source_date_epoch)
         return invalid_input("--timestamp and an output's source-date-epoch say different times");
       options.source_date_epoch = output.source_date_epoch;
     }
   }
-  const auto rewrites = [](const BuildOutput& each) { return each.rewrite_timestamp; };
-  if (!options.source_date_epoch && std::ranges::any_of(outputs, rewrites))
-    warnings.emplace_back("rewrite-timestamp has no effect without SOURCE_DATE_EPOCH");
   TRY(check_destinations(outputs));
   for (const auto& warning : warnings) print_error("warning: " + warning);
   return outputs;
+}
+
+/// The build's time is that of outputs that have none of their own.
+void give_time(std::vector<BuildOutput>& outputs, const frontend::BuildOptions& options) {
+  for (auto& output : outputs) {
+    if (output.is_files() && !output.source_date_epoch)
+      output.source_date_epoch = options.source_date_epoch;
+  }
+  const auto rewrites = [](const BuildOutput& each) { return each.rewrite_timestamp; };
+  if (!options.source_date_epoch && std::ranges::any_of(outputs, rewrites))
+    print_error("warning: rewrite-timestamp has no effect without SOURCE_DATE_EPOCH");
 }
 
 Result<std::unique_ptr<solver::Progress>> open_progress(const BuildFlags& flags) {
@@ -232,7 +240,7 @@ Result<int> build_command(const Session& session, std::vector<std::string> words
   if (!flags.print.empty()) return print_parsed(flags, parsed.arguments.front());
   TRY(parse_tags(flags.tags));
   frontend::BuildOptions options = TRY(build_options(flags));
-  const auto outputs = TRY(requested_outputs(flags, options));
+  auto outputs = TRY(requested_outputs(flags, options));
   const unsigned jobs = TRY(job_count(flags));
   const ReportForm dry_run = TRY(parse_report_form(flags.dry_run, "--dry-run"));
   const ReportForm explain = TRY(parse_report_form(flags.explain, "--explain"));
@@ -247,16 +255,17 @@ Result<int> build_command(const Session& session, std::vector<std::string> words
   const std::string& where = parsed.arguments.front();
   std::optional<OpenStore> opened;
   net::HttpClient http;
+  std::optional<remote::Access> access;
   std::optional<BuildContext> fetched;
   DockerfileInput input;
   if (has_to_be_fetched(where, flags.file)) {
     TRY(ensure_open(session, opened));
-    const remote::Access access{opened->store, http, solver::secret_lookup(environment),
-                                opened->interrupts.token(), solver::agent_socket(environment)};
+    access.emplace(opened->store, http, solver::secret_lookup(environment),
+                   opened->interrupts.token(), solver::agent_socket(environment));
     const auto display = TRY(open_progress(flags));
-    BuildContext context = TRY(open_context(access, where, flags, options, *display));
+    BuildContext context = TRY(open_context(*access, where, flags, options, *display));
     fetched.emplace(std::move(context));
-    input = TRY(read_dockerfile_of(access, *fetched, flags.file));
+    input = TRY(read_dockerfile_of(*access, *fetched, flags.file));
   } else {
     input = TRY(read_dockerfile(where, flags.file));
   }
@@ -270,6 +279,10 @@ Result<int> build_command(const Session& session, std::vector<std::string> words
     report_before_error(input, options, file.error(), *display);
     return file.error();
   }
+  std::optional<FetchedContext> timed;
+  if (fetched && !fetched->is_local) timed = FetchedContext{&*access, &where, &*fetched};
+  TRY(settle_build_time(*file, timed, options));
+  give_time(outputs, options);
 
   if (!flags.iidfile.empty() && dry_run == ReportForm::none) TRY(clear_iidfile(flags.iidfile));
   TRY(ensure_open(session, opened));

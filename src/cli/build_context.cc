@@ -104,6 +104,9 @@ Result<BuildContext> fetch_git(const remote::Access& access, const dockerfile::G
 Result<BuildContext> fetch_http(const remote::Access& access, const std::string& url) {
   const remote::FetchedFile file = TRY(remote::fetch_file(access, {url, "context", {}}));
   BuildContext out;
+  const os::Dir fetched = TRY(os::Dir::open(file.tree.path()));
+  const os::FileInfo info = TRY(fetched.stat(file.name));
+  out.modified = info.mtime;
   out.kept = TRY(remote::unpack_fetched(access, file).context("unpack the build context"));
   if (out.kept) {
     out.owners = solver::Owners::as_on_disk;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -22,6 +23,8 @@ struct BuildContext {
   /// Of the user's own: its ignore file counts, and paths of Dockerfiles are the machine's.
   bool is_local = false;
   solver::Owners owners = solver::Owners::root;
+  /// Seconds since 1970: when the server of an http URL says that it was changed; 0 for unknown.
+  std::int64_t modified = 0;
   /// The Dockerfile itself, where that is what was given in place of a context.
   std::optional<std::string> dockerfile;
   /// These keep the directory.

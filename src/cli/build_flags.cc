@@ -76,14 +76,6 @@ Result<std::int64_t> parse_seconds(const std::string& what, const std::string& t
   return static_cast<std::int64_t>(*seconds);
 }
 
-Result<std::optional<std::int64_t>> source_date_epoch(
-    const std::map<std::string, std::string>& args) {
-  const auto given = args.find("SOURCE_DATE_EPOCH");
-  if (given == args.end() || given->second.empty()) return std::optional<std::int64_t>();
-  const std::int64_t seconds = TRY(parse_seconds("SOURCE_DATE_EPOCH", given->second));
-  return std::optional(seconds);
-}
-
 }  // namespace
 
 FlagSet build_flag_set(const Session& session, BuildFlags& flags) {
@@ -185,7 +177,6 @@ Result<frontend::BuildOptions> build_options(const BuildFlags& flags) {
   // Read from the environment too, and then seen by ARG, as docker's client does it.
   if (const auto epoch = os::environment("SOURCE_DATE_EPOCH"))
     out.build_args.try_emplace("SOURCE_DATE_EPOCH", *epoch);
-  out.source_date_epoch = TRY(source_date_epoch(out.build_args));
   if (!flags.timestamp.empty()) {
     out.source_date_epoch = TRY(parse_seconds("--timestamp", flags.timestamp));
     out.all_mtimes = true;

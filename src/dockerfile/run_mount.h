@@ -32,7 +32,7 @@ struct RunMount {
 /// A value of `RUN --device=`: a device by its CDI name.
 struct RunDevice {
   std::string name;
-  bool required = true;
+  bool required = false;
 };
 
 using Expander = std::function<Result<std::string>(const std::string&)>;

@@ -338,4 +338,18 @@ Result<BuildPlan> plan_build(const dockerfile::Dockerfile& file, const BuildOpti
   return Planner(file, options, images, std::move(globals)).run();
 }
 
+Result<std::optional<std::string>> find_source_date_epoch(const dockerfile::Dockerfile& file,
+                                                          const BuildOptions& options) {
+  constexpr const char* kName = "SOURCE_DATE_EPOCH";
+  std::optional<std::string> out;
+  if (const auto given = options.build_args.find(kName); given != options.build_args.end()) {
+    out = given->second;
+  } else {
+    const GlobalArgs globals = TRY(global_args(file, options));
+    if (const auto value = globals.values.find(kName)) out = *value;
+  }
+  if (out && out->empty()) out.reset();
+  return out;
+}
+
 }  // namespace kiln::frontend

@@ -85,4 +85,9 @@ struct BuildPlan {
 Result<BuildPlan> plan_build(const dockerfile::Dockerfile& file, const BuildOptions& options,
                              BaseImages& images);
 
+/// What SOURCE_DATE_EPOCH says for the whole build: as a build argument, else as an ARG before the
+/// first FROM has it. nullopt for nothing.
+Result<std::optional<std::string>> find_source_date_epoch(const dockerfile::Dockerfile& file,
+                                                          const BuildOptions& options);
+
 }  // namespace kiln::frontend

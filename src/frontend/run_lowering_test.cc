@@ -117,7 +117,7 @@ TEST_F(RunLowering, InsecureNeedsAnEntitlement) {
 }
 
 TEST_F(RunLowering, DevicesAreNamedAndMayBeOptional) {
-  const auto op = exec("--device=a.b/c=d --device=name=e.f/g,required=false");
+  const auto op = exec("--device=a.b/c=d,required --device=name=e.f/g");
   ASSERT_EQ(op.devices.size(), 2u);
   EXPECT_EQ(op.devices[0].name, "a.b/c=d");
   EXPECT_TRUE(op.devices[0].required);

@@ -22,12 +22,13 @@
 namespace kiln::solver {
 namespace {
 
-/// No specification of devices is read: each that is needed is named.
-Result<void> check_devices(const llb::ExecOp& op) {
+/// No specification of devices is read: each that is needed is named, any other is told of.
+Result<void> check_devices(SolveContext& context, StepId step, const llb::ExecOp& op) {
   for (const auto& device : op.devices) {
-    if (!device.required) continue;
-    return unsupported("CDI device " + device.name + " can't be had: kiln injects no CDI devices")
-        .with_hint("RUN --device=" + device.name + ",required=false runs without it");
+    if (device.required)
+      return unsupported("CDI device " + device.name + " can't be had: kiln injects no CDI devices")
+          .with_hint("RUN --device=" + device.name + " runs without it");
+    context.report(StepNote{step, "CDI device " + device.name + " can't be had: left out"});
   }
   return {};
 }
@@ -71,7 +72,6 @@ Result<executor::ExecSpec> make_spec(SolveContext& context, const llb::ExecOp& o
   for (const auto& limit : op.ulimits) spec.ulimits.push_back({limit.name, limit.soft, limit.hard});
   spec.resources = context.run.resources;
   if (!op.host_names.empty()) spec.extra_hosts = context.run.hosts;
-  TRY(check_devices(op));
   return spec;
 }
 
@@ -179,6 +179,7 @@ class ExecStep {
   }
 
   Result<void> run_process(const store::LayerIngest& ingest) {
+    TRY(check_devices(*context_, inputs_->id, *op_));
     const os::Mount mount = TRY(snapshot::mount_layers(
         context_->store.layers(), base_, ingest.fs_path(), ingest.work_path(), ingest.mount_path(),
         ingest.scratch_path() + "/empty"));
