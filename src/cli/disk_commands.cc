@@ -139,9 +139,9 @@ Result<DiskReport> report_disk(store::Store& store) {
     if (config) {
       for (const auto& layer : config->diff_ids) {
         const std::uint64_t bytes = TRY(store.cache().layer_bytes(layer));
-        const std::size_t count = TRY(store.cache().image_count(layer));
+        const bool is_shared = TRY(store.cache().is_shared(layer));
         usage.size += bytes;
-        if (count > 1) usage.shared += bytes;
+        if (is_shared) usage.shared += bytes;
       }
     }
     out.images.push_back(std::move(usage));

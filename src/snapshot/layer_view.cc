@@ -13,13 +13,16 @@ constexpr std::size_t kMaxTextSize = std::size_t{16} << 20;
 /// What one layer says of a path.
 struct Finding {
   enum Kind { nothing, entry, hidden } kind = nothing;
-  os::FileInfo info;
+  os::FileInfo info = {};
 };
 
-Result<Finding> look_up(const os::Dir& layer, const os::RelPath& path) {
-  const auto info = TRY(layer.find_beneath(path));
+Result<Finding> look_up(const store::OpenLayer& layer, const os::RelPath& path) {
+  // Most layers have nothing of most paths, and their tops say so.
+  if (layer.top && !path.is_root() && !layer.top->contains(std::string(path.components().front())))
+    return is_opaque(layer.xattrs) ? Finding{Finding::hidden} : Finding{};
+  const auto info = TRY(layer.fs.find_beneath(path));
   if (info) {
-    if (info->is_whiteout()) return Finding{Finding::hidden, {}};
+    if (info->is_whiteout()) return Finding{Finding::hidden};
     return Finding{Finding::entry, *info};
   }
   return Finding{};
@@ -27,13 +30,15 @@ Result<Finding> look_up(const os::Dir& layer, const os::RelPath& path) {
 
 /// Whether a layer hides, by a whiteout, a file or an opaque directory on the way to `path`,
 /// whatever lower layers have there.
-Result<bool> hides_below(const os::Dir& layer, const os::RelPath& path) {
+Result<bool> hides_below(const store::OpenLayer& layer, const os::RelPath& path) {
   os::RelPath prefix;
   for (const std::string_view part : path.components()) {
-    const auto info = TRY(layer.find_beneath(prefix));
+    if (prefix.is_root() && layer.top && !layer.top->contains(std::string(part)))
+      return is_opaque(layer.xattrs);
+    const auto info = TRY(layer.fs.find_beneath(prefix));
     if (!info) return false;  // nothing at all here: nothing deeper either
     if (info->type != os::FileType::directory) return true;
-    const bool opaque = TRY(layer.has_xattr_beneath(prefix, kOpaqueXattr, "y"));
+    const bool opaque = TRY(layer.fs.has_xattr_beneath(prefix, kOpaqueXattr, "y"));
     if (opaque) return true;
     prefix = prefix / part;
   }
@@ -42,22 +47,32 @@ Result<bool> hides_below(const os::Dir& layer, const os::RelPath& path) {
 
 }  // namespace
 
+LayerView::LayerView(std::vector<os::Dir> lowest_first) {
+  for (auto& dir : lowest_first)
+    layers_.push_back(std::make_shared<const store::OpenLayer>(store::OpenLayer{std::move(dir)}));
+}
+
 Result<LayerView> LayerView::open(const store::LayerStore& store,
                                   const std::vector<oci::DiffId>& layers) {
-  std::vector<os::Dir> opened = TRY(store.open_all(layers));
+  Layers opened;
+  opened.reserve(layers.size());
+  for (const auto& id : layers) {
+    auto layer = TRY(store.open(id));
+    opened.push_back(std::move(layer));
+  }
   return LayerView(std::move(opened));
 }
 
 Result<std::optional<ViewEntry>> LayerView::find(const os::RelPath& path) const {
   for (std::size_t i = layers_.size(); i-- > 0;) {
-    const Finding found = TRY(look_up(layers_[i], path));
+    const Finding found = TRY(look_up(*layers_[i], path));
     if (found.kind == Finding::hidden) return std::optional<ViewEntry>();
     if (found.kind == Finding::entry) {
       ViewEntry entry{found.info, i, path};
       if (path.is_root()) TRY(date_root(entry.info));
       return std::optional(std::move(entry));
     }
-    const bool hidden = TRY(hides_below(layers_[i], path));
+    const bool hidden = TRY(hides_below(*layers_[i], path));
     if (hidden) return std::optional<ViewEntry>();
   }
   return std::optional<ViewEntry>();
@@ -67,7 +82,9 @@ Result<std::optional<ViewEntry>> LayerView::find(const os::RelPath& path) const 
 /// them says counts for those above it too.
 Result<void> LayerView::date_root(os::FileInfo& root) const {
   for (const auto& layer : layers_) {
-    const os::FileInfo info = TRY(layer.stat("."));
+    std::optional<os::FileInfo> known = layer->info;
+    if (!known) known = TRY(layer->fs.stat("."));
+    const os::FileInfo& info = *known;
     if (std::pair(info.mtime, info.mtime_nanoseconds) <=
         std::pair(root.mtime, root.mtime_nanoseconds))
       continue;
@@ -97,11 +114,11 @@ Result<std::optional<ViewEntry>> LayerView::find_resolved(std::string_view path)
 Result<std::vector<std::string>> LayerView::list(const os::RelPath& directory) const {
   std::set<std::string> names, hidden;
   for (std::size_t i = layers_.size(); i-- > 0;) {
-    const Finding found = TRY(look_up(layers_[i], directory));
+    const Finding found = TRY(look_up(*layers_[i], directory));
     if (found.kind == Finding::hidden) break;
     if (found.kind == Finding::entry) {
       if (found.info.type != os::FileType::directory) break;
-      const os::Dir dir = TRY(layers_[i].open_dir_beneath(directory));
+      const os::Dir dir = TRY(layer(i).open_dir_beneath(directory));
       const std::vector<os::DirEntry> entries = TRY(dir.list());
       for (const auto& entry : entries) {
         if (hidden.contains(entry.name)) continue;
@@ -119,24 +136,24 @@ Result<std::vector<std::string>> LayerView::list(const os::RelPath& directory) c
       const auto opaque = TRY(dir.find_xattr(".", kOpaqueXattr));
       if (opaque == "y") break;
     }
-    const bool below_hidden = TRY(hides_below(layers_[i], directory));
+    const bool below_hidden = TRY(hides_below(*layers_[i], directory));
     if (below_hidden) break;
   }
   return std::vector<std::string>(names.begin(), names.end());
 }
 
 Result<os::Fd> LayerView::open_file(const ViewEntry& entry) const {
-  return layers_[entry.layer].open_file_beneath(entry.path);
+  return layer(entry.layer).open_file_beneath(entry.path);
 }
 
 Result<std::string> LayerView::read_link(const ViewEntry& entry) const {
-  const os::Dir parent = TRY(layers_[entry.layer].open_dir_beneath(entry.path.parent()));
+  const os::Dir parent = TRY(layer(entry.layer).open_dir_beneath(entry.path.parent()));
   return parent.read_link(entry.path.name());
 }
 
 Result<os::Xattrs> LayerView::xattrs_on_disk(const ViewEntry& entry) const {
-  if (entry.path.is_root()) return layers_[entry.layer].xattrs(".");
-  const os::Dir parent = TRY(layers_[entry.layer].open_dir_beneath(entry.path.parent()));
+  if (entry.path.is_root()) return layer(entry.layer).xattrs(".");
+  const os::Dir parent = TRY(layer(entry.layer).open_dir_beneath(entry.path.parent()));
   return parent.xattrs(entry.path.name());
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -29,7 +30,10 @@ class LayerView {
   /// `layers` lowest first; none at all is an empty root.
   static Result<LayerView> open(const store::LayerStore& store,
                                 const std::vector<oci::DiffId>& layers);
-  explicit LayerView(std::vector<os::Dir> lowest_first) : layers_(std::move(lowest_first)) {}
+  using Layers = std::vector<std::shared_ptr<const store::OpenLayer>>;
+  explicit LayerView(Layers lowest_first) : layers_(std::move(lowest_first)) {}
+  /// Of directories that may still change.
+  explicit LayerView(std::vector<os::Dir> lowest_first);
 
   /// Without following symlinks, not even on the way.
   Result<std::optional<ViewEntry>> find(const os::RelPath& path) const;
@@ -47,12 +51,12 @@ class LayerView {
   /// A small text file such as /etc/passwd; nullopt if it isn't there.
   Result<std::optional<std::string>> read_text(std::string_view path) const;
 
-  const os::Dir& layer(std::size_t index) const { return layers_[index]; }
+  const os::Dir& layer(std::size_t index) const { return layers_[index]->fs; }
   std::size_t size() const { return layers_.size(); }
 
  private:
   Result<void> date_root(os::FileInfo& root) const;
-  std::vector<os::Dir> layers_;
+  Layers layers_;
 };
 
 }  // namespace kiln::snapshot

@@ -89,10 +89,18 @@ TEST(LayerViewAndKernel, AgreeOnEveryPathOfRandomStacks) {
     top.make_dir("merged");
     const os::Mount mount = must(os::Mount::overlay(lower, nullptr, nullptr, top.path("merged")));
     const os::Dir merged = must(os::Dir::open(top.path("merged")));
-    const LayerView view(std::move(lowest_first));
-    for (const auto& path : paths) {
-      compare(view, merged, path);
-      compare(view, merged, path / "absent");
+    store::OpenLayers opened;
+    LayerView::Layers with_tops;
+    for (unsigned i = 0; i < count; ++i) {
+      const std::string name = "layer" + std::to_string(i);
+      with_tops.push_back(must(opened.open(oci::DiffId::of(name), top.path(name))));
+    }
+    for (const LayerView& view :
+         {LayerView(std::move(lowest_first)), LayerView(std::move(with_tops))}) {
+      for (const auto& path : paths) {
+        compare(view, merged, path);
+        compare(view, merged, path / "absent");
+      }
     }
     ASSERT_FALSE(HasFailure());
   }

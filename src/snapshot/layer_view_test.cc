@@ -36,8 +36,12 @@ class LayerViewTest : public ::testing::Test {
     must(dir(layer, folder).create_whiteout(name));
   }
   LayerView view(int layers) {
-    std::vector<os::Dir> opened;
-    for (int i = 0; i < layers; ++i) opened.push_back(dir(i, ""));
+    LayerView::Layers opened;
+    for (int i = 0; i < layers; ++i) {
+      dir(i, "");
+      const std::string name = std::to_string(i);
+      opened.push_back(must(store::OpenLayers().open(oci::DiffId::of(name), top_.path(name))));
+    }
     return LayerView(std::move(opened));
   }
   static bool has(const LayerView& v, std::string_view path) {

@@ -2,6 +2,8 @@
 #include "store/build_cache.h"
 
 #include <algorithm>
+#include <string>
+#include <unordered_set>
 
 #include "os/dir.h"
 #include "os/disk_space.h"
@@ -11,6 +13,12 @@ namespace kiln::store {
 namespace {
 
 constexpr std::size_t kIdLength = 25;
+
+/// Blobs of images besides those of layers.
+constexpr const char* kImageBlobs = "SELECT id FROM images UNION SELECT manifest FROM images";
+/// Those of layers, whether or not their bytes are here.
+constexpr const char* kLayerBlobs =
+    "SELECT blob FROM layers WHERE blob <> '' UNION SELECT digest FROM layer_blobs";
 
 /// Of the folder and its fs/, which no layer's own size has.
 std::uint64_t folder_bytes(const StorePaths& paths, const oci::DiffId& id) {
@@ -196,7 +204,7 @@ Result<std::uint64_t> BuildCache::referenced_blob_bytes() const {
     if (!more) break;
     total += static_cast<std::uint64_t>(blobs.number(0));
   }
-  auto images = TRY(database_->prepare("SELECT id FROM images UNION SELECT manifest FROM images"));
+  auto images = TRY(database_->prepare(kImageBlobs));
   for (;;) {
     const bool more = TRY(images.step());
     if (!more) return total;
@@ -223,7 +231,7 @@ Result<std::uint64_t> BuildCache::image_bytes() const {
   }
   const auto folder = os::Dir::open(paths_.blobs());
   if (!folder) return total;
-  auto images = TRY(database_->prepare("SELECT id FROM images UNION SELECT manifest FROM images"));
+  auto images = TRY(database_->prepare(kImageBlobs));
   for (;;) {
     const bool more = TRY(images.step());
     if (!more) return total;
@@ -231,11 +239,11 @@ Result<std::uint64_t> BuildCache::image_bytes() const {
   }
 }
 
-Result<std::size_t> BuildCache::image_count(const oci::DiffId& id) const {
-  auto query =
-      TRY(database_->prepare("SELECT count(DISTINCT image) FROM image_layers WHERE diff_id = ?"));
+Result<bool> BuildCache::is_shared(const oci::DiffId& id) const {
+  auto query = TRY(database_->prepare(
+      "SELECT count(*) FROM (SELECT DISTINCT image FROM image_layers WHERE diff_id = ? LIMIT 2)"));
   TRY(query.bind(0, id.hex()).step());
-  return static_cast<std::size_t>(query.number(0));
+  return query.number(0) > 1;
 }
 
 Result<void> BuildCache::forget(const std::vector<CacheEntry>& entries) const {
@@ -278,14 +286,19 @@ Result<std::vector<oci::Digest>> BuildCache::unreferenced_blobs() const {
   const auto folder = os::Dir::open(paths_.blobs());
   if (!folder) return out;
   const std::vector<os::DirEntry> entries = TRY(folder->list());
+  // All at once: one question for each blob would look through all images for each.
+  std::unordered_set<std::string> referenced;
+  for (const char* sql : {kImageBlobs, kLayerBlobs}) {
+    auto query = TRY(database_->prepare(sql));
+    for (;;) {
+      const bool more = TRY(query.step());
+      if (!more) break;
+      referenced.insert(query.text(0));
+    }
+  }
   for (const auto& entry : entries) {
     auto digest = oci::Digest::parse("sha256:" + entry.name);
-    if (!digest) continue;
-    auto query = TRY(database_->prepare(
-        "SELECT EXISTS (SELECT 1 FROM images WHERE id = ?1 OR manifest = ?1) OR EXISTS (SELECT 1 "
-        "FROM layers WHERE blob = ?1) OR EXISTS (SELECT 1 FROM layer_blobs WHERE digest = ?1)"));
-    TRY(query.bind(0, entry.name).step());
-    if (query.number(0) == 0) out.push_back(*std::move(digest));
+    if (digest && !referenced.contains(entry.name)) out.push_back(*std::move(digest));
   }
   return out;
 }

@@ -60,8 +60,8 @@ class BuildCache {
   Result<std::uint64_t> layer_bytes(const oci::DiffId& id) const;
   /// Layers of all images, once each, and their configs and manifests.
   Result<std::uint64_t> image_bytes() const;
-  /// How many images have the layer.
-  Result<std::size_t> image_count(const oci::DiffId& id) const;
+  /// Whether more than one image has the layer.
+  Result<bool> is_shared(const oci::DiffId& id) const;
 
   /// Blobs that no image and no layer refers to: what a killed process has left.
   Result<std::vector<oci::Digest>> unreferenced_blobs() const;

@@ -66,6 +66,10 @@ Result<std::vector<os::Dir>> LayerStore::open_all(const std::vector<oci::DiffId>
   return out;
 }
 
+Result<std::shared_ptr<const OpenLayer>> LayerStore::open(const oci::DiffId& id) const {
+  return open_.open(id, paths_.layer_fs(id));
+}
+
 Result<LayerIngest> LayerStore::create() {
   ScratchDir scratch = TRY(workspace_->create_scratch());
   TRY(scratch.dir().create_dir("layer", 0700));
@@ -119,6 +123,7 @@ Result<void> LayerStore::put_into_place(const std::string& made, const oci::Diff
 }
 
 Result<std::string> LayerStore::move_to_trash(const oci::DiffId& id) {
+  open_.forget(id);
   const std::string trash = workspace_->new_path();
   TRY(os::rename_file(paths_.layer(id), trash));
   return trash;

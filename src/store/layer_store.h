@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "oci/manifest.h"
 #include "os/dir.h"
 #include "store/database.h"
+#include "store/open_layers.h"
 #include "store/store_paths.h"
 #include "store/workspace.h"
 
@@ -71,6 +73,10 @@ class LayerStore {
   Result<std::vector<LayerInfo>> list() const;
   Result<os::Dir> open_fs(const oci::DiffId& id) const;
   Result<std::vector<os::Dir>> open_all(const std::vector<oci::DiffId>& ids) const;
+  /// As open_fs, once for all who ask in this process.
+  Result<std::shared_ptr<const OpenLayer>> open(const oci::DiffId& id) const;
+  /// Before others may delete layers.
+  void forget_open() const { open_.forget_all(); }
 
   std::string contents_path(const oci::DiffId& id) const { return paths_.layer_contents(id); }
 
@@ -104,6 +110,7 @@ class LayerStore {
   StorePaths paths_;
   const Database* database_;
   Workspace* workspace_;
+  mutable OpenLayers open_;
 };
 
 }  // namespace kiln::store

@@ -68,6 +68,7 @@ StatIndex Store::load_stat_index(const std::string& context_path) const {
 
 Result<void> Store::delete_unused_layers() {
   // The shared lock is given up first: a process that waits for nobody can't deadlock.
+  parts_->layers.forget_open();
   parts_->use.reset();
   auto deleted = delete_unused_layers_alone();
   parts_->use = TRY(os::FileLock::acquire(paths().use_lock(), os::FileLock::Mode::shared));

@@ -103,6 +103,31 @@ TEST_F(StoreTest, StaysInUseWhenADeletionFails) {
           .has_value());
 }
 
+TEST_F(StoreTest, ALayerIsOpenedOnceUntilItIsDeleted) {
+  Store store = open();
+  const auto id = add_layer(store, "layer");
+  const auto first = must(store.layers().open(id));
+  EXPECT_TRUE(first->top->contains("layer"));
+  EXPECT_EQ(must(store.layers().open(id)), first);
+  must(store.layers().remove(id));
+  EXPECT_EQ(store.layers().open(id).error().kind(), ErrorKind::not_found);
+  // Others may have deleted and made it again meanwhile.
+  EXPECT_EQ(add_layer(store, "layer"), id);
+  const auto second = must(store.layers().open(id));
+  must(store.delete_unused_layers());
+  EXPECT_FALSE(store.layers().open(id).ok());
+}
+
+TEST_F(StoreTest, BlobsThatNothingRefersToAreFound) {
+  Store store = open();
+  const auto id = add_layer(store, "layer");
+  const auto left = must(store.blobs().put("left")), used = must(store.blobs().put("used"));
+  oci::Descriptor form;
+  form.digest = used;
+  must(store.distribution().note_layer_blob(id, form));
+  EXPECT_EQ(must(store.cache().unreferenced_blobs()), std::vector<oci::Digest>{left});
+}
+
 TEST_F(StoreTest, DirectoryWithoutARowIsReplaced) {
   Store store = open();
   const auto id = oci::DiffId::of("layer");
