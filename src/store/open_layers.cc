@@ -12,7 +12,8 @@ constexpr std::size_t kMostLayers = 512;
 constexpr std::size_t kMostNames = 4096;
 
 Result<std::shared_ptr<const OpenLayer>> read(const std::string& path) {
-  OpenLayer out{TRY(os::Dir::open(path))};
+  OpenLayer out;
+  out.fs = TRY(os::Dir::open(path));
   out.xattrs = TRY(out.fs.xattrs("."));
   out.info = TRY(out.fs.stat("."));
   std::vector<os::DirEntry> entries = TRY(out.fs.list());

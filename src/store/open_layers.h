@@ -17,7 +17,7 @@ namespace kiln::store {
 /// A layer's directory, and what stands at its top, so that who looks for a path in a high stack of
 /// layers need not ask the kernel for each of them.
 struct OpenLayer {
-  os::Dir fs;
+  os::Dir fs = {};
   os::Xattrs xattrs = {};                 ///< of the directory itself
   std::optional<os::FileInfo> info = {};  ///< of the directory itself; nullopt: nobody has read it
   /// Names in it; nullopt where they are too many to be kept, or nobody has read them.

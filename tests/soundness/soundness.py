@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the two long tests have in common."""
-import os, subprocess, sys, tempfile
+import contextlib, os, shutil, subprocess, sys, tempfile
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 EPOCH = "1700000000"
@@ -38,7 +38,19 @@ def new_store(binary, root, base):
     return kiln
 
 
+def remove(path):
+    """Files of an ordinary user's store belong to subordinate ids."""
+    shutil.rmtree(path, ignore_errors=True)
+    if os.path.exists(path):
+        subprocess.run(["unshare", "--map-auto", "-r", "rm", "-rf", path], check=True, capture_output=True)
+
+
+@contextlib.contextmanager
 def work_directory():
     """On tmpfs where there is one: these tests make and remove many files."""
     shm = "/dev/shm"
-    return tempfile.TemporaryDirectory(prefix="kiln-soundness-", dir=shm if os.access(shm, os.W_OK) else None)
+    path = tempfile.mkdtemp(prefix="kiln-soundness-", dir=shm if os.access(shm, os.W_OK) else None)
+    try:
+        yield path
+    finally:
+        remove(path)
