@@ -27,8 +27,11 @@ class CompressingSink : public ByteSink {
  public:
   virtual Result<void> finish() = 0;
 };
-/// gzip in independent blocks of a fixed input size, compressed by libdeflate on `threads` threads
-/// and concatenated as members with zero mtime: the bytes depend on the input and the level alone.
+/// The level that is best for layers on their way: gzip by ISA-L, zstd's level 3.
+inline constexpr int kUsualLevel = -1;
+/// gzip in independent blocks of a fixed input size, compressed on `threads` threads, by libdeflate
+/// if `level` is not the usual one, and concatenated as members with zero mtime: the bytes depend
+/// on the input and the level alone.
 /// zstd likewise as frames. `none` passes bytes through. bzip2 and xz are not written.
 std::unique_ptr<CompressingSink> compress(ByteSink& sink, Compression compression, int level,
                                           unsigned threads);

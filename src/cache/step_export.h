@@ -17,7 +17,7 @@ namespace kiln::cache {
 
 struct ExportOptions {
   archive::Compression compression = archive::Compression::zstd;
-  int level = 3;
+  int level = archive::kUsualLevel;
   /// Also of layers that are known in another form.
   bool force_compression = false;
   /// Only results that are one of these layers; nullopt: all.

@@ -252,7 +252,7 @@ Result<std::string> CacheSession::write_one(solver::SolveContext& context, const
   const auto storage = TRY(open_storage(context.store, spec, true));
   cache::ExportOptions options;
   options.compression = spec.compression;
-  options.level = spec.level.value_or(spec.compression == archive::Compression::gzip ? 4 : 3);
+  options.level = spec.level.value_or(archive::kUsualLevel);
   options.force_compression = spec.force_compression;
   if (!spec.all_steps) options.only.emplace(layers.begin(), layers.end());
   if (spec.buildkit_form) options.buildkit_tag = tag_of(spec);

@@ -21,7 +21,6 @@ using Role = ImageDestination::Role;
 
 constexpr int kMaxIndexDepth = 3;
 constexpr std::size_t kMaxInstances = 1000;
-constexpr int kGzipLevel = 4;
 
 /// What a media type says of a layer; nullopt for what is no layer that kiln could change.
 std::optional<Compression> layer_compression(std::string_view type) {
@@ -339,7 +338,7 @@ class ImageCopier {
     }
     const auto known = TRY(find_known_form(layer, *wanted, label, stop));
     if (known) return *known;
-    const int level = options_->form.level.value_or(*wanted == Compression::gzip ? kGzipLevel : -1);
+    const int level = options_->form.level.value_or(archive::kUsualLevel);
     ProducedBlob content([&](archive::ByteSink& sink) {
       return recompress(*source_, layer, *wanted, level, options_->threads, sink, stop);
     });
