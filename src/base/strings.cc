@@ -147,7 +147,9 @@ std::optional<TimePoint> parse_rfc3339(std::string_view text) {
 std::optional<std::string> nearest_word(std::string_view word,
                                         const std::vector<std::string>& candidates) {
   const std::string wanted = to_lower(word);
-  std::size_t best = std::max<std::size_t>(1, wanted.size() / 3) + 1;
+  const std::size_t most = std::max<std::size_t>(2, wanted.size() / 3);
+  // A word of which nothing is left says nothing.
+  std::size_t best = wanted.empty() ? 0 : std::min(most, wanted.size() - 1) + 1;
   std::optional<std::string> found;
   for (const auto& candidate : candidates) {
     const auto distance = edit_distance(wanted, to_lower(candidate));

@@ -34,7 +34,7 @@ struct TimePoint {
 };
 std::optional<TimePoint> parse_rfc3339(std::string_view text);
 /// The candidate that a misspelt `word` most likely means, or nullopt if none is near
-/// (Levenshtein distance of at most a third of its length, case ignored).
+/// (Levenshtein distance of at most two, or a third of its length; case ignored).
 std::optional<std::string> nearest_word(std::string_view word,
                                         const std::vector<std::string>& candidates);
 

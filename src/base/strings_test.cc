@@ -37,7 +37,9 @@ TEST(Strings, TimesRoundTrip) {
 
 TEST(Strings, NearestWordNeedsToBeNear) {
   const std::vector<std::string> words = {"FROM", "COPY", "RUN", "ENTRYPOINT"};
-  EXPECT_EQ(nearest_word("FORM", words), std::nullopt);
+  EXPECT_EQ(nearest_word("form", words), "FROM");
+  EXPECT_EQ(nearest_word("ab", {"cd"}), std::nullopt);
+  EXPECT_EQ(nearest_word("", words), std::nullopt);
   EXPECT_EQ(nearest_word("FRM", words), "FROM");
   EXPECT_EQ(nearest_word("entripoint", words), "ENTRYPOINT");
   EXPECT_EQ(nearest_word("banana", words), std::nullopt);

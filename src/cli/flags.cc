@@ -53,6 +53,11 @@ struct FlagSet::State {
     const auto it = std::ranges::find(flags, name, &Flag::long_name);
     return it == flags.end() ? nullptr : &*it;
   }
+  std::vector<std::string> long_names() const {
+    std::vector<std::string> out;
+    for (const Flag& flag : flags) out.push_back(flag.long_name);
+    return out;
+  }
   Flag* find_short(char name) {
     const auto it = std::ranges::find(flags, name, &Flag::short_name);
     return it == flags.end() ? nullptr : &*it;
@@ -194,7 +199,9 @@ Result<FlagSet::Parsed> FlagSet::parse(std::vector<std::string> words) {
         out.help = true;
         return {};
       }
-      return usage_error("unknown flag: --" + std::string(name), kWrongFlag);
+      Error error = usage_error("unknown flag: --" + std::string(name), kWrongFlag);
+      const auto near = nearest_word(name, state_->long_names());
+      return near ? std::move(error).with_hint("did you mean --" + *near + "?") : error;
     }
     if (value) return set(*flag, std::string(*value));
     if (!flag->takes_value()) return set(*flag, flag->implied);

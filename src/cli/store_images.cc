@@ -22,15 +22,16 @@ struct PolicyWord {
 
 /// podman's words, and Go's booleans, as docker reads them.
 constexpr std::array kPolicyWords = {
-    PolicyWord{"", PullPolicy::missing},      PolicyWord{"always", PullPolicy::always},
-    PolicyWord{"never", PullPolicy::never},   PolicyWord{"missing", PullPolicy::missing},
-    PolicyWord{"newer", PullPolicy::newer},   PolicyWord{"1", PullPolicy::always},
-    PolicyWord{"t", PullPolicy::always},      PolicyWord{"T", PullPolicy::always},
-    PolicyWord{"true", PullPolicy::always},   PolicyWord{"TRUE", PullPolicy::always},
-    PolicyWord{"True", PullPolicy::always},   PolicyWord{"0", PullPolicy::missing},
-    PolicyWord{"f", PullPolicy::missing},     PolicyWord{"F", PullPolicy::missing},
-    PolicyWord{"false", PullPolicy::missing}, PolicyWord{"FALSE", PullPolicy::missing},
-    PolicyWord{"False", PullPolicy::missing},
+    PolicyWord{"", PullPolicy::missing},           PolicyWord{"always", PullPolicy::always},
+    PolicyWord{"never", PullPolicy::never},        PolicyWord{"missing", PullPolicy::missing},
+    PolicyWord{"newer", PullPolicy::newer},        PolicyWord{"1", PullPolicy::always},
+    PolicyWord{"t", PullPolicy::always},           PolicyWord{"T", PullPolicy::always},
+    PolicyWord{"true", PullPolicy::always},        PolicyWord{"TRUE", PullPolicy::always},
+    PolicyWord{"True", PullPolicy::always},        PolicyWord{"0", PullPolicy::missing},
+    PolicyWord{"f", PullPolicy::missing},          PolicyWord{"F", PullPolicy::missing},
+    PolicyWord{"false", PullPolicy::missing},      PolicyWord{"FALSE", PullPolicy::missing},
+    PolicyWord{"False", PullPolicy::missing},      PolicyWord{"ifmissing", PullPolicy::missing},
+    PolicyWord{"notpresent", PullPolicy::missing}, PolicyWord{"ifnewer", PullPolicy::newer},
 };
 
 }  // namespace

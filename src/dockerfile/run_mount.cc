@@ -113,7 +113,9 @@ class MountParser {
       TRY(check_type(key, {Type::secret, Type::ssh}));
       mount_.required = true;
     } else {
-      return invalid_input(fmt::format("invalid field '{}' must be a key=value pair", text));
+      return with_suggestion(
+          invalid_input(fmt::format("invalid field '{}' must be a key=value pair", text)), key,
+          {"readonly", "readwrite", "required"});
     }
     return {};
   }

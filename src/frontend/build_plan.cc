@@ -184,13 +184,33 @@ class Planner {
     auto state = image_state(*name, platform, step_name(label, 1, count_steps(s), "FROM " + *name));
     if (!state) {
       Error error = std::move(state).error();
-      // Other than --from and --target, FROM does not look past the case of letters.
-      if (find_named_stage(to_lower(*name), index))
-        error = std::move(error).with_hint("did you mean the stage " + to_lower(*name) + "?");
+      if (auto hint = base_hint(*name, index); !hint.empty())
+        error = std::move(error).with_hint(std::move(hint));
       return error_at(file_->source, s.range, std::move(error), s.from.image.range);
     }
     set_env(*state);
     return state;
+  }
+
+  /// Which base of the stage at `index` a name that is none may stand for.
+  std::string base_hint(const std::string& name, std::size_t index) const {
+    std::vector<std::string> stages;
+    for (std::size_t i = 0; i < index; ++i) {
+      // Other than --from and --target, FROM does not look past the case of letters.
+      if (file_->stages[i].name == to_lower(name))
+        return "did you mean the stage " + to_lower(name) + "?";
+      if (!file_->stages[i].name.empty()) stages.push_back(file_->stages[i].name);
+    }
+    if (const auto near = nearest_word(name, stages))
+      return "did you mean the stage " + *near + "?";
+    // What is shorter is near to too many.
+    const auto [repository, tag] = split_once(name, ':');
+    static const std::vector<std::string> kImages = {
+        "alpine", "busybox", "debian", "fedora", "golang", "nginx",   "node",
+        "php",    "python",  "redis",  "ruby",   "rust",   "scratch", "ubuntu"};
+    const auto near = nearest_word(repository, kImages);
+    if (repository.size() < 4 || !near || *near == repository) return {};
+    return "did you mean " + *near + (tag ? ":" + std::string(*tag) : std::string()) + "?";
   }
 
   /// What --env says, as if by an instruction of its own.
@@ -318,8 +338,10 @@ class Planner {
             "cannot copy from stage \"{}\", it needs to be defined before current stage \"{}\"",
             name.text, stage_label(index)));
     }
-    const StageState state = TRY(image_state(name.text, options_->platform, "FROM " + name.text));
-    return state.root;
+    auto state = image_state(name.text, options_->platform, "FROM " + name.text);
+    if (state) return state->root;
+    const std::string hint = base_hint(name.text, index);
+    return hint.empty() ? std::move(state).error() : std::move(state).error().with_hint(hint);
   }
 
   const df::Dockerfile* file_;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "snapshot/layer_builder.h"
 
+#include "snapshot/whiteout_names.h"
+
 namespace kiln::snapshot {
 namespace {
 
@@ -241,6 +243,7 @@ Result<void> LayerBuilder::put_hardlink(const os::RelPath& path, const os::RelPa
 
 Result<store::LayerInfo> LayerBuilder::write(const store::LayerIngest& ingest,
                                              const ContentSeen& seen, const EarlierLayer* earlier) {
+  adopted_ = TRY(adopt_whiteout_names(*root_));
   return write_layer(*root_, {options_.mtimes, options_.stop}, ingest, seen, earlier);
 }
 

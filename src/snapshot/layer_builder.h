@@ -71,6 +71,8 @@ class LayerBuilder {
   /// What did not change since `earlier`, which may be null, is taken from there.
   Result<store::LayerInfo> write(const store::LayerIngest& ingest, const ContentSeen& seen,
                                  const EarlierLayer* earlier = nullptr);
+  /// What write() made whiteouts of (whiteout_names.h).
+  const std::vector<std::string>& adopted_whiteouts() const { return adopted_; }
 
  private:
   struct Found {
@@ -88,6 +90,7 @@ class LayerBuilder {
   Options options_;
   std::unique_ptr<PlannedEntry> root_;
   std::map<std::size_t, std::weak_ptr<PlannedInode>> groups_;
+  std::vector<std::string> adopted_;
 };
 
 }  // namespace kiln::snapshot

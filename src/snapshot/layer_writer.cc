@@ -149,9 +149,6 @@ class LayerWriter {
   Result<void> prepare(const PlannedEntry& entry, const os::Dir& dir, const std::string& prefix) {
     for (const auto& [name, child] : entry.children) {
       if (options_->stop.stop_requested()) return cancelled();
-      if (name.starts_with(kWhiteoutPrefix))
-        return invalid_input("/" + prefix + name +
-                             ": a name that begins with .wh. can't be kept in a layer");
       if (child.whiteout) continue;
       PlannedInode& inode = *child.inode;
       if (inode.type == archive::EntryType::directory) {

@@ -7,6 +7,7 @@
 #include "snapshot/layer_form.h"
 #include "snapshot/link_resolution.h"
 #include "snapshot/tar_content.h"
+#include "snapshot/whiteout_names.h"
 
 namespace kiln::snapshot {
 namespace {
@@ -51,24 +52,12 @@ class Unpacker {
     const std::shared_ptr<const os::Dir> parent = TRY(open_parent(path));
     const std::string name(path.name());
     if (form_ == Form::layer && name.starts_with(kWhiteoutPrefix))
-      return unpack_whiteout(*parent, name);
+      return apply_whiteout_mark(*parent, name);
     const bool hidden = TRY(clear(*parent, name, entry));
     TRY(create(*parent, name, path, entry));
     // The name is whited out in this layer too: what is below must not show through.
     if (hidden && form_ == Form::layer && entry.type == EntryType::directory)
       TRY(parent->set_xattr(name, kOpaqueXattr, "y"));
-    return {};
-  }
-
-  Result<void> unpack_whiteout(const os::Dir& parent, const std::string& name) {
-    if (name == kOpaqueName) return parent.set_xattr(".", kOpaqueXattr, "y");
-    if (name.starts_with(".wh..wh.")) return {};  // aufs's own files
-    const std::string hidden = name.substr(kWhiteoutPrefix.size());
-    if (hidden.empty() || hidden == "." || hidden == "..") return corrupt("a whiteout of nothing");
-    const auto there = TRY(parent.find(hidden));
-    if (!there) return parent.create_whiteout(hidden);
-    // Whiteouts are about lower layers only: what this layer has at the name stays.
-    if (there->type == os::FileType::directory) return parent.set_xattr(hidden, kOpaqueXattr, "y");
     return {};
   }
 

@@ -28,7 +28,8 @@ struct TreeStats {
 ///   mode 0, owner 0:0 and mtime 0;
 /// - of hard links the first in this order is the file, the others link to it;
 /// - headers as archive::tar_header makes them; sockets left out.
-/// Kind invalid_input for a name that begins with ".wh.", which the tar form can't hold.
+/// Kind invalid_input for a name that begins with ".wh.", which the tar form can't hold
+/// (whiteout_names.h).
 Result<TreeStats> write_tree_tar(const os::Dir& root, archive::ByteSink& sink);
 
 /// The tree as it is, not as a layer: nothing hides anything, and any name will do. Its entries

@@ -107,7 +107,6 @@ class Walk {
       }
       const auto info = TRY(listing.dir.find(name.name));
       if (!info) continue;  // gone since it was listed
-      if (info->type == os::FileType::socket) continue;
       if (ignored && info->type != os::FileType::directory) continue;
       TreeEntry entry{std::move(child), *info, {}};
       if (info->type == os::FileType::symlink)

@@ -84,6 +84,8 @@ char type_letter(os::FileType type) {
       return 'b';
     case os::FileType::fifo:
       return 'p';
+    case os::FileType::socket:
+      return 's';
     default:
       return '?';
   }

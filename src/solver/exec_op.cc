@@ -13,6 +13,7 @@
 #include "os/system.h"
 #include "snapshot/overlay.h"
 #include "snapshot/tree_tar.h"
+#include "snapshot/whiteout_names.h"
 #include "solver/exec_mounts.h"
 #include "solver/explain.h"
 #include "solver/step_cache.h"
@@ -160,6 +161,15 @@ class ExecStep {
     return {};
   }
 
+  Result<snapshot::TreeDigest> digest(const os::Dir& fs) {
+    auto tree = snapshot::digest_tree(fs);
+    if (tree || tree.error().kind() != ErrorKind::invalid_input) return tree;
+    // A name that no layer can hold: rare, so it is not looked for beforehand.
+    const auto adopted = TRY(snapshot::adopt_whiteout_names(fs));
+    context_->report_whiteouts(inputs_->id, adopted);
+    return snapshot::digest_tree(fs);
+  }
+
   Result<StepOutcomeResult> make_layer() {
     store::LayerIngest ingest = TRY(context_->store.layers().create());
     TRY(run_process(ingest));
@@ -167,7 +177,7 @@ class ExecStep {
       TRY(snapshot::limit_mtimes(ingest.fs(), {*op_->max_mtime, op_->all_mtimes}));
     // No stream says it, so it must not be seen: when the step ran would be in what follows.
     TRY(ingest.fs().set_mtime(".", 0, 0));
-    const snapshot::TreeDigest tree = TRY(snapshot::digest_tree(ingest.fs()));
+    const snapshot::TreeDigest tree = TRY(digest(ingest.fs()));
     const store::LayerInfo info{
         tree.diff_id, tree.stats.tar_size, tree.stats.content_size, tree.stats.disk_size, {}};
     TRY(context_->store.layers().commit(std::move(ingest), info));

@@ -213,6 +213,7 @@ class FileStep {
       note_content(tag, as_read, digest, before);
     };
     const store::LayerInfo info = TRY(builder.write(ingest, seen, earlier ? &*earlier : nullptr));
+    context_->report_whiteouts(inputs_->id, builder.adopted_whiteouts());
     TRY(context_->store.layers().commit(std::move(ingest), info));
     spread_group_facts();
     StepOutcomeResult out;
@@ -393,6 +394,9 @@ class FileStep {
                                       ? archive::EntryType::block_device
                                       : archive::EntryType::char_device,
                                   info.rdev_major, info.rdev_minor, std::move(metadata));
+      case os::FileType::socket:
+        // In no layer; as in BuildKit, its name is an empty file's.
+        return builder.put_file(path, {}, std::move(metadata));
       default:
         break;
     }

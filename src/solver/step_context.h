@@ -87,6 +87,12 @@ struct SolveContext {
     const std::lock_guard lock(progress_mutex);
     progress.report(event);
   }
+  /// Files that became whiteouts (snapshot/whiteout_names.h) are told of: who made them may not
+  /// have meant that.
+  void report_whiteouts(StepId step, const std::vector<std::string>& paths) {
+    for (const auto& path : paths)
+      report(StepNote{step, "/" + path + " is a whiteout in the image, and no file"});
+  }
   std::mutex contexts_mutex = {};
   std::vector<store::KeptTree> kept_trees = {};  // guarded by contexts_mutex
   std::mutex progress_mutex = {};
