@@ -7,6 +7,7 @@
 #include "base/strings.h"
 #include "cli/commands.h"
 #include "cli/flags.h"
+#include "cli/platform_flag.h"
 #include "exporter/archive_loader.h"
 #include "exporter/archive_writer.h"
 #include "frontend/config_changes.h"
@@ -85,6 +86,7 @@ Result<int> save_command(const Session& session, std::vector<std::string> words)
   FlagSet set(session.command, "[OPTIONS] IMAGE [IMAGE...]", "Save images to an archive");
   set.option("-o,--output", output, "the file to write (default standard output)")
       .option("--format", format, "docker (read by everything) or oci (an image layout alone)")
+      .option("--platform", platform, "of an image for several: os/architecture[/variant]")
       .arguments(1, FlagSet::kAnyNumber);
   const FlagSet::Parsed parsed = TRY(set.parse(std::move(words)));
   if (parsed.help) {
@@ -100,20 +102,28 @@ Result<int> save_command(const Session& session, std::vector<std::string> words)
     if (os::is_terminal(out))
       return invalid_input("cowardly refusing to save to a terminal. Use the -o flag or redirect");
   }
+  const auto wanted = TRY(parse_platform(platform));
   store::Store store = TRY(session.open_store(Access::layers));
   std::vector<exporter::ArchiveImage> images;
   for (const auto& text : parsed.arguments) {
-    const store::Image image = TRY(store.images().get(text));
+    const store::Image image = TRY(get_image(store, text, wanted));
+    std::optional<store::StoredIndex> index;
+    if (image.index && !wanted) index = TRY(store.indexes().find(*image.index));
+    // An index of which one image is here goes as that image, which more tools can read.
+    if (index && index->images.size() == 1 && !index->is_complete()) index.reset();
     const auto reference = oci::Reference::parse(text);
     std::vector<std::string> names;
     if (reference) {
       const std::string name = reference->without_digest().with_default_tag().canonical();
-      if (std::ranges::find(image.names, name) != image.names.end()) names.push_back(name);
+      const auto found = TRY(store.images().find(name));
+      const bool leads_here = found && (found->id == image.id || found->index == image.index);
+      if (leads_here && !reference->digest()) names.push_back(name);
     }
-    const auto known =
-        std::ranges::find_if(images, [&](const auto& other) { return other.image.id == image.id; });
+    const auto known = std::ranges::find_if(images, [&](const auto& other) {
+      return other.image.id == image.id && other.index.has_value() == index.has_value();
+    });
     if (known == images.end()) {
-      images.push_back({image, std::move(names)});
+      images.push_back({image, std::move(names), std::move(index)});
     } else {
       known->names.insert(known->names.end(), names.begin(), names.end());
     }
@@ -134,10 +144,11 @@ Result<int> save_command(const Session& session, std::vector<std::string> words)
 }
 
 Result<int> load_command(const Session& session, std::vector<std::string> words) {
-  std::string input;
+  std::string input, platform;
   bool quiet = false;
   FlagSet set(session.command, "[OPTIONS]", "Load images from an archive");
   set.option("-i,--input", input, "the archive (default standard input)")
+      .option("--platform", platform, "load only this platform's: os/architecture[/variant]")
       .flag("-q,--quiet", quiet, "accepted: there is no progress to hide")
       .arguments(0, 0);
   const FlagSet::Parsed parsed = TRY(set.parse(std::move(words)));
@@ -145,18 +156,21 @@ Result<int> load_command(const Session& session, std::vector<std::string> words)
     TRY(print(set.help()));
     return 0;
   }
+  exporter::LoadOptions options;
+  options.platform = TRY(parse_platform(platform));
   const os::Fd fd = TRY(open_input(input));
   if (input.empty() && os::is_terminal(fd))
     return invalid_input("requested load from stdin, but stdin is empty");
   store::Store store = TRY(session.open_store(Access::layers));
-  const auto images = TRY(exporter::load_image_archive(store, fd, input_name(input)));
+  const auto images = TRY(exporter::load_image_archive(store, fd, input_name(input), options));
   std::string out;
   for (const auto& loaded : images) {
     for (const auto& text : loaded.names) {
       const oci::Reference name = TRY(oci::Reference::parse(text));
       out += "Loaded image: " + name.familiar() + "\n";
     }
-    if (loaded.names.empty()) out += "Loaded image ID: " + loaded.image.id.str() + "\n";
+    if (loaded.names.empty())
+      out += "Loaded image ID: " + loaded.image.index.value_or(loaded.image.id).str() + "\n";
   }
   TRY(print(out));
   return 0;

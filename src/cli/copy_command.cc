@@ -7,6 +7,7 @@
 #include "cli/commands.h"
 #include "cli/flags.h"
 #include "cli/output_flag.h"
+#include "cli/platform_flag.h"
 #include "cli/registry_session.h"
 #include "os/file_io.h"
 #include "os/process_setup.h"

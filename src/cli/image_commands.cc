@@ -2,16 +2,19 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
 
 #include "base/strings.h"
 #include "cli/commands.h"
 #include "cli/flags.h"
 #include "cli/image_json.h"
+#include "cli/image_tree.h"
+#include "cli/platform_flag.h"
 #include "dockerfile/glob.h"
 #include "format/table.h"
 #include "format/units.h"
+#include "os/file_io.h"
 #include "os/system.h"
+#include "os/terminal.h"
 
 namespace kiln::cli {
 namespace {
@@ -92,7 +95,10 @@ Result<ImageFilter> parse_filters(store::Store& store, const std::vector<std::st
 }
 
 Result<bool> passes(store::Store& store, const store::Image& image, const ImageFilter& filter) {
-  if (filter.dangling && *filter.dangling != image.names.empty()) return false;
+  if (filter.dangling) {
+    const bool held = TRY(store.images().is_in_named_index(image));
+    if (*filter.dangling != (image.names.empty() && !held)) return false;
+  }
   if (filter.before && image.created >= *filter.before) return false;
   if (filter.since && image.created <= *filter.since) return false;
   if (filter.labels.empty()) return true;
@@ -127,10 +133,12 @@ std::string digest_in(const std::vector<std::string>& digests, const std::string
 
 json image_row(const store::Image& image, const std::string& repository, const std::string& tag,
                const std::string& digest, bool truncate) {
+  // An image for several platforms that are here is one row, with its index for an ID.
+  const oci::Digest& id = image.index.value_or(image.id);
   return {{"Repository", repository},
           {"Tag", tag},
           {"Digest", digest},
-          {"ID", truncate ? image.id.short_hex() : image.id.str()},
+          {"ID", truncate ? id.short_hex() : id.str()},
           {"CreatedSince", since(image.created)},
           {"CreatedAt", go_time(image.created)},
           {"Size", format::human_size(static_cast<double>(image.size))},
@@ -148,8 +156,71 @@ std::uint64_t layer_size(store::Store& store, const oci::DiffId& id) {
 
 }  // namespace
 
+namespace {
+
+/// What a name leads to: an image, or an index of which more than one is here, with their size.
+Result<store::Image> named_row(store::Store& store, const oci::Reference& name,
+                               const store::Image& image) {
+  auto found = TRY(store.images().find(name.canonical()));
+  if (!found || !found->index) return image;
+  const auto index = TRY(store.indexes().find(*found->index));
+  if (!index || index->images.size() < 2) return image;
+  found->size = 0;
+  for (const auto& each : index->images) found->size += each.size;
+  return *std::move(found);
+}
+
+Result<bool> is_shown(const oci::Reference& name, const std::vector<std::string>& references) {
+  bool shown = references.empty();
+  for (const auto& reference : references) {
+    const bool matches = TRY(name_matches(name, reference));
+    shown = shown || matches;
+  }
+  return shown;
+}
+
+Result<void> add_rows(store::Store& store, const store::Image& image, const ImageFilter& filter,
+                      bool truncate, std::vector<json>& rows) {
+  const auto known = TRY(store.distribution().image_digests(image.id));
+  if (image.names.empty() && filter.references.empty()) {
+    const bool held = TRY(store.images().is_in_named_index(image));
+    if (held) return {};  // shown with its index
+    if (known.empty()) rows.push_back(image_row(image, "<none>", "<none>", "<none>", truncate));
+    for (const auto& name : known) {
+      const auto [repository, digest] = split_once(name, '@');
+      rows.push_back(image_row(image, std::string(repository), "<none>",
+                               std::string(digest.value_or("<none>")), truncate));
+    }
+  }
+  for (const auto& text : image.names) {
+    const oci::Reference name = TRY(oci::Reference::parse(text));
+    const bool shown = TRY(is_shown(name, filter.references));
+    if (!shown) continue;
+    const store::Image row = TRY(named_row(store, name, image));
+    rows.push_back(image_row(row, name.familiar_name(), name.tag().value_or("<none>"),
+                             digest_in(known, name.familiar_name()), truncate));
+  }
+  return {};
+}
+
+Result<int> show_tree(store::Store& store, const std::vector<store::Image>& images, bool all) {
+  std::vector<TreeImage> tree;
+  for (const auto& image : images) TRY(add_tree_images(store, image, all, tree));
+  const os::Fd out = TRY(os::standard_output());
+  const bool terminal = os::is_terminal(out);
+  const auto size = terminal ? os::terminal_size(out) : Result<os::TerminalSize>({});
+  const unsigned columns = size && size->columns > 0 ? size->columns : 80;
+  print_error(
+      "WARNING: This is an experimental feature. The output may change and shouldn't be depended "
+      "on.");
+  TRY(print(render_image_tree(tree, columns, terminal ? TreeColours::yes : TreeColours::no)));
+  return 0;
+}
+
+}  // namespace
+
 Result<int> images_command(const Session& session, std::vector<std::string> words) {
-  bool all = false, digests = false, no_trunc = false, quiet = false;
+  bool all = false, digests = false, no_trunc = false, quiet = false, tree = false;
   std::string format;
   std::vector<std::string> filters;
   FlagSet set(session.command, "[OPTIONS] [REPOSITORY[:TAG]]", "List images");
@@ -159,41 +230,33 @@ Result<int> images_command(const Session& session, std::vector<std::string> word
       .option("--format", format, "table, json, or a Go template")
       .flag("--no-trunc", no_trunc, "show whole IDs")
       .flag("-q,--quiet", quiet, "show IDs alone")
+      .flag("--tree", tree, "show the platforms of images that are for several")
       .arguments(0, 1);
   const FlagSet::Parsed parsed = TRY(set.parse(std::move(words)));
   if (parsed.help) {
     TRY(print(set.help()));
     return 0;
   }
+  if (tree) {
+    for (const auto& [given, name] :
+         {std::pair(quiet, "--quiet"), std::pair(no_trunc, "--no-trunc"),
+          std::pair(digests, "--show-digest"), std::pair(!format.empty(), "--format")}) {
+      if (given) return invalid_input(std::string(name) + " is not yet supported with --tree");
+    }
+    if (!parsed.arguments.empty()) filters.push_back("reference=" + parsed.arguments.front());
+  }
   store::Store store = TRY(session.open_store(Access::read));
   ImageFilter filter = TRY(parse_filters(store, filters));
   if (!parsed.arguments.empty()) filter.references.push_back(parsed.arguments.front());
   std::vector<json> rows;
   const std::vector<store::Image> images = TRY(store.images().list());
+  std::vector<store::Image> wanted;
   for (const auto& image : images) {
-    const bool wanted = TRY(passes(store, image, filter));
-    if (!wanted) continue;
-    const auto known = TRY(store.distribution().image_digests(image.id));
-    if (image.names.empty() && filter.references.empty()) {
-      if (known.empty()) rows.push_back(image_row(image, "<none>", "<none>", "<none>", !no_trunc));
-      for (const auto& name : known) {
-        const auto [repository, digest] = split_once(name, '@');
-        rows.push_back(image_row(image, std::string(repository), "<none>",
-                                 std::string(digest.value_or("<none>")), !no_trunc));
-      }
-    }
-    for (const auto& text : image.names) {
-      const oci::Reference name = TRY(oci::Reference::parse(text));
-      bool shown = filter.references.empty();
-      for (const auto& reference : filter.references) {
-        const bool matches = TRY(name_matches(name, reference));
-        shown = shown || matches;
-      }
-      if (shown)
-        rows.push_back(image_row(image, name.familiar_name(), name.tag().value_or("<none>"),
-                                 digest_in(known, name.familiar_name()), !no_trunc));
-    }
+    const bool passing = TRY(passes(store, image, filter));
+    if (passing) wanted.push_back(image);
   }
+  if (tree) return show_tree(store, wanted, all);
+  for (const auto& image : wanted) TRY(add_rows(store, image, filter, !no_trunc, rows));
   if (digests && format.empty() && !quiet) format = kImagesWithDigests;
   const std::string out = TRY(format::render_rows(format, kImagesStyle, rows,
                                                   quiet ? format::Quiet::yes : format::Quiet::no));
@@ -203,11 +266,12 @@ Result<int> images_command(const Session& session, std::vector<std::string> word
 
 Result<int> history_command(const Session& session, std::vector<std::string> words) {
   bool human = true, no_trunc = false, quiet = false;
-  std::string format;
+  std::string format, platform;
   FlagSet set(session.command, "[OPTIONS] IMAGE", "Show the history of an image");
   set.option("--format", format, "table, json, or a Go template")
       .flag("-H,--human", human, "sizes and times for people (default true)")
       .flag("--no-trunc", no_trunc, "cut nothing short")
+      .option("--platform", platform, "of an image for several: os/architecture[/variant]")
       .flag("-q,--quiet", quiet, "show IDs alone")
       .arguments(1, 1);
   const FlagSet::Parsed parsed = TRY(set.parse(std::move(words)));
@@ -215,8 +279,9 @@ Result<int> history_command(const Session& session, std::vector<std::string> wor
     TRY(print(set.help()));
     return 0;
   }
+  const auto wanted = TRY(parse_platform(platform));
   store::Store store = TRY(session.open_store(Access::read));
-  const store::Image image = TRY(store.images().get(parsed.arguments.front()));
+  const store::Image image = TRY(get_image(store, parsed.arguments.front(), wanted));
   const oci::ImageConfig config = TRY(store.images().config(image));
   std::vector<json> rows;
   std::size_t layer = 0;
@@ -247,9 +312,10 @@ Result<int> history_command(const Session& session, std::vector<std::string> wor
 }
 
 Result<int> inspect_command(const Session& session, std::vector<std::string> words) {
-  std::string format, type;
+  std::string format, type, platform;
   FlagSet set(session.command, "[OPTIONS] IMAGE [IMAGE...]", "Show all that is known of images");
   set.option("-f,--format", format, "json, or a Go template")
+      .option("--platform", platform, "of an image for several: os/architecture[/variant]")
       .option("--type", type, "image")
       .arguments(1, FlagSet::kAnyNumber);
   const FlagSet::Parsed parsed = TRY(set.parse(std::move(words)));
@@ -259,6 +325,7 @@ Result<int> inspect_command(const Session& session, std::vector<std::string> wor
   }
   if (!type.empty() && type != "image")
     return invalid_input("unknown type: \"" + type + "\": must be \"image\"");
+  const auto wanted = TRY(parse_platform(platform));
   store::Store store = TRY(session.open_store(Access::read));
   std::vector<nlohmann::ordered_json> found;
   std::vector<std::string> missing;
@@ -272,7 +339,12 @@ Result<int> inspect_command(const Session& session, std::vector<std::string> wor
                             : "No such object: " + name);
       continue;
     }
-    auto object = TRY(describe_image(store, *image));
+    const auto chosen = get_image(store, name, wanted);
+    if (!chosen) {
+      missing.push_back(chosen.error().message());
+      continue;
+    }
+    auto object = TRY(describe_image(store, *chosen));
     found.push_back(std::move(object));
   }
   const std::string out = TRY(format::render_inspection(format, found));
@@ -304,69 +376,8 @@ Result<int> tag_command(const Session& session, std::vector<std::string> words) 
   if (name->digest()) return invalid_input("refusing to create a tag with a digest reference");
   store::Store store = TRY(session.open_store(Access::index));
   const store::Image image = TRY(store.images().get(parsed.arguments[0]));
-  TRY(store.images().tag(image.id, *name));
+  TRY(store.images().tag(image, *name));
   return 0;
-}
-
-namespace {
-
-/// Takes an image away, or a name of it; what was done is printed as docker prints it.
-Result<void> remove_one(store::Store& store, const std::string& text, bool force) {
-  const store::Image image = TRY(store.images().get(text));
-  std::vector<std::string> untagged = image.names;
-  const auto reference = oci::Reference::parse(text);
-  const std::string canonical =
-      reference ? reference->without_digest().with_default_tag().canonical() : std::string();
-  const bool by_name = std::ranges::find(image.names, canonical) != image.names.end();
-  if (by_name && image.names.size() > 1) {
-    TRY(store.images().untag(*reference));
-    return print("Untagged: " + reference->with_default_tag().familiar() + "\n");
-  }
-  if (!by_name && !force) {
-    std::set<std::string> repositories;
-    for (const auto& name : image.names) {
-      const oci::Reference parsed = TRY(oci::Reference::parse(name));
-      repositories.insert(parsed.familiar_name());
-    }
-    if (repositories.size() > 1)
-      return Error(ErrorKind::already_exists,
-                   "conflict: unable to delete " + image.id.short_hex() +
-                       " (must be forced) - image is referenced in multiple repositories");
-  }
-  TRY(store.images().remove(image));
-  std::string out;
-  for (const auto& name : untagged) {
-    const oci::Reference parsed = TRY(oci::Reference::parse(name));
-    out += "Untagged: " + parsed.familiar() + "\n";
-  }
-  out += "Deleted: " + image.id.str() + "\n";
-  TRY(print(out));
-  return store.delete_unused_layers();
-}
-
-}  // namespace
-
-Result<int> rmi_command(const Session& session, std::vector<std::string> words) {
-  bool force = false, no_prune = false;
-  FlagSet set(session.command, "[OPTIONS] IMAGE [IMAGE...]", "Remove images");
-  set.flag("-f,--force", force, "also with several names")
-      .flag("--no-prune", no_prune, "accepted: there are no parents to remove")
-      .arguments(1, FlagSet::kAnyNumber);
-  const FlagSet::Parsed parsed = TRY(set.parse(std::move(words)));
-  if (parsed.help) {
-    TRY(print(set.help()));
-    return 0;
-  }
-  store::Store store = TRY(session.open_store(Access::removal));
-  int code = 0;
-  for (const auto& name : parsed.arguments) {
-    auto removed = remove_one(store, name, force);
-    if (removed) continue;
-    if (force && removed.error().kind() == ErrorKind::not_found) continue;
-    print_error("Error: " + removed.error().message());
-    code = 1;
-  }
-  return code;
 }
 
 }  // namespace kiln::cli

@@ -105,7 +105,8 @@ Result<PrunedImages> prune_images(store::Store& store, const ImageFilters& filte
   const std::vector<store::Image> images = TRY(store.images().list());
   PrunedImages out;
   for (const auto& image : images) {
-    if (!all && !image.names.empty()) continue;
+    const bool held = TRY(store.images().is_in_named_index(image));
+    if (!all && (held || !image.names.empty())) continue;
     const auto config = store.images().config(image);
     if (!config || !filters.matches(image, *config)) continue;
     for (const auto& name : image.names) {

@@ -7,6 +7,7 @@
 #include "cli/commands.h"
 #include "cli/flags.h"
 #include "cli/output_flag.h"
+#include "cli/platform_flag.h"
 #include "cli/registry_session.h"
 #include "exporter/image_pull.h"
 #include "os/process_setup.h"
@@ -53,6 +54,25 @@ struct PullCommand {
   }
 };
 
+/// One for each platform, or one for all.
+Result<std::vector<exporter::PullOptions>> pull_options(const std::vector<std::string>& platforms) {
+  exporter::PullOptions options;
+  options.platform = host_platform();
+  if (platforms.size() == 1 && platforms.front() == "all") {
+    options.which = exporter::PullOptions::Which::every_platform;
+    return std::vector{options};
+  }
+  std::vector<exporter::PullOptions> out;
+  const auto wanted = TRY(parse_platforms(platforms));
+  for (const auto& platform : wanted) {
+    options.platform = platform;
+    options.platform_is_wanted = true;
+    out.push_back(options);
+  }
+  if (out.empty()) out.push_back(options);
+  return out;
+}
+
 Result<std::vector<oci::Reference>> all_tags(registry::Registries& registries,
                                              const oci::Reference& name, std::stop_token stop) {
   auto repository = TRY(registry::Repository::open(registries, name, registry::Purpose::pull_tag));
@@ -86,7 +106,7 @@ Result<std::vector<oci::Reference>> stored_tags(store::Store& store, const oci::
 
 struct PushFlags {
   bool all = false, quiet = false, force = false;
-  std::string compression, level, format;
+  std::string compression, level, format, platform;
   RegistryFlags registry;
 };
 
@@ -99,17 +119,40 @@ FlagSet push_flag_set(const Session& session, PushFlags& flags) {
       .option("--compression-level", flags.level, "0-9 for gzip (default 4), 0-22 for zstd")
       .flag("--force-compression", flags.force, "compress layers again that came compressed")
       .option("--format", flags.format, "the manifest's: oci or v2s2 (default: as it is, else oci)")
+      .option("--platform", flags.platform, "of an image for several, this one alone")
       .flag("-q,--quiet", flags.quiet, "print the image's name only")
       .arguments(1, 1);
   add_registry_flags(set, flags.registry);
   return set;
 }
 
+/// An index goes as a whole; where not all of it is here, the image that the name leads to.
+Result<transport::StoreSource> open_source(store::Store& store, const store::Image& image,
+                                           const oci::Reference& reference,
+                                           const std::optional<oci::Platform>& platform) {
+  const std::string name = reference.familiar();
+  if (platform) {
+    const store::Image one = TRY(get_image(store, reference.canonical(), platform));
+    return transport::StoreSource::open(store, one, name);
+  }
+  std::optional<store::StoredIndex> index;
+  if (image.index) index = TRY(store.indexes().find(*image.index));
+  if (index && index->is_complete())
+    return transport::StoreSource::open_index(store, *index, name);
+  if (index) {
+    print_error(
+        "Not all multiplatform-content is present and only the available single-platform image is "
+        "pushed");
+  }
+  return transport::StoreSource::open(store, image, name);
+}
+
 Result<transport::CopiedImage> push_image(store::Store& store, registry::Registries& registries,
                                           const store::Image& image,
                                           const oci::Reference& reference,
+                                          const std::optional<oci::Platform>& platform,
                                           const transport::CopyOptions& options) {
-  auto source = TRY(transport::StoreSource::open(store, image, reference.familiar()));
+  auto source = TRY(open_source(store, image, reference, platform));
   auto destination =
       TRY(transport::RegistryDestination::open(registries, reference, &store.distribution()));
   auto copied = TRY(transport::copy_image(source, destination, options));
@@ -121,11 +164,12 @@ Result<transport::CopiedImage> push_image(store::Store& store, registry::Registr
 
 Result<int> pull_command(const Session& session, std::vector<std::string> words) {
   bool all = false, quiet = false;
-  std::string platform;
+  std::vector<std::string> platforms;
   RegistryFlags registry;
   FlagSet set(session.command, "[OPTIONS] NAME[:TAG|@DIGEST]", "Get an image from a registry");
   set.flag("-a,--all-tags", all, "get all tagged images of the repository")
-      .option("--platform", platform, "of an image for several: os/architecture[/variant]")
+      .list("--platform", platforms,
+            "of an image for several: os/architecture[/variant], several of them, or all")
       .flag("-q,--quiet", quiet, "print the image's name only")
       .arguments(1, 1);
   add_registry_flags(set, registry);
@@ -138,24 +182,24 @@ Result<int> pull_command(const Session& session, std::vector<std::string> words)
   if (all && (given.tag() || given.digest())) {
     return invalid_input("tag can't be used with --all-tags/-a");
   }
-  exporter::PullOptions options;
-  options.platform = TRY(platform_or_host(platform));
-  options.platform_is_wanted = !platform.empty();
+  const std::vector<exporter::PullOptions> each_platform = TRY(pull_options(platforms));
   auto registries = TRY(open_registries(registry));
   store::Store store = TRY(session.open_store(Access::layers));
   const os::InterruptWatcher interrupts;
   LayerLines lines(quiet);
-  options.stop = interrupts.token();
-  options.progress = &lines;
-  PullCommand command{&store, registries.get(), options, quiet};
 
   std::vector<oci::Reference> wanted = {given.with_default_tag()};
   if (all) {
-    wanted = TRY(all_tags(*registries, given, options.stop));
+    wanted = TRY(all_tags(*registries, given, interrupts.token()));
   } else if (!quiet && !given.tag() && !given.digest()) {
     TRY(print("Using default tag: latest\n"));
   }
-  for (const auto& reference : wanted) TRY(command.pull(reference));
+  for (exporter::PullOptions options : each_platform) {
+    options.stop = interrupts.token();
+    options.progress = &lines;
+    PullCommand command{&store, registries.get(), options, quiet};
+    for (const auto& reference : wanted) TRY(command.pull(reference));
+  }
   const oci::Reference shown = all ? given : wanted.front();
   const bool hub = shown.domain() == "docker.io";
   TRY(print((hub ? shown.canonical() : shown.familiar()) + "\n"));
@@ -173,7 +217,9 @@ Result<int> push_command(const Session& session, std::vector<std::string> words)
   const oci::Reference given = TRY(oci::Reference::parse(parsed.arguments[0]));
   if (given.digest()) return invalid_input("cannot push a digest reference");
   if (flags.all && given.tag()) return invalid_input("tag can't be used with --all-tags/-a");
+  const auto platform = TRY(parse_platform(flags.platform));
   transport::CopyOptions options;
+  options.instances = transport::Instances::all;
   options.form = TRY(parse_layer_form(flags.compression, flags.level, flags.force));
   options.format = TRY(parse_manifest_format(flags.format));
   auto registries = TRY(open_registries(flags.registry));
@@ -197,7 +243,7 @@ Result<int> push_command(const Session& session, std::vector<std::string> words)
     if (!image) {
       return not_found("An image does not exist locally with the tag: " + given.familiar_name());
     }
-    const auto pushed = TRY(push_image(store, *registries, *image, reference, options));
+    const auto pushed = TRY(push_image(store, *registries, *image, reference, platform, options));
     if (!flags.quiet) {
       TRY(print(fmt::format("{}: digest: {} size: {}\n", *reference.tag(), pushed.top.digest.str(),
                             pushed.top.size)));

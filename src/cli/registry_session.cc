@@ -2,7 +2,6 @@
 #include "cli/registry_session.h"
 
 #include "base/strings.h"
-#include "os/system.h"
 #include "registry/settings.h"
 
 namespace kiln::cli {
@@ -60,12 +59,6 @@ Result<std::unique_ptr<registry::Registries>> open_registries(const RegistryFlag
   registry::RegistryOptions options{.rules = std::move(rules),
                                     .credentials = std::move(credentials)};
   return std::make_unique<registry::Registries>(std::move(options));
-}
-
-Result<oci::Platform> platform_or_host(const std::string& text) {
-  const oci::Platform host{"linux", os::go_architecture(), {}};
-  if (text.empty()) return host;
-  return oci::Platform::parse(text, host);
 }
 
 }  // namespace kiln::cli

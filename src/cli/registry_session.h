@@ -7,7 +7,6 @@
 
 #include "base/result.h"
 #include "cli/flags.h"
-#include "oci/platform.h"
 #include "registry/registry.h"
 
 namespace kiln::cli {
@@ -26,8 +25,5 @@ registry::CredentialFiles credential_files(const RegistryFlags& flags);
 /// The registries, as the user's and the machine's files say. Reads no more than these: nothing is
 /// asked of the network, and no library for it is loaded, before an image is.
 Result<std::unique_ptr<registry::Registries>> open_registries(const RegistryFlags& flags = {});
-
-/// What this machine runs, or what --platform says.
-Result<oci::Platform> platform_or_host(const std::string& text);
 
 }  // namespace kiln::cli

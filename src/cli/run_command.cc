@@ -4,6 +4,7 @@
 #include "base/strings.h"
 #include "cli/commands.h"
 #include "cli/flags.h"
+#include "cli/platform_flag.h"
 #include "cli/volume_flag.h"
 #include "executor/oci_executor.h"
 #include "executor/user_lookup.h"
@@ -21,7 +22,8 @@ constexpr int kRunFailed = 125;  // docker's: the container could not be started
 
 struct RunFlags {
   std::vector<std::string> env, volumes, labels;
-  std::string workdir, user, entrypoint, network = "default", hostname, name, runtime = "crun";
+  std::string workdir, user, entrypoint, network = "default", hostname, name, platform,
+                                         runtime = "crun";
   bool remove = false, interactive = false, terminal = false, read_only = false, init = false;
 };
 
@@ -40,6 +42,7 @@ FlagSet run_flags(const Session& session, RunFlags& flags) {
       .option("-h,--hostname", flags.hostname, "the container's host name")
       .flag("-i,--interactive", flags.interactive, "give it standard input")
       .option("--network", flags.network, "host (default) or none")
+      .option("--platform", flags.platform, "of an image for several: os/architecture[/variant]")
       .flag("--read-only", flags.read_only, "nothing in the root file system can be changed")
       .flag("--rm", flags.remove, "accepted: containers are not kept")
       .option("--runtime", flags.runtime, "the OCI runtime")
@@ -101,18 +104,20 @@ Result<int> run_container(const Session& session, const RunFlags& flags,
     return invalid_input("network mode \"" + flags.network +
                          "\" is not supported: use host or none");
   }
+  const auto platform = TRY(parse_platform(flags.platform));
   store::Store store = TRY(session.open_store(Access::layers));
   const auto signals = TRY(os::ProxiedSignals::create(
       flags.terminal ? os::WindowSizeSignal::left : os::WindowSizeSignal::proxied));
   const std::string name = arguments.front();
   arguments.erase(arguments.begin());
-  const auto image = TRY(store.images().find(name));
-  if (!image) {
+  const auto named = TRY(store.images().find(name));
+  if (!named) {
     TRY(oci::Reference::parse(name));
     return not_found("unable to find image '" + name + "' locally")
         .with_hint("kiln images lists what is there; kiln import and kiln load bring images in");
   }
-  const oci::ImageConfig config = TRY(store.images().config(*image));
+  const store::Image image = TRY(get_image(store, name, platform));
+  const oci::ImageConfig config = TRY(store.images().config(image));
   spec.argv = command_of(config.config, flags, std::move(arguments));
   if (spec.argv.empty()) return invalid_input("no command specified");
   const snapshot::LayerView view = TRY(snapshot::LayerView::open(store.layers(), config.diff_ids));

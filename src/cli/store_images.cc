@@ -76,6 +76,10 @@ Result<store::Image> StoreImages::find_or_pull(const std::string& reference,
   const std::string key = reference + " " + platform.str();
   if (const auto known = pulled_.find(key); known != pulled_.end()) return known->second;
   auto stored = TRY(store_->images().find(reference));
+  if (stored && stored->index) {
+    // Of an index, the wanted platform's image; without it, as if nothing were here.
+    stored = TRY(store_->indexes().find_image(reference, platform));
+  }
   const auto name = oci::Reference::parse(reference);
   if (stored && name && reference.size() < kShortIdLength && !has_name(*stored, *name))
     stored.reset();

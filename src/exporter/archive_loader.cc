@@ -8,9 +8,9 @@
 #include "base/json.h"
 #include "exporter/archive_file.h"
 #include "oci/manifest.h"
+#include "oci/platform_match.h"
 #include "oci/reference.h"
 #include "os/system.h"
-#include "snapshot/hash_sink.h"
 #include "snapshot/layer_apply.h"
 
 namespace kiln::exporter {
@@ -20,13 +20,31 @@ using nlohmann::json;
 
 std::string blob_path(const oci::Digest& digest) { return "blobs/sha256/" + digest.hex(); }
 
+/// Keeps a copy of what is read.
+class CopyingSource final : public archive::ByteSource {
+ public:
+  CopyingSource(archive::ByteSource& source, archive::ByteSink& copy)
+      : source_(&source), copy_(&copy) {}
+  Result<std::size_t> read(archive::MutableBytes into) override {
+    const std::size_t n = TRY(source_->read(into));
+    TRY(copy_->write(archive::Bytes(into).first(n)));
+    return n;
+  }
+
+ private:
+  archive::ByteSource* source_;
+  archive::ByteSink* copy_;
+};
+
 class Loader {
  public:
-  Loader(store::Store& store, const ArchiveFile& file) : store_(&store), file_(&file) {}
+  Loader(store::Store& store, const ArchiveFile& file, const LoadOptions& options)
+      : store_(&store), file_(&file), options_(&options) {}
 
   Result<std::vector<LoadedImage>> load() {
-    // docker's own list first: it names the images as docker does.
-    if (file_->has("manifest.json")) {
+    // docker's own list first: it names the images as docker does. But it knows no indexes.
+    const bool indexed = TRY(has_nested_index());
+    if (file_->has("manifest.json") && !indexed) {
       TRY(load_docker());
     } else if (file_->has("index.json")) {
       TRY(load_layout());
@@ -35,10 +53,30 @@ class Loader {
                      " is not an image archive: it has neither manifest.json nor index.json")
           .with_hint("a root file system becomes an image with: kiln import");
     }
+    if (loaded_.empty() && options_->platform)
+      return not_found(file_->name() + " holds no image for " + options_->platform->str());
     return std::move(loaded_);
   }
 
  private:
+  Result<oci::Index> top_index() const {
+    const std::string text = TRY(file_->read("index.json", oci::kMaxManifestSize));
+    return oci::Index::parse(text);
+  }
+
+  Result<bool> has_nested_index() const {
+    if (!file_->has("index.json")) return false;
+    const oci::Index index = TRY(top_index());
+    return std::ranges::any_of(index.manifests, [this](const oci::Descriptor& each) {
+      return oci::media_type::is_index(each.media_type) && file_->has(blob_path(each.digest));
+    });
+  }
+
+  bool is_wanted(const oci::Platform& platform) const {
+    return !options_->platform || platform.architecture.empty() ||
+           oci::platform_fits(platform, *options_->platform);
+  }
+
   Result<void> load_docker() {
     const std::string text = TRY(file_->read("manifest.json", oci::kMaxManifestSize));
     const json list = TRY(parse_json(text, file_->name() + ": manifest.json"));
@@ -49,22 +87,32 @@ class Loader {
         return corrupt(file_->name() + ": manifest.json: an image has no Config");
       const auto layers = TRY(json_strings(item, "Layers"));
       const auto tags = TRY(json_strings(item, "RepoTags"));
-      const std::string config = TRY(file_->read(config_path, oci::kMaxConfigSize));
+      const std::string config_json = TRY(file_->read(config_path, oci::kMaxConfigSize));
       std::vector<oci::Reference> names;
       for (const auto& tag : tags.value_or(std::vector<std::string>())) {
         oci::Reference name = TRY(oci::Reference::parse(tag));
         names.push_back(std::move(name));
       }
-      TRY(load_image(config, layers.value_or(std::vector<std::string>()), names));
+      const auto paths = layers.value_or(std::vector<std::string>());
+      const oci::ImageConfig config = TRY(parse_config(config_json, paths.size()));
+      if (!is_wanted(config.platform)) continue;
+      for (std::size_t i = 0; i < paths.size(); ++i) {
+        const auto open = [&] { return file_->open_member(paths[i]); };
+        TRY(snapshot::apply_layer(*store_, open, config.diff_ids[i]).context(file_->name()));
+      }
+      const store::Image image = TRY(store_->images().put(config_json, names));
+      add_loaded(image, names);
     }
     return {};
   }
 
   Result<void> load_layout() {
-    const std::string text = TRY(file_->read("index.json", oci::kMaxManifestSize));
-    const oci::Index index = TRY(oci::Index::parse(text));
-    for (const auto& descriptor : index.manifests) TRY(load_descriptor(descriptor, 0));
-    if (loaded_.empty()) return corrupt(file_->name() + " holds no image");
+    const oci::Index index = TRY(top_index());
+    for (const auto& descriptor : index.manifests) {
+      const auto names = TRY(names_of(descriptor));
+      TRY(load_descriptor(descriptor, names, 0));
+    }
+    if (loaded_.empty() && !options_->platform) return corrupt(file_->name() + " holds no image");
     return {};
   }
 
@@ -75,7 +123,8 @@ class Loader {
     return content;
   }
 
-  Result<void> load_descriptor(const oci::Descriptor& descriptor, int depth) {
+  Result<void> load_descriptor(const oci::Descriptor& descriptor,
+                               const std::vector<oci::Reference>& names, int depth) {
     constexpr int kMaxDepth = 4;
     if (depth > kMaxDepth) return corrupt(file_->name() + ": indexes nest too deeply");
     if (!file_->has(blob_path(descriptor.digest))) {
@@ -83,51 +132,124 @@ class Loader {
       if (depth > 0) return {};
       return corrupt(file_->name() + ": blob " + descriptor.digest.str() + " is missing");
     }
-    const auto kind = descriptor.annotations.find("vnd.docker.reference.type");
-    if (kind != descriptor.annotations.end() && kind->second == "attestation-manifest") return {};
+    if (oci::is_attestation(descriptor)) return {};
+    if (!oci::media_type::is_index(descriptor.media_type)) {
+      const auto image = TRY(load_manifest(descriptor.digest, names));
+      if (image) add_loaded(*image, names);
+      return {};
+    }
     const std::string text = TRY(read_verified(descriptor.digest, oci::kMaxManifestSize));
-    if (oci::media_type::is_index(descriptor.media_type)) {
-      const oci::Index index = TRY(oci::Index::parse(text));
-      return load_children(index, descriptor, depth);
-    }
-    const oci::Manifest manifest = TRY(oci::Manifest::parse(text));
-    const std::string config = TRY(read_verified(manifest.config.digest, oci::kMaxConfigSize));
-    std::vector<std::string> layers;
-    for (const auto& layer : manifest.layers) {
-      TRY(verify_blob(layer.digest));
-      layers.push_back(blob_path(layer.digest));
-    }
-    const auto names = TRY(names_of(descriptor));
-    return load_image(config, layers, names);
+    const oci::Index index = TRY(oci::Index::parse(text));
+    const bool nested = std::ranges::any_of(index.manifests, [](const oci::Descriptor& each) {
+      return oci::media_type::is_index(each.media_type);
+    });
+    return nested ? load_children(index, names, depth) : load_index(text, index, names);
   }
 
-  /// A name can lead to one image only: of several platforms to this machine's, else to the first.
-  Result<void> load_children(const oci::Index& index, const oci::Descriptor& parent, int depth) {
+  /// An index of indexes is followed, and not kept. A name can lead to one of them only: that for
+  /// this machine, else the first.
+  Result<void> load_children(const oci::Index& index, const std::vector<oci::Reference>& names,
+                             int depth) {
     const auto ours = std::ranges::find_if(index.manifests, [](const oci::Descriptor& child) {
       return child.platform && child.platform->architecture == os::go_architecture();
     });
     const auto named = ours == index.manifests.end() ? index.manifests.begin() : ours;
-    for (auto it = index.manifests.begin(); it != index.manifests.end(); ++it) {
-      oci::Descriptor child = *it;
-      const auto kind = child.annotations.find("vnd.docker.reference.type");
-      if (kind == child.annotations.end())
-        child.annotations = it == named ? parent.annotations : std::map<std::string, std::string>();
-      TRY(load_descriptor(child, depth + 1));
+    for (auto it = index.manifests.begin(); it != index.manifests.end(); ++it)
+      TRY(load_descriptor(*it, it == named ? names : std::vector<oci::Reference>(), depth + 1));
+    return {};
+  }
+
+  Result<void> load_index(const std::string& text, const oci::Index& index,
+                          const std::vector<oci::Reference>& names) {
+    std::vector<store::IndexedImage> present;
+    std::vector<oci::Digest> blobs;
+    for (const auto& entry : index.manifests) {
+      if (!file_->has(blob_path(entry.digest))) continue;
+      if (oci::is_attestation(entry)) {
+        TRY(load_attestation(entry.digest, blobs));
+        continue;
+      }
+      if (entry.platform && !is_wanted(*entry.platform)) continue;
+      const auto image = TRY(load_manifest(entry.digest, {}));
+      if (image) present.push_back({entry.digest, image->id});
+    }
+    if (present.empty()) return {};
+    const store::StoredIndex stored = TRY(store_->indexes().put(text, present, blobs, names));
+    const store::Image* ours = stored.choose({"linux", os::go_architecture(), {}});
+    add_loaded(ours == nullptr ? stored.images.front() : *ours, names);
+    return {};
+  }
+
+  /// An attestation is no image, but belongs to one, and goes with its index.
+  Result<void> load_attestation(const oci::Digest& digest, std::vector<oci::Digest>& blobs) {
+    const std::string text = TRY(read_verified(digest, oci::kMaxManifestSize));
+    const auto manifest = oci::Manifest::parse(text);
+    std::vector<oci::Digest> parts = {digest};
+    if (manifest) {
+      parts.push_back(manifest->config.digest);
+      for (const auto& layer : manifest->layers) parts.push_back(layer.digest);
+    }
+    for (const auto& part : parts) {
+      if (!file_->has(blob_path(part))) continue;
+      if (!store_->blobs().has(part)) TRY(keep_blob(part));
+      blobs.push_back(part);
     }
     return {};
   }
 
-  /// A layer's blob; its content has to fit its diff ID too, which is seen when it is unpacked.
-  Result<void> verify_blob(const oci::Digest& digest) {
-    const auto known = oci::DiffId::parse(digest.str());
-    const auto there = TRY(store_->layers().find(*known));
-    if (there) return {};  // a plain one, unpacked and verified before
+  Result<void> keep_blob(const oci::Digest& digest) {
+    store::Ingest ingest = TRY(store_->blobs().create());
     const auto source = TRY(file_->open_member(blob_path(digest)));
-    snapshot::HashSink hash;
-    TRY(archive::copy_all(*source, hash));
-    if (oci::Digest(hash.finish()) != digest)
-      return corrupt(file_->name() + ": blob " + digest.str() + " is damaged");
+    TRY(archive::copy_all(*source, ingest));
+    return ingest.commit_as(digest).context(file_->name());
+  }
+
+  /// nullopt if it is for another platform than is wanted.
+  Result<std::optional<store::Image>> load_manifest(const oci::Digest& digest,
+                                                    const std::vector<oci::Reference>& names) {
+    const std::string text = TRY(read_verified(digest, oci::kMaxManifestSize));
+    const oci::Manifest manifest = TRY(oci::Manifest::parse(text));
+    const std::string config_json = TRY(read_verified(manifest.config.digest, oci::kMaxConfigSize));
+    const oci::ImageConfig config = TRY(parse_config(config_json, manifest.layers.size()));
+    if (!is_wanted(config.platform)) return std::optional<store::Image>();
+    for (std::size_t i = 0; i < manifest.layers.size(); ++i)
+      TRY(load_layer(manifest.layers[i], config.diff_ids[i]).context(file_->name()));
+    store::Image image = TRY(store_->images().put_with_manifest(config_json, text, names));
+    return std::optional(std::move(image));
+  }
+
+  /// A layer of a layout, which keeps its compressed blob: the manifest stays what it is.
+  Result<void> load_layer(const oci::Descriptor& blob, const oci::DiffId& diff_id) {
+    const std::string path = blob_path(blob.digest);
+    if (blob.digest.hex() == diff_id.hex()) {
+      TRY(snapshot::apply_layer(*store_, [&] { return file_->open_member(path); }, diff_id));
+      return {};
+    }
+    const auto known = TRY(store_->layers().find(diff_id));
+    if (known && store_->blobs().has(blob.digest)) return {};
+    if (known) {
+      TRY(store_->distribution().note_layer_blob(diff_id, blob));
+      return keep_blob(blob.digest);
+    }
+    store::Ingest ingest = TRY(store_->blobs().create());
+    const auto source = TRY(file_->open_member(path));
+    CopyingSource copied(*source, ingest);
+    const auto keep = [&]() -> Result<oci::Descriptor> {
+      TRY(store_->distribution().note_layer_blob(diff_id, blob));
+      TRY(ingest.commit_as(blob.digest));
+      return blob;
+    };
+    auto applied = snapshot::apply_layer_once(*store_, copied, diff_id, keep);
+    if (!applied) return std::move(applied).error();
     return {};
+  }
+
+  Result<oci::ImageConfig> parse_config(const std::string& text, std::size_t layers) const {
+    oci::ImageConfig config = TRY(oci::ImageConfig::parse(text).context(file_->name()));
+    if (config.diff_ids.size() != layers)
+      return corrupt(file_->name() + ": " + std::to_string(layers) +
+                     " layers, but the config lists " + std::to_string(config.diff_ids.size()));
+    return config;
   }
 
   /// A layout's index names an image by annotations: containerd's full name, or the spec's, which
@@ -150,44 +272,34 @@ class Loader {
     return out;
   }
 
-  Result<void> load_image(const std::string& config_json, const std::vector<std::string>& layers,
-                          const std::vector<oci::Reference>& names) {
-    const oci::ImageConfig config =
-        TRY(oci::ImageConfig::parse(config_json).context(file_->name()));
-    if (config.diff_ids.size() != layers.size())
-      return corrupt(file_->name() + ": " + std::to_string(layers.size()) +
-                     " layers, but the config lists " + std::to_string(config.diff_ids.size()));
-    for (std::size_t i = 0; i < layers.size(); ++i) {
-      const auto open = [&] { return file_->open_member(layers[i]); };
-      TRY(snapshot::apply_layer(*store_, open, config.diff_ids[i]).context(file_->name()));
-    }
-    LoadedImage loaded;
-    loaded.image = TRY(store_->images().put(config_json, names));
+  void add_loaded(const store::Image& image, const std::vector<oci::Reference>& names) {
+    LoadedImage loaded{image, {}};
     for (const auto& name : names)
       loaded.names.push_back(name.without_digest().with_default_tag().canonical());
     // An index names an image once for each of its names.
     for (auto& known : loaded_) {
-      if (known.image.id == loaded.image.id) {
+      if (known.image.id == image.id && known.image.index == image.index) {
         known.names.insert(known.names.end(), loaded.names.begin(), loaded.names.end());
-        known.image = loaded.image;
-        return {};
+        known.image = image;
+        return;
       }
     }
     loaded_.push_back(std::move(loaded));
-    return {};
   }
 
   store::Store* store_;
   const ArchiveFile* file_;
+  const LoadOptions* options_;
   std::vector<LoadedImage> loaded_;
 };
 
 }  // namespace
 
 Result<std::vector<LoadedImage>> load_image_archive(store::Store& store, const os::Fd& input,
-                                                    const std::string& name) {
+                                                    const std::string& name,
+                                                    const LoadOptions& options) {
   const ArchiveFile file = TRY(ArchiveFile::open(store, input, name));
-  return Loader(store, file).load();
+  return Loader(store, file, options).load();
 }
 
 }  // namespace kiln::exporter

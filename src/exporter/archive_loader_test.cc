@@ -148,6 +148,87 @@ TEST_F(ArchiveLoader, OfSeveralPlatformsTheNameIsThisMachines) {
   EXPECT_EQ(store->images().config(*named)->platform.architecture, own);
 }
 
+/// Two platforms with a layer each, gzipped; the second one's is left out with `holds` = 1.
+std::string two_platforms(oci::Digest& index_digest, std::size_t holds = 2) {
+  Layout layout, elsewhere;
+  std::vector<oci::Descriptor> manifests;
+  for (const auto& architecture : {"s390x", "riscv64"}) {
+    Layout& into = manifests.size() < holds ? layout : elsewhere;
+    oci::ImageConfig config;
+    config.platform = {"linux", architecture, {}};
+    config.diff_ids = {oci::DiffId::of(layer(architecture))};
+    oci::Manifest manifest;
+    manifest.config = into.blob(config.to_json(), oci::media_type::kOciConfig);
+    manifest.layers = {into.blob(compressed(layer(architecture), archive::Compression::gzip),
+                                 oci::media_type::kOciLayerGzip)};
+    manifests.push_back(into.blob(manifest.to_json(), oci::media_type::kOciManifest));
+    manifests.back().platform = config.platform;
+  }
+  const auto index = layout.index(manifests);
+  index_digest = index.digest;
+  return layout.text({with_name(index, "docker.io/library/app:1")});
+}
+
+TEST_F(ArchiveLoader, IndexOfALayoutIsKeptWithItsBlobs) {
+  oci::Digest digest;
+  const auto loaded = load(*store, two_platforms(digest));
+  ASSERT_EQ(loaded.size(), 1u);
+  EXPECT_EQ(loaded[0].image.index, digest);
+  EXPECT_THAT(loaded[0].names, ElementsAre("docker.io/library/app:1"));
+  const auto index = store->indexes().find(digest);
+  ASSERT_TRUE(index.ok() && *index);
+  EXPECT_TRUE((*index)->is_complete());
+  for (const auto& image : (*index)->images) {
+    const auto manifest = oci::Manifest::parse(*store->blobs().read(image.manifest));
+    EXPECT_TRUE(store->blobs().has(manifest->layers.at(0).digest));
+  }
+}
+
+TEST_F(ArchiveLoader, IndexLeavesAsItCame) {
+  oci::Digest digest;
+  const auto loaded = load(*store, two_platforms(digest));
+  const auto index = store->indexes().find(digest);
+  ASSERT_TRUE(index.ok() && *index);
+  for (const auto format : {ArchiveFormat::docker, ArchiveFormat::oci}) {
+    const std::string archive =
+        save(*store, {{loaded.at(0).image, loaded.at(0).names, *index}}, format);
+    const auto other = open_store(format == ArchiveFormat::oci ? "oci" : "docker");
+    EXPECT_EQ(load(*other, archive).at(0).image.index, digest);
+    const auto there = other->indexes().find(digest);
+    ASSERT_TRUE(there.ok() && *there);
+    EXPECT_EQ((*there)->images.size(), 2u);
+  }
+}
+
+TEST_F(ArchiveLoader, OnePlatformOfAnIndex) {
+  oci::Digest digest;
+  const std::string path = folder + "/archive";
+  std::ofstream(path, std::ios::binary) << two_platforms(digest);
+  const auto load_for = [&](const char* architecture) -> Result<std::vector<LoadedImage>> {
+    const os::Fd fd = TRY(os::open_for_reading(path));
+    return load_image_archive(*store, fd, "archive",
+                              {.platform = oci::Platform{"linux", architecture, {}}});
+  };
+  const auto absent = load_for("386");
+  ASSERT_FALSE(absent.ok());
+  EXPECT_EQ(absent.error().kind(), ErrorKind::not_found);
+  const auto loaded = load_for("riscv64");
+  ASSERT_TRUE(loaded.ok()) << loaded.error().message();
+  const auto index = store->indexes().find(digest);
+  ASSERT_TRUE(index.ok() && *index);
+  ASSERT_EQ((*index)->images.size(), 1u);
+  EXPECT_EQ(store->images().config((*index)->images[0])->platform.architecture, "riscv64");
+}
+
+TEST_F(ArchiveLoader, PlatformThatTheArchiveLacksIsNotThere) {
+  oci::Digest digest;
+  EXPECT_EQ(load(*store, two_platforms(digest, 1)).size(), 1u);
+  const auto index = store->indexes().find(digest);
+  ASSERT_TRUE(index.ok() && *index);
+  EXPECT_EQ((*index)->images.size(), 1u);
+  EXPECT_FALSE((*index)->is_complete());
+}
+
 TEST_F(ArchiveLoader, BareTagOfALayoutNamesNothing) {
   Layout layout;
   auto manifest = layout.image({layer()}, {layer()}, oci::media_type::kOciLayer);

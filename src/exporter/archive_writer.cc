@@ -37,20 +37,37 @@ class ArchiveWriter {
       const std::string manifest = TRY(make_docker_manifest(images, manifests));
       TRY(add_file("manifest.json", manifest));
     }
-    for (std::size_t i = 0; i < images.size(); ++i) {
-      TRY(add_blob(images[i].image.manifest));
-      TRY(add_blob(images[i].image.id));
+    for (const auto& item : images) {
+      if (item.index) {
+        TRY(add_blob(item.index->digest));
+        for (const auto& blob : item.index->blobs) TRY(add_blob(blob));
+      }
+      for (const auto& image : parts_of(item)) {
+        TRY(add_blob(image.manifest));
+        TRY(add_blob(image.id));
+      }
     }
-    for (std::size_t i = 0; i < images.size(); ++i) {
-      const oci::ImageConfig config = TRY(store_->images().config(images[i].image));
-      for (std::size_t k = 0; k < config.diff_ids.size(); ++k)
-        TRY(add_layer(config.diff_ids[k], manifests[i].layers.at(k)));
+    for (const auto& item : images) {
+      for (const auto& image : parts_of(item)) TRY(add_layers(image));
     }
     return tar_.finish();
   }
 
  private:
   static std::string blob_path(const oci::Digest& digest) { return "blobs/sha256/" + digest.hex(); }
+
+  static std::vector<store::Image> parts_of(const ArchiveImage& item) {
+    return item.index ? item.index->images : std::vector{item.image};
+  }
+
+  Result<void> add_layers(const store::Image& image) {
+    const std::string text = TRY(store_->blobs().read(image.manifest));
+    const oci::Manifest manifest = TRY(oci::Manifest::parse(text));
+    const oci::ImageConfig config = TRY(store_->images().config(image));
+    for (std::size_t k = 0; k < config.diff_ids.size(); ++k)
+      TRY(add_layer(config.diff_ids[k], manifest.layers.at(k)));
+    return {};
+  }
 
   Result<void> add_directory(const std::string& path) {
     archive::TarEntry entry;
@@ -98,11 +115,17 @@ class ArchiveWriter {
   Result<std::string> make_index(const std::vector<ArchiveImage>& images) {
     oci::Index index;
     for (const auto& item : images) {
-      const std::string manifest = TRY(store_->blobs().read(item.image.manifest));
       oci::Descriptor descriptor;
-      descriptor.media_type = oci::media_type::kOciManifest;
-      descriptor.digest = item.image.manifest;
-      descriptor.size = manifest.size();
+      if (item.index) {
+        descriptor.media_type = item.index->content.media_type;
+        descriptor.digest = item.index->digest;
+        descriptor.size = item.index->size;
+      } else {
+        const std::string manifest = TRY(store_->blobs().read(item.image.manifest));
+        descriptor.media_type = oci::media_type::kOciManifest;
+        descriptor.digest = item.image.manifest;
+        descriptor.size = manifest.size();
+      }
       if (item.names.empty()) index.manifests.push_back(descriptor);
       for (const auto& name : item.names) {
         const oci::Reference reference = TRY(oci::Reference::parse(name));

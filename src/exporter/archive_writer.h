@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,9 @@ namespace kiln::exporter {
 struct ArchiveImage {
   store::Image image;
   std::vector<std::string> names;  ///< canonical
+  /// Written as a whole, as far as it is here, and named in place of `image`, which is the one of
+  /// its images that readers of docker's form get.
+  std::optional<store::StoredIndex> index = {};
 };
 
 enum class ArchiveFormat {

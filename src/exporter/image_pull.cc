@@ -3,116 +3,16 @@
 
 #include <fmt/format.h>
 
-#include <set>
-#include <thread>
-
-#include "archive/byte_pipe.h"
-#include "exporter/layer_workers.h"
+#include "exporter/layer_pull.h"
 #include "oci/platform_match.h"
-#include "snapshot/layer_apply.h"
 
 namespace kiln::exporter {
 namespace {
 
 constexpr int kMaxIndexDepth = 3;
-/// A layer whose bytes were not what they should be is fetched again that often in all.
-constexpr int kLayerAttempts = 3;
-
-/// Gives bytes to two sinks.
-class TeeSink final : public archive::ByteSink {
- public:
-  TeeSink(archive::ByteSink& first, archive::ByteSink& second) : first_(&first), second_(&second) {}
-  Result<void> write(archive::Bytes data) override {
-    TRY(first_->write(data));
-    return second_->write(data);
-  }
-
- private:
-  archive::ByteSink* first_;
-  archive::ByteSink* second_;
-};
-
-void report(const PullOptions& options, const oci::Descriptor& blob, std::string_view status) {
-  if (options.progress != nullptr) options.progress->layer(blob.digest.short_hex(), status);
-}
-
-/// Download on a thread of its own, unpacking on this one.
-Result<void> stream_layer(store::Store& store, registry::Repository& repository,
-                          const oci::Descriptor& blob, const oci::DiffId& diff_id,
-                          const PullOptions& options, std::stop_token stop) {
-  store::Ingest ingest = TRY(store.blobs().create());
-  archive::BytePipe pipe;
-  TeeSink tee(ingest, pipe.sink());
-  std::optional<Result<void>> fetched;
-  std::jthread download([&] {
-    fetched = repository.fetch_blob(blob, tee, stop);
-    if (fetched->ok()) report(options, blob, "Download complete");
-    pipe.finish(*fetched);
-  });
-  const auto keep = [&]() -> Result<oci::Descriptor> {
-    download.join();
-    TRY(*fetched);
-    TRY(store.distribution().note_layer_blob(diff_id, blob));
-    TRY(ingest.commit_as(blob.digest));
-    return blob;
-  };
-  auto applied = snapshot::apply_layer_once(store, pipe.source(), diff_id, keep);
-  if (!applied.ok()) pipe.abandon(applied.error());
-  if (download.joinable()) download.join();
-  // Of two errors, the one that caused the other.
-  if (fetched && !fetched->ok() &&
-      (applied.ok() || fetched->error().message() != applied.error().message())) {
-    return *fetched;
-  }
-  if (!applied.ok()) return std::move(applied).error();
-  return {};
-}
-
-/// A layer that the store has unpacked, but not as this image's blob.
-Result<void> keep_blob(store::Store& store, registry::Repository& repository,
-                       const oci::Descriptor& blob, const oci::DiffId& diff_id,
-                       std::stop_token stop) {
-  store::Ingest ingest = TRY(store.blobs().create());
-  TRY(repository.fetch_blob(blob, ingest, stop));
-  // Noted first: what is noted goes when the layer goes.
-  TRY(store.distribution().note_layer_blob(diff_id, blob));
-  return ingest.commit_as(blob.digest);
-}
-
-Result<void> fetch_layer(store::Store& store, registry::Repository& repository,
-                         const oci::Descriptor& blob, const oci::DiffId& diff_id,
-                         const PullOptions& options, std::stop_token stop) {
-  const auto known = TRY(store.layers().find(diff_id));
-  const bool plain = blob.digest.hex() == diff_id.hex();
-  if (known && (plain || store.blobs().has(blob.digest))) {
-    report(options, blob, "Already exists");
-    return {};
-  }
-  report(options, blob, "Pulling fs layer");
-  for (int attempt = 1;; ++attempt) {
-    auto done = known ? keep_blob(store, repository, blob, diff_id, stop)
-                      : stream_layer(store, repository, blob, diff_id, options, stop);
-    if (done.ok()) break;
-    const bool broken = done.error().kind() == ErrorKind::corrupt;
-    if (!broken || attempt == kLayerAttempts || stop.stop_requested()) {
-      return std::move(done).error().context("layer " + blob.digest.short_hex());
-    }
-    report(options, blob, "Retrying");
-  }
-  report(options, blob, known ? "Download complete" : "Pull complete");
-  return {};
-}
-
-Result<std::string> fetch_config(store::Store& store, registry::Repository& repository,
-                                 const oci::Manifest& manifest, std::stop_token stop) {
-  if (!oci::media_type::is_image_config(manifest.config.media_type)) {
-    return unsupported(fmt::format(
-        "not a container image: its config is a {}",
-        manifest.config.media_type.empty() ? "thing without type" : manifest.config.media_type));
-  }
-  if (store.blobs().has(manifest.config.digest)) return store.blobs().read(manifest.config.digest);
-  return repository.read_blob(manifest.config, oci::kMaxConfigSize, stop);
-}
+/// What BuildKit says about an image are a few kilobytes; a list of packages may be some megabytes.
+constexpr std::uint64_t kMaxAttestationSize = std::uint64_t{64} << 20;
+constexpr std::size_t kMaxPlatforms = 200;
 
 Error no_match(const oci::Reference& reference, const oci::Platform& platform) {
   return not_found(fmt::format("no matching manifest for {} in the manifest list entries of {}",
@@ -131,31 +31,189 @@ Result<void> check_platform(const oci::ImageConfig& config, const oci::Reference
                   reference.familiar(), config.platform.str(), options.platform.str()));
 }
 
-Result<void> fetch_layers(store::Store& store, registry::Repository& repository,
-                          const oci::Reference& reference, const oci::Manifest& manifest,
-                          const oci::ImageConfig& config, const PullOptions& options) {
-  // An image may hold the same layer several times.
-  std::set<oci::DiffId> seen;
-  std::vector<std::size_t> wanted;
-  for (std::size_t i = 0; i < config.diff_ids.size(); ++i) {
-    if (seen.insert(config.diff_ids[i]).second) wanted.push_back(i);
+/// An entry of an index.
+Result<std::string> fetch_entry(registry::Repository& repository, const oci::Reference& reference,
+                                const oci::Descriptor& entry, std::stop_token stop) {
+  const oci::Reference exact = TRY(oci::Reference::parse(
+      fmt::format("{}/{}@{}", reference.domain(), reference.path(), entry.digest.str())));
+  registry::FetchedManifest fetched = TRY(repository.fetch_manifest(exact, std::move(stop)));
+  if (fetched.descriptor.size != entry.size) {
+    return corrupt(fmt::format("{}: manifest {} has {} bytes, the index says {}",
+                               reference.familiar(), entry.digest.str(), fetched.descriptor.size,
+                               entry.size));
   }
-  TRY(for_each_layer(wanted.size(), options.layers_at_once, options.stop,
-                     [&](std::size_t index, std::stop_token stop) {
-                       const std::size_t at = wanted[index];
-                       return fetch_layer(store, repository, manifest.layers[at],
-                                          config.diff_ids[at], options, stop);
-                     }));
-  for (std::size_t i = 0; i < config.diff_ids.size(); ++i) {
-    // A second blob of one layer, which no layer brought with it.
-    const oci::Descriptor& blob = manifest.layers[i];
-    if (blob.digest.hex() != config.diff_ids[i].hex() && !store.blobs().has(blob.digest)) {
-      TRY(keep_blob(store, repository, blob, config.diff_ids[i], options.stop));
-    }
-    TRY(store.distribution().note_place(blob.digest, reference));
-  }
-  return {};
+  return std::move(fetched.content);
 }
+
+class Puller {
+ public:
+  Puller(store::Store& store, registry::Repository& repository, const oci::Reference& reference,
+         const PullOptions& options)
+      : store_(&store), repository_(&repository), reference_(&reference), options_(&options) {}
+
+  Result<PulledImage> pull() {
+    registry::FetchedManifest top = TRY(repository_->fetch_manifest(*reference_, options_->stop));
+    if (!oci::media_type::is_index(top.descriptor.media_type)) return pull_single(std::move(top));
+    const oci::Index index = TRY(oci::Index::parse(top.content).context(reference_->familiar()));
+    if (options_->which == PullOptions::Which::every_platform) return pull_every(index, top);
+    const auto chosen = oci::choose_manifest(index.manifests, options_->platform);
+    if (!chosen) return no_match(*reference_, options_->platform);
+    // An index of indexes is followed, and not kept.
+    if (oci::media_type::is_index(chosen->media_type)) return pull_nested(top.descriptor.digest);
+    Fetched image = TRY(fetch(*chosen));
+    std::vector<Fetched> images;
+    images.push_back(std::move(image));
+    return put_index(top, images, {});
+  }
+
+ private:
+  /// An image whose layers are in the store.
+  struct Fetched {
+    std::string manifest_json;
+    std::string config_json;
+  };
+
+  Result<Fetched> fetch(const oci::Descriptor& entry) {
+    std::string json = TRY(fetch_entry(*repository_, *reference_, entry, options_->stop));
+    return fetch_parts(std::move(json));
+  }
+
+  Result<Fetched> fetch_parts(std::string manifest_json) {
+    const oci::Manifest manifest =
+        TRY(oci::Manifest::parse(manifest_json).context(reference_->familiar()));
+    Fetched out{std::move(manifest_json), {}};
+    out.config_json = TRY(fetch_config(manifest));
+    const oci::ImageConfig config =
+        TRY(oci::ImageConfig::parse(out.config_json).context(reference_->familiar()));
+    TRY(check_platform(config, *reference_, *options_));
+    if (config.diff_ids.size() != manifest.layers.size()) {
+      return corrupt(fmt::format("{}: {} layers, but the config lists {}", reference_->familiar(),
+                                 manifest.layers.size(), config.diff_ids.size()));
+    }
+    TRY(pull_layers(*store_, *repository_, *reference_, manifest, config, *options_));
+    return out;
+  }
+
+  Result<std::string> fetch_config(const oci::Manifest& manifest) {
+    const oci::Descriptor& config = manifest.config;
+    if (!oci::media_type::is_image_config(config.media_type)) {
+      return unsupported(
+          fmt::format("not a container image: its config is a {}",
+                      config.media_type.empty() ? "thing without type" : config.media_type));
+    }
+    if (store_->blobs().has(config.digest)) return store_->blobs().read(config.digest);
+    return repository_->read_blob(config, oci::kMaxConfigSize, options_->stop);
+  }
+
+  std::vector<oci::Reference> names() const {
+    if (reference_->digest()) return {};
+    return {reference_->with_default_tag()};
+  }
+
+  Result<PulledImage> pull_single(registry::FetchedManifest top) {
+    const oci::Digest digest = top.descriptor.digest;
+    const Fetched image = TRY(fetch_parts(std::move(top.content)));
+    return put_single(image, digest);
+  }
+
+  Result<PulledImage> pull_nested(const oci::Digest& digest) {
+    RemoteImage remote = TRY(find_remote_image(*repository_, *reference_, *options_));
+    const Fetched image = TRY(fetch_parts(std::move(remote.manifest_json)));
+    return put_single(image, digest);
+  }
+
+  Result<PulledImage> put_single(const Fetched& image, const oci::Digest& digest) {
+    PulledImage out;
+    out.digest = digest;
+    const auto before = TRY(store_->images().find(reference_->canonical()));
+    out.image =
+        TRY(store_->images().put_with_manifest(image.config_json, image.manifest_json, names()));
+    out.changed = !before || before->id != out.image.id || before->manifest != out.image.manifest;
+    TRY(note(digest, out.image));
+    return out;
+  }
+
+  Result<void> note(const oci::Digest& digest, const store::Image& image) {
+    TRY(store_->distribution().note_image_digest(*reference_, digest, image.id));
+    return store_->distribution().note_place(image.id, *reference_);
+  }
+
+  /// All of an index, with what is said about its images.
+  Result<PulledImage> pull_every(const oci::Index& index, const registry::FetchedManifest& top) {
+    if (index.manifests.size() > kMaxPlatforms)
+      return unsupported(
+          fmt::format("{}: an index of {} images", reference_->familiar(), index.manifests.size()));
+    std::vector<Fetched> images;
+    std::vector<oci::Digest> blobs;
+    for (const auto& entry : index.manifests) {
+      if (oci::is_attestation(entry)) {
+        TRY(fetch_attestation(entry, blobs));
+      } else if (oci::media_type::is_index(entry.media_type)) {
+        return unsupported(reference_->familiar() +
+                           ": an index within an index can't be had for all platforms");
+      } else {
+        Fetched image = TRY(fetch(entry));
+        images.push_back(std::move(image));
+      }
+    }
+    return put_index(top, images, blobs);
+  }
+
+  Result<void> fetch_attestation(const oci::Descriptor& entry, std::vector<oci::Digest>& blobs) {
+    const std::string json = TRY(fetch_entry(*repository_, *reference_, entry, options_->stop));
+    const oci::Manifest manifest = TRY(oci::Manifest::parse(json));
+    std::vector<oci::Descriptor> parts = manifest.layers;
+    parts.push_back(manifest.config);
+    for (const auto& part : parts) {
+      if (part.size > kMaxAttestationSize)
+        return corrupt(fmt::format("attestation {} of {} bytes", part.digest.str(), part.size));
+      if (!store_->blobs().has(part.digest)) {
+        store::Ingest ingest = TRY(store_->blobs().create());
+        TRY(repository_->fetch_blob(part, ingest, options_->stop));
+        TRY(ingest.commit_as(part.digest));
+      }
+      blobs.push_back(part.digest);
+    }
+    const oci::Digest digest = TRY(store_->blobs().put(json));
+    blobs.push_back(digest);
+    return {};
+  }
+
+  Result<PulledImage> put_index(const registry::FetchedManifest& top,
+                                const std::vector<Fetched>& images,
+                                const std::vector<oci::Digest>& blobs) {
+    if (images.empty()) return no_match(*reference_, options_->platform);
+    const oci::Digest digest = top.descriptor.digest;
+    const auto before = TRY(store_->images().find(reference_->canonical()));
+    const auto known = TRY(store_->indexes().find(digest));
+    std::vector<store::IndexedImage> present;
+    for (const auto& each : images) {
+      const store::Image image =
+          TRY(store_->images().put_with_manifest(each.config_json, each.manifest_json, {}));
+      present.push_back({oci::Digest::of(each.manifest_json), image.id});
+    }
+    std::optional<oci::Digest> wanted;
+    if (options_->platform_is_wanted) wanted = present.front().image;
+    const store::StoredIndex index =
+        TRY(store_->indexes().put(top.content, present, blobs, names(), wanted));
+    PulledImage out;
+    out.digest = digest;
+    out.changed = !before || before->index != digest || !known;
+    for (const auto& item : present) {
+      if (!out.changed && known->find(item.manifest) == nullptr) out.changed = true;
+      TRY(store_->distribution().note_place(item.image, *reference_));
+    }
+    const store::Image* image = index.choose(options_->platform);
+    out.image = image == nullptr ? index.images.front() : *image;
+    TRY(note(digest, out.image));
+    return out;
+  }
+
+  store::Store* store_;
+  registry::Repository* repository_;
+  const oci::Reference* reference_;
+  const PullOptions* options_;
+};
 
 }  // namespace
 
@@ -164,21 +222,16 @@ Result<RemoteImage> find_remote_image(registry::Repository& repository,
   registry::FetchedManifest fetched = TRY(repository.fetch_manifest(reference, options.stop));
   RemoteImage out;
   out.digest = fetched.descriptor.digest;
-  for (int depth = 0; oci::media_type::is_index(fetched.descriptor.media_type); ++depth) {
+  std::string type = fetched.descriptor.media_type;
+  for (int depth = 0; oci::media_type::is_index(type); ++depth) {
     if (depth == kMaxIndexDepth) {
       return corrupt(reference.familiar() + ": its indexes nest too deeply");
     }
     const oci::Index index = TRY(oci::Index::parse(fetched.content).context(reference.familiar()));
     const auto chosen = oci::choose_manifest(index.manifests, options.platform);
     if (!chosen) return no_match(reference, options.platform);
-    const oci::Reference exact = TRY(oci::Reference::parse(
-        fmt::format("{}/{}@{}", reference.domain(), reference.path(), chosen->digest.str())));
-    fetched = TRY(repository.fetch_manifest(exact, options.stop));
-    if (fetched.descriptor.size != chosen->size) {
-      return corrupt(fmt::format("{}: manifest {} has {} bytes, the index says {}",
-                                 reference.familiar(), chosen->digest.str(),
-                                 fetched.descriptor.size, chosen->size));
-    }
+    fetched.content = TRY(fetch_entry(repository, reference, *chosen, options.stop));
+    type = chosen->media_type;
   }
   out.manifest = TRY(oci::Manifest::parse(fetched.content).context(reference.familiar()));
   out.manifest_json = std::move(fetched.content);
@@ -190,28 +243,7 @@ Result<PulledImage> pull_image(store::Store& store, registry::Registries& regist
   const registry::Purpose purpose =
       reference.digest() ? registry::Purpose::pull_digest : registry::Purpose::pull_tag;
   auto repository = TRY(registry::Repository::open(registries, reference, purpose));
-  const RemoteImage remote = TRY(find_remote_image(repository, reference, options));
-  const std::string config_json =
-      TRY(fetch_config(store, repository, remote.manifest, options.stop));
-  const oci::ImageConfig config =
-      TRY(oci::ImageConfig::parse(config_json).context(reference.familiar()));
-  TRY(check_platform(config, reference, options));
-  if (config.diff_ids.size() != remote.manifest.layers.size()) {
-    return corrupt(fmt::format("{}: {} layers, but the config lists {}", reference.familiar(),
-                               remote.manifest.layers.size(), config.diff_ids.size()));
-  }
-  TRY(fetch_layers(store, repository, reference, remote.manifest, config, options));
-
-  PulledImage out;
-  out.digest = remote.digest;
-  const auto before = TRY(store.images().find(reference.canonical()));
-  std::vector<oci::Reference> names;
-  if (!reference.digest()) names.push_back(reference.with_default_tag());
-  out.image = TRY(store.images().put_with_manifest(config_json, remote.manifest_json, names));
-  out.changed = !before || before->id != out.image.id || before->manifest != out.image.manifest;
-  TRY(store.distribution().note_image_digest(reference, remote.digest, out.image.id));
-  TRY(store.distribution().note_place(out.image.id, reference));
-  return out;
+  return Puller(store, repository, reference, options).pull();
 }
 
 }  // namespace kiln::exporter

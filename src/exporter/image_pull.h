@@ -14,6 +14,9 @@
 namespace kiln::exporter {
 
 struct PullOptions {
+  /// Of an index: the image for `platform`, or all of it, with the attestations about its images.
+  enum class Which { one_platform, every_platform };
+  Which which = Which::one_platform;
   oci::Platform platform;
   /// The user named the platform: an image of another one is refused.
   bool platform_is_wanted = false;
@@ -31,8 +34,8 @@ struct PulledImage {
 /// Gets an image from its registry into the store. Layers come in parallel; each is downloaded,
 /// verified, inflated and unpacked as one stream, and keeps its compressed blob. Nothing is named
 /// before all of the image is there and fits its digests; layers that are complete stay when the
-/// rest fails, so that the next attempt goes on with them. Of an index, the manifest that fits
-/// the platform is taken. A reference with a digest gives the image no name.
+/// rest fails, so that the next attempt goes on with them. An index is kept, with what the store
+/// has of it. A reference with a digest gives the image no name.
 Result<PulledImage> pull_image(store::Store& store, registry::Registries& registries,
                                const oci::Reference& reference, const PullOptions& options);
 

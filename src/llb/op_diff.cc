@@ -20,6 +20,7 @@ struct Word {
 constexpr Word kWords[] = {
     {"action", "the kind of action"},
     {"all-mtimes", "--timestamp", false},
+    {"architecture", "the architecture"},
     {"below", "--parents"},
     {"chmod", "--chmod"},
     {"chown", "--chown"},

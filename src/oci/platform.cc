@@ -28,7 +28,10 @@ void normalise_architecture(Platform& p) {
   if (p.architecture == "x86_64" || p.architecture == "x86-64") p.architecture = "amd64";
   if (p.architecture == "amd64" && p.variant == "v1") p.variant.clear();
   if (p.architecture == "aarch64") p.architecture = "arm64";
-  if (p.architecture == "arm64" && (p.variant == "8" || p.variant == "v8")) p.variant.clear();
+  if (p.architecture == "arm64") {
+    if (p.variant == "8" || p.variant == "v8" || p.variant == "v8.0") p.variant.clear();
+    if (p.variant == "9" || p.variant == "9.0" || p.variant == "v9.0") p.variant = "v9";
+  }
   if (p.architecture == "armhf") p.architecture = "arm", p.variant = "v7";
   if (p.architecture == "armel") p.architecture = "arm", p.variant = "v6";
   if (p.architecture == "arm") {
@@ -51,13 +54,19 @@ Result<Platform> Platform::parse(std::string_view text, const Platform& host) {
     out = {std::string(parts[0]), std::string(parts[1]),
            parts.size() == 3 ? std::string(parts[2]) : std::string()};
   }
-  if (out.os == "macos") out.os = "darwin";
-  normalise_architecture(out);
+  out = out.normalised();
   const bool well_formed =
       out.variant.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789._-") == std::string::npos;
   if (!is_system(out.os) || !is_architecture(out.architecture) || !well_formed)
     return invalid_input("unknown platform \"" + std::string(text) +
                          "\": expected os/architecture[/variant], such as linux/arm64");
+  return out;
+}
+
+Platform Platform::normalised() const {
+  Platform out{to_lower(os), to_lower(architecture), to_lower(variant)};
+  if (out.os == "macos") out.os = "darwin";
+  normalise_architecture(out);
   return out;
 }
 

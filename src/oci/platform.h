@@ -19,6 +19,8 @@ struct Platform {
   /// `host`. Kind invalid_input for anything else.
   static Result<Platform> parse(std::string_view text, const Platform& host);
   std::string str() const;
+  /// With the words that others may have used for the same replaced by containerd's.
+  Platform normalised() const;
   bool operator==(const Platform&) const = default;
 };
 

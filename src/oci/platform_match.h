@@ -9,13 +9,18 @@
 
 namespace kiln::oci {
 
-/// Whether what is made for `offered` runs on `wanted`: the variants of arm run those below them,
-/// and an absent variant is arm64's v8, arm's v7 and amd64's v1.
+/// How well what is made for `offered` serves where `wanted` is asked for, as containerd ranks it:
+/// 0 is the platform itself, more is worse, nullopt for what doesn't run there. Lower variants run
+/// on higher ones, programs of 386 on amd64, those of arm on arm64.
+std::optional<unsigned> platform_rank(const Platform& offered, const Platform& wanted);
 bool platform_fits(const Platform& offered, const Platform& wanted);
 
 /// Of an index, the manifest that fits `wanted` best; nullopt if none does. What says that it is
 /// for no platform (attestations) never fits.
 std::optional<Descriptor> choose_manifest(const std::vector<Descriptor>& manifests,
                                           const Platform& wanted);
+
+/// An entry of an index that is no image but a statement about one, as BuildKit makes them.
+bool is_attestation(const Descriptor& manifest);
 
 }  // namespace kiln::oci

@@ -43,9 +43,26 @@ class Check {
     for (const auto& image : images_) {
       needed_blobs_.insert(image.id.hex());
       needed_blobs_.insert(image.manifest.hex());
+      TRY(map_indexes(image));
       const auto config = store_->images().config(image);
       if (!config) continue;  // check_images says so
       for (const auto& layer : config->diff_ids) needed_layers_.insert(layer.hex());
+    }
+    return {};
+  }
+
+  Result<void> map_indexes(const store::Image& image) {
+    const auto indexes = TRY(store_->indexes().of_image(image.id));
+    for (const auto& digest : indexes) {
+      needed_blobs_.insert(digest.hex());
+      const auto index = store_->indexes().find(digest);
+      if (!index) {
+        found(Defect::Subject::image, digest.str(), index.error().message());
+        continue;
+      }
+      if (!*index) continue;
+      for (const auto& blob : (*index)->blobs) needed_blobs_.insert(blob.hex());
+      for (const auto& each : (*index)->images) needed_blobs_.insert(each.manifest.hex());
     }
     return {};
   }

@@ -12,6 +12,11 @@
 namespace kiln::store {
 namespace {
 
+/// Blobs of images and indexes besides those of layers.
+constexpr std::string_view kImageBlobs =
+    "SELECT id FROM images UNION SELECT manifest FROM images UNION SELECT manifest FROM "
+    "index_images UNION SELECT index_digest FROM index_images UNION SELECT digest FROM index_blobs";
+
 constexpr std::size_t kIdLength = 25;
 
 /// Blobs of images besides those of layers.

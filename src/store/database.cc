@@ -134,6 +134,24 @@ CREATE TRIGGER layer_resized AFTER UPDATE OF disk_size ON layers BEGIN
   UPDATE usage SET layer_bytes = layer_bytes + NEW.disk_size - OLD.disk_size;
 END;
 )sql",
+    // 6: images for several platforms.
+    R"sql(
+ALTER TABLE names ADD COLUMN index_digest TEXT NOT NULL DEFAULT '';  -- '' or the index it names
+CREATE INDEX names_by_index ON names (index_digest);
+CREATE TABLE index_images (         -- images of indexes that are here
+  index_digest TEXT NOT NULL, manifest TEXT NOT NULL,
+  image TEXT NOT NULL,
+  position INTEGER NOT NULL,        -- in the index
+  PRIMARY KEY (index_digest, manifest)
+) WITHOUT ROWID;
+CREATE INDEX index_images_by_image ON index_images (image);
+CREATE INDEX index_images_by_manifest ON index_images (manifest);
+CREATE TABLE index_blobs (          -- what goes with an index and is no image: attestations
+  index_digest TEXT NOT NULL, digest TEXT NOT NULL,
+  PRIMARY KEY (index_digest, digest)
+) WITHOUT ROWID;
+CREATE INDEX index_blobs_by_digest ON index_blobs (digest);
+)sql",
 };
 constexpr auto kSchemaVersion = static_cast<std::int64_t>(std::size(kUpgrades));
 

@@ -75,6 +75,11 @@ Result<void> DistributionIndex::note_image_digest(const oci::Reference& reposito
   return transaction.commit();
 }
 
+Result<bool> DistributionIndex::is_known(const oci::Digest& digest) const {
+  auto query = TRY(database_->prepare("SELECT 1 FROM image_digests WHERE digest = ? LIMIT 1"));
+  return query.bind(0, digest.hex()).step();
+}
+
 Result<std::vector<std::string>> DistributionIndex::image_digests(const oci::Digest& image) const {
   auto query = TRY(database_->prepare(
       "SELECT repository, digest FROM image_digests WHERE image = ? ORDER BY repository, digest"));

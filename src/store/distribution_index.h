@@ -29,6 +29,8 @@ class DistributionIndex {
   /// `digest` is that of the image's manifest, or of an index that leads to it.
   Result<void> note_image_digest(const oci::Reference& repository, const oci::Digest& digest,
                                  const oci::Digest& image);
+  /// Whether some repository has it.
+  Result<bool> is_known(const oci::Digest& digest) const;
   /// `127.0.0.1:5000/app@sha256:…`, as docker shows them, sorted.
   Result<std::vector<std::string>> image_digests(const oci::Digest& image) const;
 

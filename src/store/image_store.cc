@@ -60,8 +60,8 @@ Result<Image> ImageStore::put_image(const std::string& config_json,
   const auto before = TRY(find_by_id(image.id));
   TRY(insert(image, layers, manifest_json ? Known::replace : Known::keep, names));
   Image stored = TRY(load(image.id.hex()));
-  if (image.manifest != stored.manifest) TRY(blobs_->remove(image.manifest));
-  if (before && before->manifest != stored.manifest) TRY(blobs_->remove(before->manifest));
+  if (image.manifest != stored.manifest) TRY(remove_unused_blobs({image.manifest}));
+  if (before && before->manifest != stored.manifest) TRY(remove_unused_blobs({before->manifest}));
   return stored;
 }
 
@@ -143,6 +143,68 @@ Result<std::optional<Image>> ImageStore::find_by_id(const oci::Digest& id) const
   return std::move(image).error();
 }
 
+/// An image as an entry of an index; as itself if `index` is empty or has it not.
+Result<Image> ImageStore::load_of_index(const std::string& id, const std::string& index) const {
+  Image image = TRY(load(id));
+  if (index.empty()) return image;
+  auto entry = TRY(database_->prepare(
+      "SELECT manifest FROM index_images WHERE index_digest = ? AND image = ? LIMIT 1"));
+  const bool found = TRY(entry.bind(0, index).bind(1, id).step());
+  if (!found) return image;
+  image.manifest = TRY(oci::Digest::parse("sha256:" + entry.text(0)));
+  image.index = TRY(oci::Digest::parse("sha256:" + index));
+  return image;
+}
+
+Result<std::optional<Image>> ImageStore::find_named(
+    const std::string& canonical, const std::optional<oci::Digest>& digest) const {
+  auto query =
+      TRY(database_->prepare("SELECT n.image, i.manifest, n.index_digest FROM names n JOIN images "
+                             "i ON i.id = n.image WHERE reference = ?"));
+  const bool found = TRY(query.bind(0, canonical).step());
+  if (!found) return std::optional<Image>();
+  Image image = TRY(load_of_index(query.text(0), query.text(2)));
+  if (digest && *digest != image.manifest && *digest != image.id && digest != image.index)
+    return std::optional<Image>();
+  if (digest && digest != image.index) image.index.reset();
+  return std::optional(std::move(image));
+}
+
+/// name@digest: any image or index of that manifest or config.
+Result<std::optional<Image>> ImageStore::find_digest(const oci::Reference& reference) const {
+  const std::string hex = reference.digest()->hex();
+  auto query = TRY(database_->prepare(
+      "SELECT id, '' FROM images WHERE manifest = ?1 OR id = ?1 UNION ALL SELECT image, '' FROM "
+      "index_images WHERE manifest = ?1 UNION ALL SELECT d.image, coalesce(x.index_digest, '') "
+      "FROM image_digests d LEFT JOIN index_images x ON x.index_digest = d.digest AND x.image = "
+      "d.image WHERE digest = ?1 AND repository = ?2"));
+  query.bind(0, hex).bind(1, reference.domain() + "/" + reference.path());
+  const bool there = TRY(query.step());
+  if (!there) return std::optional<Image>();
+  Image image = TRY(load_of_index(query.text(0), query.text(1)));
+  return std::optional(std::move(image));
+}
+
+Result<std::optional<Image>> ImageStore::find_beginning(std::string_view hex) const {
+  auto query = TRY(database_->prepare(
+      "SELECT id, '', 0, 0 FROM images WHERE id >= ?1 AND id < ?1 || 'g' UNION ALL SELECT x.image, "
+      "x.index_digest, n.image IS NULL, x.position FROM index_images x LEFT JOIN names n ON "
+      "n.index_digest = x.index_digest AND n.image = x.image WHERE x.index_digest >= ?1 AND "
+      "x.index_digest < ?1 || 'g' ORDER BY 2, 3, 4"));
+  query.bind(0, hex);
+  std::optional<Image> out;
+  std::string first;
+  for (;;) {
+    const bool more = TRY(query.step());
+    if (!more) return out;
+    const std::string key = query.text(1).empty() ? query.text(0) : query.text(1);
+    if (out && key == first) continue;  // another image of the same index
+    if (out) return invalid_input("image ID prefix " + std::string(hex) + " is ambiguous");
+    out = TRY(load_of_index(query.text(0), query.text(1)));
+    first = key;
+  }
+}
+
 Result<std::optional<Image>> ImageStore::find(const std::string& text) const {
   std::string_view hex = text;
   const bool digest_form = text.starts_with("sha256:");
@@ -150,41 +212,16 @@ Result<std::optional<Image>> ImageStore::find(const std::string& text) const {
   if (!digest_form) {
     auto reference = oci::Reference::parse(text);
     if (reference) {
-      const auto& digest = reference->digest();
-      const std::string name = reference->without_digest().with_default_tag().canonical();
-      auto query =
-          TRY(database_->prepare("SELECT n.image, i.manifest FROM names n JOIN images i ON i.id = "
-                                 "n.image WHERE reference = ?"));
-      const bool found = TRY(query.bind(0, name).step());
-      if (found && (!digest || digest->hex() == query.text(1) || digest->hex() == query.text(0))) {
-        Image image = TRY(load(query.text(0)));
-        return std::optional(std::move(image));
-      }
-      if (digest) {
-        // name@digest: any image of that manifest or config.
-        auto by_digest = TRY(
-            database_->prepare("SELECT id FROM images WHERE manifest = ?1 OR id = ?1 UNION SELECT "
-                               "image FROM image_digests WHERE digest = ?1 AND repository = ?2"));
-        by_digest.bind(0, digest->hex()).bind(1, reference->domain() + "/" + reference->path());
-        const bool there = TRY(by_digest.step());
-        if (!there) return std::optional<Image>();
-        Image image = TRY(load(by_digest.text(0)));
-        return std::optional(std::move(image));
-      }
+      auto named = TRY(find_named(reference->without_digest().with_default_tag().canonical(),
+                                  reference->digest()));
+      if (named) return named;
+      if (reference->digest()) return find_digest(*reference);
     }
   }
   if (hex.empty() || hex.size() > 64 ||
       hex.find_first_not_of("0123456789abcdef") != std::string_view::npos)
     return std::optional<Image>();
-  auto query =
-      TRY(database_->prepare("SELECT id FROM images WHERE id >= ?1 AND id < ?1 || 'g' LIMIT 2"));
-  const bool found = TRY(query.bind(0, hex).step());
-  if (!found) return std::optional<Image>();
-  const std::string id = query.text(0);
-  const bool ambiguous = TRY(query.step());
-  if (ambiguous) return invalid_input("image ID prefix " + std::string(hex) + " is ambiguous");
-  Image image = TRY(load(id));
-  return std::optional(std::move(image));
+  return find_beginning(hex);
 }
 
 Result<Image> ImageStore::get(const std::string& text) const {
@@ -208,12 +245,13 @@ Result<std::vector<Image>> ImageStore::list() const {
   }
 }
 
-Result<void> ImageStore::tag(const oci::Digest& id, const oci::Reference& name) {
+Result<void> ImageStore::tag(const Image& image, const oci::Reference& name) {
   auto transaction = TRY(database_->begin());
-  auto statement =
-      TRY(database_->prepare("INSERT OR REPLACE INTO names (reference, image) VALUES (?, ?)"));
+  auto statement = TRY(database_->prepare(
+      "INSERT OR REPLACE INTO names (reference, image, index_digest) VALUES (?, ?, ?)"));
   TRY(statement.bind(0, name.without_digest().with_default_tag().canonical())
-          .bind(1, id.hex())
+          .bind(1, image.id.hex())
+          .bind(2, image.index ? image.index->hex() : std::string())
           .run());
   return transaction.commit();
 }
@@ -230,17 +268,69 @@ Result<bool> ImageStore::untag(const oci::Reference& name) {
   return found;
 }
 
+Result<bool> ImageStore::is_in_named_index(const Image& image) const {
+  auto query =
+      TRY(database_->prepare("SELECT 1 FROM index_images x JOIN names n ON n.index_digest = "
+                             "x.index_digest WHERE x.image = ? LIMIT 1"));
+  return query.bind(0, image.id.hex()).step();
+}
+
 Result<void> ImageStore::remove(const Image& image) {
+  std::vector<oci::Digest> blobs = {image.id, image.manifest};
+  const auto collect = [&blobs](Statement& query) -> Result<void> {
+    for (;;) {
+      const bool more = TRY(query.step());
+      if (!more) return {};
+      oci::Digest digest = TRY(oci::Digest::parse("sha256:" + query.text(0)));
+      blobs.push_back(std::move(digest));
+    }
+  };
   auto transaction = TRY(database_->begin());
+  {
+    auto own = TRY(database_->prepare("SELECT manifest FROM images WHERE id = ?"));
+    own.bind(0, image.id.hex());
+    TRY(collect(own));
+  }
   for (const char* sql :
-       {"DELETE FROM names WHERE image = ?", "DELETE FROM image_layers WHERE image = ?",
-        "DELETE FROM image_digests WHERE image = ?", "DELETE FROM images WHERE id = ?"}) {
+       {"UPDATE names SET image = (SELECT x.image FROM index_images x WHERE x.index_digest = "
+        "names.index_digest AND x.image != ?1 ORDER BY x.position LIMIT 1) WHERE image = ?1 AND "
+        "EXISTS (SELECT 1 FROM index_images x WHERE x.index_digest = names.index_digest AND "
+        "x.image != ?1)",
+        "UPDATE image_digests SET image = (SELECT x.image FROM index_images x WHERE "
+        "x.index_digest = digest AND x.image != ?1 ORDER BY x.position LIMIT 1) WHERE image = ?1 "
+        "AND EXISTS (SELECT 1 FROM index_images x WHERE x.index_digest = digest AND x.image != "
+        "?1)",
+        "DELETE FROM names WHERE image = ?1", "DELETE FROM image_layers WHERE image = ?1",
+        "DELETE FROM image_digests WHERE image = ?1", "DELETE FROM images WHERE id = ?1"}) {
     auto statement = TRY(database_->prepare(sql));
     TRY(statement.bind(0, image.id.hex()).run());
   }
+  for (const char* sql :
+       {"SELECT index_digest FROM index_images WHERE image = ?1",
+        "SELECT digest FROM index_blobs b WHERE EXISTS (SELECT 1 FROM index_images x WHERE "
+        "x.index_digest = b.index_digest AND x.image = ?1)",
+        "DELETE FROM index_images WHERE image = ?1 RETURNING manifest"}) {
+    auto statement = TRY(database_->prepare(sql));
+    statement.bind(0, image.id.hex());
+    TRY(collect(statement));
+  }
+  TRY(database_->execute(
+      "DELETE FROM index_blobs WHERE NOT EXISTS (SELECT 1 FROM index_images x WHERE "
+      "x.index_digest = index_blobs.index_digest)"));
   TRY(transaction.commit());
-  TRY(blobs_->remove(image.manifest));
-  return blobs_->remove(image.id);
+  return remove_unused_blobs(blobs);
+}
+
+Result<void> ImageStore::remove_unused_blobs(const std::vector<oci::Digest>& blobs) const {
+  for (const auto& blob : blobs) {
+    auto query = TRY(database_->prepare(
+        "SELECT 1 FROM images WHERE id = ?1 OR manifest = ?1 UNION ALL SELECT 1 FROM index_images "
+        "WHERE index_digest = ?1 OR manifest = ?1 UNION ALL SELECT 1 FROM index_blobs WHERE digest "
+        "= ?1 LIMIT 1"));
+    const bool used = TRY(query.bind(0, blob.hex()).step());
+    if (!used) TRY(blobs_->remove(blob));
+  }
+  return {};
 }
 
 }  // namespace kiln::store

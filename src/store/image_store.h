@@ -24,6 +24,8 @@ struct Image {
   std::uint64_t size = 0;  ///< bytes in its layers' files
   std::int64_t created = 0;
   std::vector<std::string> names;  ///< canonical, sorted
+  /// The index through which it was found; `manifest` is its entry there then.
+  std::optional<oci::Digest> index = {};
 };
 
 /// Images and their names. Thread-safe.
@@ -45,7 +47,8 @@ class ImageStore {
   Result<oci::ImageConfig> config(const Image& image) const;
   Result<std::string> config_json(const Image& image) const;
 
-  /// By name (tag latest if it has none), by ID or by the unambiguous beginning of an ID.
+  /// By name (tag latest if it has none), by ID or by the unambiguous beginning of an ID. What
+  /// names an index, or is the beginning of its digest, gives the image that its names lead to.
   Result<std::optional<Image>> find(const std::string& text) const;
   /// As find; kind not_found in docker's words.
   Result<Image> get(const std::string& text) const;
@@ -53,11 +56,17 @@ class ImageStore {
   /// The latest first.
   Result<std::vector<Image>> list() const;
 
-  Result<void> tag(const oci::Digest& id, const oci::Reference& name);
+  /// Names the image, and the index through which it was found.
+  Result<void> tag(const Image& image, const oci::Reference& name);
   /// Returns whether the name was there.
   Result<bool> untag(const oci::Reference& name);
-  /// Forgets an image, its names and its blobs; Store::delete_unused_layers is for its layers.
+  /// Whether an index that has a name has it: then it is no dangling one.
+  Result<bool> is_in_named_index(const Image& image) const;
+  /// Forgets an image, its names and its blobs; Store::delete_unused_layers is for its layers. An
+  /// index goes with its last image, and its names lead to another of them until then.
   Result<void> remove(const Image& image);
+  /// Deletes those of these blobs that no image or index refers to.
+  Result<void> remove_unused_blobs(const std::vector<oci::Digest>& blobs) const;
 
  private:
   enum class Known { keep, replace };
@@ -67,6 +76,11 @@ class ImageStore {
   Result<void> insert(const Image& image, const std::vector<LayerInfo>& layers, Known known,
                       const std::vector<oci::Reference>& names);
   Result<Image> load(const std::string& id) const;
+  Result<Image> load_of_index(const std::string& id, const std::string& index) const;
+  Result<std::optional<Image>> find_named(const std::string& canonical,
+                                          const std::optional<oci::Digest>& digest) const;
+  Result<std::optional<Image>> find_digest(const oci::Reference& reference) const;
+  Result<std::optional<Image>> find_beginning(std::string_view hex) const;
   const Database* database_;
   ContentStore* blobs_;
   LayerStore* layers_;

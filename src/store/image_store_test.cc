@@ -131,7 +131,7 @@ TEST_F(ImageStoreTest, LatestIsListedFirst) {
 
 TEST_F(ImageStoreTest, TagsComeAndGo) {
   const auto image = must(images().put(config({}), {}));
-  must(images().tag(image.id, name("app:v1")));
+  must(images().tag(image, name("app:v1")));
   EXPECT_EQ(must(images().get("app:v1")).id, image.id);
   EXPECT_TRUE(must(images().untag(name("app:v1"))));
   EXPECT_FALSE(must(images().untag(name("app:v1"))));
@@ -167,7 +167,7 @@ TEST_F(ImageStoreTest, ThreadsMayTagWhileOthersPut) {
       for (int i = 0; i < 15; ++i) {
         const std::string text = "n" + std::to_string(t) + "-" + std::to_string(i);
         if (t % 2 == 0)
-          must(images().tag(image.id, name(text)));
+          must(images().tag(image, name(text)));
         else
           must(images().put(config({}, text), {name(text)}));
       }
@@ -188,7 +188,7 @@ TEST(ImageStoreThreads, TagOutlivesTheRollbackOfAnotherThread) {
   std::thread tagger;
   {
     const auto transaction = must(database.begin());
-    tagger = std::thread([&] { must(images.tag(image.id, name("app"))); });
+    tagger = std::thread([&] { must(images.tag(image, name("app"))); });
     std::this_thread::sleep_for(std::chrono::milliseconds(200));
   }
   tagger.join();

@@ -16,6 +16,7 @@
 #include "store/database.h"
 #include "store/distribution_index.h"
 #include "store/image_store.h"
+#include "store/index_store.h"
 #include "store/layer_store.h"
 #include "store/remote_cache.h"
 #include "store/stat_index.h"
@@ -39,6 +40,7 @@ class Store {
   ContentStore& blobs() { return parts_->blobs; }
   LayerStore& layers() { return parts_->layers; }
   ImageStore& images() { return parts_->images; }
+  IndexStore& indexes() { return parts_->indexes; }
   CacheRecords& records() { return parts_->records; }
   CacheMounts& cache_mounts() { return parts_->cache_mounts; }
   DistributionIndex& distribution() { return parts_->distribution; }
@@ -65,6 +67,7 @@ class Store {
           blobs(paths, workspace),
           layers(paths, database, workspace),
           images(database, blobs, layers),
+          indexes(database, blobs, images),
           records(database),
           cache_mounts(paths, workspace),
           distribution(database),
@@ -78,6 +81,7 @@ class Store {
     ContentStore blobs;
     LayerStore layers;
     ImageStore images;
+    IndexStore indexes;
     CacheRecords records;
     CacheMounts cache_mounts;
     DistributionIndex distribution;

@@ -37,10 +37,17 @@ Result<StoreSource> StoreSource::open(store::Store& store, const store::Image& i
   std::string manifest = TRY(store.blobs().read(image.manifest));
   StoreSource out(store, std::move(config), std::move(manifest), std::move(name));
   // Whether a registry has this very manifest: then its layers go on as they came.
-  const auto digests = TRY(store.distribution().image_digests(image.id));
-  out.published_ = std::ranges::any_of(digests, [&](const std::string& known) {
-    return known.ends_with("@" + image.manifest.str());
-  });
+  out.published_ = TRY(store.distribution().is_known(image.manifest));
+  if (!out.published_ && image.index)
+    out.published_ = TRY(store.distribution().is_known(*image.index));
+  return out;
+}
+
+Result<StoreSource> StoreSource::open_index(store::Store& store, const store::StoredIndex& index,
+                                            std::string name) {
+  std::string content = TRY(store.blobs().read(index.digest));
+  StoreSource out(store, {}, std::move(content), std::move(name));
+  out.published_ = TRY(store.distribution().is_known(index.digest));
   return out;
 }
 

@@ -16,6 +16,9 @@ namespace kiln::transport {
 class StoreSource final : public ImageSource {
  public:
   static Result<StoreSource> open(store::Store& store, const store::Image& image, std::string name);
+  /// All of an index.
+  static Result<StoreSource> open_index(store::Store& store, const store::StoredIndex& index,
+                                        std::string name);
   /// Of a build: config and manifest, which needs not be in the store.
   StoreSource(store::Store& store, std::string config, std::string manifest, std::string name)
       : store_(&store),

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/platform_flag.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/strings.h"
+#include "oci/reference.h"
+#include "os/system.h"
+
+namespace kiln::cli {
+
+oci::Platform host_platform() { return {"linux", os::go_architecture(), {}}; }
+
+Result<std::optional<oci::Platform>> parse_platform(const std::string& text) {
+  if (text.empty()) return std::optional<oci::Platform>();
+  oci::Platform platform = TRY(oci::Platform::parse(text, host_platform()));
+  return std::optional(std::move(platform));
+}
+
+Result<oci::Platform> platform_or_host(const std::string& text) {
+  auto platform = TRY(parse_platform(text));
+  return std::move(platform).value_or(host_platform());
+}
+
+Result<std::vector<oci::Platform>> parse_platforms(const std::vector<std::string>& texts) {
+  std::vector<oci::Platform> out;
+  for (const auto& text : texts) {
+    for (const std::string_view word : split(text, ',')) {
+      const auto platform = TRY(parse_platform(std::string(trim(word))));
+      if (platform && std::ranges::find(out, *platform) == out.end()) out.push_back(*platform);
+    }
+  }
+  return out;
+}
+
+Result<store::Image> get_image(store::Store& store, const std::string& text,
+                               const std::optional<oci::Platform>& platform) {
+  const store::Image image = TRY(store.images().get(text));
+  if (!platform) return image;
+  auto found = TRY(store.indexes().find_image(text, *platform));
+  if (found) return *std::move(found);
+  const oci::ImageConfig config = TRY(store.images().config(image));
+  const auto reference = oci::Reference::parse(text);
+  return not_found(
+      fmt::format("image with reference {} was found but its platform ({}) does not match the "
+                  "specified platform ({})",
+                  reference ? reference->with_default_tag().familiar() : text,
+                  config.platform.str(), platform->str()));
+}
+
+}  // namespace kiln::cli

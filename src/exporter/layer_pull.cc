@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exporter/layer_pull.h"
+
+#include <set>
+#include <thread>
+
+#include "archive/byte_pipe.h"
+#include "exporter/layer_workers.h"
+#include "snapshot/layer_apply.h"
+
+namespace kiln::exporter {
+namespace {
+
+/// A layer whose bytes were not what they should be is fetched again that often in all.
+constexpr int kLayerAttempts = 3;
+
+/// Gives bytes to two sinks.
+class TeeSink final : public archive::ByteSink {
+ public:
+  TeeSink(archive::ByteSink& first, archive::ByteSink& second) : first_(&first), second_(&second) {}
+  Result<void> write(archive::Bytes data) override {
+    TRY(first_->write(data));
+    return second_->write(data);
+  }
+
+ private:
+  archive::ByteSink* first_;
+  archive::ByteSink* second_;
+};
+
+void report(const PullOptions& options, const oci::Descriptor& blob, std::string_view status) {
+  if (options.progress != nullptr) options.progress->layer(blob.digest.short_hex(), status);
+}
+
+/// Download on a thread of its own, unpacking on this one.
+Result<void> stream_layer(store::Store& store, registry::Repository& repository,
+                          const oci::Descriptor& blob, const oci::DiffId& diff_id,
+                          const PullOptions& options, std::stop_token stop) {
+  store::Ingest ingest = TRY(store.blobs().create());
+  archive::BytePipe pipe;
+  TeeSink tee(ingest, pipe.sink());
+  std::optional<Result<void>> fetched;
+  std::jthread download([&] {
+    fetched = repository.fetch_blob(blob, tee, stop);
+    if (fetched->ok()) report(options, blob, "Download complete");
+    pipe.finish(*fetched);
+  });
+  const auto keep = [&]() -> Result<oci::Descriptor> {
+    download.join();
+    TRY(*fetched);
+    TRY(store.distribution().note_layer_blob(diff_id, blob));
+    TRY(ingest.commit_as(blob.digest));
+    return blob;
+  };
+  auto applied = snapshot::apply_layer_once(store, pipe.source(), diff_id, keep);
+  if (!applied.ok()) pipe.abandon(applied.error());
+  if (download.joinable()) download.join();
+  // Of two errors, the one that caused the other.
+  if (fetched && !fetched->ok() &&
+      (applied.ok() || fetched->error().message() != applied.error().message())) {
+    return *fetched;
+  }
+  if (!applied.ok()) return std::move(applied).error();
+  return {};
+}
+
+/// A layer that the store has unpacked, but not as this image's blob.
+Result<void> keep_blob(store::Store& store, registry::Repository& repository,
+                       const oci::Descriptor& blob, const oci::DiffId& diff_id,
+                       std::stop_token stop) {
+  store::Ingest ingest = TRY(store.blobs().create());
+  TRY(repository.fetch_blob(blob, ingest, stop));
+  // Noted first: what is noted goes when the layer goes.
+  TRY(store.distribution().note_layer_blob(diff_id, blob));
+  return ingest.commit_as(blob.digest);
+}
+
+Result<void> fetch_layer(store::Store& store, registry::Repository& repository,
+                         const oci::Descriptor& blob, const oci::DiffId& diff_id,
+                         const PullOptions& options, std::stop_token stop) {
+  const auto known = TRY(store.layers().find(diff_id));
+  const bool plain = blob.digest.hex() == diff_id.hex();
+  if (known && (plain || store.blobs().has(blob.digest))) {
+    report(options, blob, "Already exists");
+    return {};
+  }
+  report(options, blob, "Pulling fs layer");
+  for (int attempt = 1;; ++attempt) {
+    auto done = known ? keep_blob(store, repository, blob, diff_id, stop)
+                      : stream_layer(store, repository, blob, diff_id, options, stop);
+    if (done.ok()) break;
+    const bool broken = done.error().kind() == ErrorKind::corrupt;
+    if (!broken || attempt == kLayerAttempts || stop.stop_requested()) {
+      return std::move(done).error().context("layer " + blob.digest.short_hex());
+    }
+    report(options, blob, "Retrying");
+  }
+  report(options, blob, known ? "Download complete" : "Pull complete");
+  return {};
+}
+
+}  // namespace
+
+Result<void> pull_layers(store::Store& store, registry::Repository& repository,
+                         const oci::Reference& reference, const oci::Manifest& manifest,
+                         const oci::ImageConfig& config, const PullOptions& options) {
+  // An image may hold the same layer several times.
+  std::set<oci::DiffId> seen;
+  std::vector<std::size_t> wanted;
+  for (std::size_t i = 0; i < config.diff_ids.size(); ++i) {
+    if (seen.insert(config.diff_ids[i]).second) wanted.push_back(i);
+  }
+  TRY(for_each_layer(wanted.size(), options.layers_at_once, options.stop,
+                     [&](std::size_t index, std::stop_token stop) {
+                       const std::size_t at = wanted[index];
+                       return fetch_layer(store, repository, manifest.layers[at],
+                                          config.diff_ids[at], options, stop);
+                     }));
+  for (std::size_t i = 0; i < config.diff_ids.size(); ++i) {
+    // A second blob of one layer, which no layer brought with it.
+    const oci::Descriptor& blob = manifest.layers[i];
+    if (blob.digest.hex() != config.diff_ids[i].hex() && !store.blobs().has(blob.digest)) {
+      TRY(keep_blob(store, repository, blob, config.diff_ids[i], options.stop));
+    }
+    TRY(store.distribution().note_place(blob.digest, reference));
+  }
+  return {};
+}
+
+}  // namespace kiln::exporter
