@@ -8,6 +8,7 @@
 #include "cli/volume_flag.h"
 #include "executor/oci_executor.h"
 #include "executor/user_lookup.h"
+#include "oci/platform_match.h"
 #include "os/file_io.h"
 #include "os/proxied_signals.h"
 #include "os/system.h"
@@ -118,6 +119,8 @@ Result<int> run_container(const Session& session, const RunFlags& flags,
   }
   const store::Image image = TRY(get_image(store, name, platform));
   const oci::ImageConfig config = TRY(store.images().config(image));
+  if (oci::is_foreign(config.platform, host_platform()))
+    spec.architecture = config.platform.architecture;
   spec.argv = command_of(config.config, flags, std::move(arguments));
   if (spec.argv.empty()) return invalid_input("no command specified");
   const snapshot::LayerView view = TRY(snapshot::LayerView::open(store.layers(), config.diff_ids));

@@ -100,6 +100,8 @@ struct ExecSpec {
   std::vector<Ulimit> ulimits = {};
   Resources resources = {};
   bool terminal = false;  ///< run it on a terminal of its own
+  /// What its programs are for, as Go names it. Empty: this machine. Others run under qemu.
+  std::string architecture = {};
 };
 
 enum class OutputStream { out, err };

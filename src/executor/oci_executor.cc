@@ -153,9 +153,12 @@ Error forced_to_end() {
 /// One run: its bundle folder, and the runtime's process in it.
 class OciExecutor::Container {
  public:
-  Container(const OciExecutorOptions& options, const Machine& machine, const ExecSpec& spec)
+  /// `user_namespace`: where the runtime runs; nullptr: in ours.
+  Container(const OciExecutorOptions& options, const Machine& machine, const ExecSpec& spec,
+            const os::Fd* user_namespace)
       : machine_(machine),
         spec_(spec),
+        user_namespace_(user_namespace),
         id_("kiln-" + os::random_id()),
         bundle_(options.work_dir + "/" + id_),
         // The runtime keeps a copy of the configuration in its state.
@@ -238,12 +241,14 @@ class OciExecutor::Container {
       files.resolv_conf = bundle_ + "/resolv.conf";
       TRY(os::write_file_atomically(files.resolv_conf, text));
     }
-    RuntimeConfig config{.host = machine_.host,
+    RuntimeHost host = machine_.host;
+    if (user_namespace_ != nullptr) host.in_user_namespace = true;
+    RuntimeConfig config{.host = host,
                          .mounts = {},
                          .seccomp = machine_.seccomp,
                          .seccomp_filter = machine_.seccomp_filter,
                          .terminal_size = {}};
-    config.mounts = TRY(runtime_mounts(spec_, machine_.host, files));
+    config.mounts = TRY(runtime_mounts(spec_, host, files));
     // Standard input may be no terminal; then there is no size to follow.
     if (spec_.terminal && terminal) {
       const auto size = os::terminal_size(terminal);
@@ -274,6 +279,7 @@ class OciExecutor::Container {
     // Otherwise crun, so that no container can overwrite it through /proc, makes a read-only mount
     // of itself and starts once more from there: a sixth of its time.
     if (machine_.is_crun) options.mounts = os::read_only_file(machine_.runtime);
+    options.user_namespace = user_namespace_;
     if (machine_.hide_cgroups) options.mounts.push_back(os::empty_read_only_tmpfs(kCgroups));
 
     TRY(enter_cgroup(options));
@@ -401,6 +407,7 @@ class OciExecutor::Container {
 
   const Machine& machine_;
   const ExecSpec& spec_;
+  const os::Fd* user_namespace_;
   std::string id_;
   std::string bundle_;
   std::string state_;
@@ -416,8 +423,20 @@ Result<os::ExitStatus> OciExecutor::run(const ExecSpec& spec, ExecIo& io, std::s
                            spec.argv.front());
   }
   const Machine* found = TRY(machine());
-  Container container(options_, *found, spec);
+  const os::Fd* user_namespace = TRY(namespace_for(spec.architecture));
+  Container container(options_, *found, spec, user_namespace);
   return container.run(io, stop);
+}
+
+Result<const os::Fd*> OciExecutor::namespace_for(const std::string& architecture) {
+  if (architecture.empty()) return nullptr;
+  const std::lock_guard lock(mutex_);
+  if (!emulation_) {
+    Emulation made = TRY(Emulation::create(architecture));
+    emulation_.emplace(std::move(made));
+  }
+  TRY(emulation_->check(architecture));
+  return emulation_->user_namespace();
 }
 
 Result<const OciExecutor::Machine*> OciExecutor::machine() {

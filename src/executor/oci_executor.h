@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "executor/emulation.h"
 #include "executor/executor.h"
 #include "executor/runtime_spec.h"
 
@@ -49,10 +50,12 @@ class OciExecutor final : public Executor {
 
   Result<const Machine*> machine();
   Result<Machine> inspect_machine() const;
+  Result<const os::Fd*> namespace_for(const std::string& architecture);
 
   OciExecutorOptions options_;
   std::mutex mutex_;
   std::optional<Machine> machine_;
+  std::optional<Emulation> emulation_;  ///< once a foreign program was to be run; under mutex_
 };
 
 }  // namespace kiln::executor

@@ -12,6 +12,7 @@
 #include "format/units.h"
 #include "frontend/history_text.h"
 #include "oci/image_config.h"
+#include "oci/platform_match.h"
 
 namespace kiln::frontend {
 namespace {
@@ -48,6 +49,8 @@ class RunLowering {
     set_command(shell);
     exec.env = scope_->state.variables.as_env();
     exec.cwd = working_dir();
+    const oci::Platform& platform = scope_->state.config.platform;
+    if (oci::is_foreign(platform, options.platform)) exec.architecture = platform.architecture;
     exec.user = scope_->state.config.config.user;
     exec.max_mtime = options.source_date_epoch;
     exec.all_mtimes = options.all_mtimes;

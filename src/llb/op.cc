@@ -72,6 +72,7 @@ std::string encode_mount(const SshMount& mount) {
 
 /// What only some steps have is encoded only there.
 void put_extras(Encoder& out, const ExecOp& exec) {
+  if (!exec.architecture.empty()) out.field("architecture", exec.architecture);
   if (exec.security == SecurityMode::insecure) out.field("security", "insecure");
   for (const auto& mount : exec.mounts)
     out.field("mount", std::visit([](const auto& m) { return encode_mount(m); }, mount));

@@ -128,6 +128,8 @@ struct ExecOp {
   std::vector<std::string> env;  ///< "KEY=value", in order
   std::string cwd;
   std::string user;  ///< as in USER
+  /// What its programs are for, as Go names it; empty: the machine that builds.
+  std::string architecture;
   NetworkMode network = NetworkMode::host;
   SecurityMode security = SecurityMode::sandbox;
   std::vector<InlineMount> inline_mounts;

@@ -21,6 +21,7 @@ constexpr Word kWords[] = {
     {"action", "the kind of action"},
     {"all-mtimes", "--timestamp", false},
     {"architecture", "the architecture"},
+    {"architecture", "the architecture"},
     {"below", "--parents"},
     {"chmod", "--chmod"},
     {"chown", "--chown"},

@@ -76,6 +76,11 @@ std::optional<unsigned> platform_rank(const Platform& offered, const Platform& w
   return static_cast<unsigned>(found - order.begin());
 }
 
+bool is_foreign(const Platform& platform, const Platform& host) {
+  if (platform.architecture.empty() || platform.architecture == host.architecture) return false;
+  return !platform_fits(platform, host);
+}
+
 bool platform_fits(const Platform& offered, const Platform& wanted) {
   return platform_rank(offered, wanted).has_value();
 }

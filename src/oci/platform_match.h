@@ -13,6 +13,9 @@ namespace kiln::oci {
 /// 0 is the platform itself, more is worse, nullopt for what doesn't run there. Lower variants run
 /// on higher ones, programs of 386 on amd64, those of arm on arm64.
 std::optional<unsigned> platform_rank(const Platform& offered, const Platform& wanted);
+/// Whether programs for `platform` can't run on `host` but by emulation. Variants don't count: a
+/// machine may have more than the usual one.
+bool is_foreign(const Platform& platform, const Platform& host);
 bool platform_fits(const Platform& offered, const Platform& wanted);
 
 /// Of an index, the manifest that fits `wanted` best; nullopt if none does. What says that it is

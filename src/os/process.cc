@@ -46,6 +46,7 @@ struct ChildPlan {
   std::vector<FdMove> moves;
   int first_free_fd = 3;
   int parent_pidfd = -1;
+  int user_namespace = -1;
   bool new_session = false;
   bool controlling_terminal = false;
   bool own_mounts = false;
@@ -100,6 +101,13 @@ bool make_mounts(ChildPlan& plan) {
   return true;
 }
 
+/// After the mounts, which the namespace's root could not all make.
+bool join_user_namespace(ChildPlan& plan) {
+  if (::setns(plan.user_namespace, CLONE_NEWUSER) != 0) return fail(plan, "join a user namespace");
+  if (::unshare(CLONE_NEWNS) != 0) return fail(plan, "create a mount namespace");
+  return true;
+}
+
 bool place_descriptors(ChildPlan& plan) {
   // First out of the way of all targets, then into place: a source may be another one's target.
   for (FdMove& move : plan.moves) {
@@ -116,6 +124,7 @@ bool set_up_child(ChildPlan& plan) {
   if (plan.parent_pidfd >= 0 && !tie_to_parent(plan)) return false;
   if (plan.new_session && ::setsid() < 0) return fail(plan, "create a session");
   if (plan.own_mounts && !make_mounts(plan)) return false;
+  if (plan.user_namespace >= 0 && !join_user_namespace(plan)) return false;
   if (!place_descriptors(plan)) return false;
   if (plan.controlling_terminal && ::ioctl(0, TIOCSCTTY, 0) != 0)
     return fail(plan, "take the controlling terminal");
@@ -284,6 +293,7 @@ Result<Process> Process::spawn(SpawnOptions options) {
   plan.new_session = options.new_session;
   plan.controlling_terminal = options.controlling_terminal;
   plan.mounts = &options.mounts;
+  if (options.user_namespace != nullptr) plan.user_namespace = options.user_namespace->get();
   ::sigemptyset(&plan.no_signals);
 
   Fd null;

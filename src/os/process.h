@@ -89,6 +89,8 @@ struct SpawnOptions {
   PidNamespace pid_namespace = PidNamespace::shared;
   /// Not empty: the child gets a mount namespace of its own.
   std::vector<ChildMount> mounts;
+  /// The child joins this user namespace, and has a mount namespace of it. Borrowed.
+  const Fd* user_namespace = nullptr;
 };
 
 /// A child process, held by a pidfd. It is killed and reaped when this goes.

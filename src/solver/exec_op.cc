@@ -53,6 +53,7 @@ Result<executor::ExecSpec> make_spec(SolveContext& context, const llb::ExecOp& o
   spec.env = op.env;
   spec.env.insert(spec.env.end(), op.unkeyed_env.begin(), op.unkeyed_env.end());
   spec.cwd = op.cwd;
+  spec.architecture = op.architecture;
   spec.network =
       op.network == llb::NetworkMode::none ? executor::Network::none : executor::Network::host;
   spec.hostname = "buildkitsandbox";  // what Dockerfiles that look at it expect
