@@ -81,11 +81,11 @@ Result<std::vector<CachedStep>> parse_step_manifest(std::string_view json) {
   return out;
 }
 
-std::string build_tag(const llb::Graph& graph, llb::VertexId target) {
+std::string build_tag(const llb::Graph& graph, const std::vector<llb::VertexId>& targets) {
   Sha256 hash;
   hash.update("kiln build 1\n");
   std::map<llb::VertexId, std::size_t> numbers;
-  for (const llb::VertexId id : graph.needed_by(target)) {
+  for (const llb::VertexId id : graph.needed_by(targets)) {
     numbers.emplace(id, numbers.size());
     llb::Encoder encoder;
     encoder.field("op", llb::encode(graph.vertex(id).op));

@@ -41,6 +41,6 @@ Result<std::vector<CachedStep>> parse_step_manifest(std::string_view json);
 
 /// The tag under which the results of all steps of a build stand together, so that one request
 /// brings them: by what the steps are, not by what they read.
-std::string build_tag(const llb::Graph& graph, llb::VertexId target);
+std::string build_tag(const llb::Graph& graph, const std::vector<llb::VertexId>& targets);
 
 }  // namespace kiln::cache

@@ -19,6 +19,7 @@
 #include "cli/cache_session.h"
 #include "cli/commands.h"
 #include "cli/dockerfile_input.h"
+#include "cli/platform_flag.h"
 #include "cli/progress_display.h"
 #include "cli/step_output.h"
 #include "cli/storage_policy.h"
@@ -56,23 +57,75 @@ std::vector<exporter::BuiltStep> built_steps(
   return out;
 }
 
-/// What the outputs are of: the image's config.
-oci::ImageConfig result_config(const frontend::BuildPlan& plan,
-                               const std::map<llb::VertexId, solver::StepResult>& results,
-                               const frontend::BuildOptions& options) {
-  return exporter::finish_config(plan.config, built_steps(plan, results), options.source_date_epoch,
-                                 os::wall_clock());
+/// One plan for each platform; the last one has the graph of all.
+using Plans = std::vector<frontend::BuildPlan>;
+
+Result<Plans> plan_platforms(const dockerfile::Dockerfile& file, frontend::BuildOptions options,
+                             const std::vector<oci::Platform>& platforms,
+                             frontend::BaseImages& images, solver::Progress& progress) {
+  Plans out;
+  frontend::BuildPlan first = TRY(plan_with_warnings(file, options, images, progress));
+  out.push_back(std::move(first));
+  for (std::size_t i = 1; i < platforms.size(); ++i) {
+    options.target_platform = platforms[i];
+    auto plan = frontend::plan_build(file, options, images, std::move(out.back().graph));
+    if (!plan) {
+      progress.report(solver::BuildEnded{false});
+      return std::move(plan).error().context(platforms[i].str());
+    }
+    out.push_back(*std::move(plan));
+  }
+  return out;
 }
 
-/// The layers of the result, and those that were put together into one of them: a cache without
+std::vector<llb::VertexId> targets_of(const Plans& plans) {
+  std::vector<llb::VertexId> out;
+  for (const auto& plan : plans) out.push_back(plan.result);
+  return out;
+}
+
+/// The steps that the results are made of, for those who look on.
+std::vector<solver::StepId> shown_steps(const llb::Graph& graph,
+                                        const std::vector<llb::VertexId>& targets) {
+  std::vector<solver::StepId> out;
+  for (const llb::VertexId target : targets) {
+    for (const llb::VertexId id : graph.shown(target)) {
+      if (std::ranges::find(out, id) == out.end()) out.push_back(id);
+    }
+  }
+  return out;
+}
+
+/// What the outputs are of: the images' configs.
+std::vector<PlatformResult> results_of(const Plans& plans,
+                                       const std::vector<oci::Platform>& platforms,
+                                       const std::map<llb::VertexId, solver::StepResult>& results,
+                                       const frontend::BuildOptions& options) {
+  std::vector<PlatformResult> out;
+  for (std::size_t i = 0; i < plans.size(); ++i) {
+    oci::ImageConfig config =
+        exporter::finish_config(plans[i].config, built_steps(plans[i], results),
+                                options.source_date_epoch, os::wall_clock());
+    oci::Platform platform = plans.size() > 1 ? platforms[i] : config.platform;
+    out.push_back({std::move(platform), std::move(config)});
+  }
+  return out;
+}
+
+/// The layers of the results, and those that were put together into one of them: a cache without
 /// these would find nothing.
-std::vector<oci::DiffId> result_layers(const frontend::BuildPlan& plan,
+std::vector<oci::DiffId> result_layers(const llb::Graph& graph,
+                                       const std::vector<llb::VertexId>& targets,
                                        const std::map<llb::VertexId, solver::StepResult>& results) {
-  std::vector<oci::DiffId> out = results.at(plan.result).layers;
-  const llb::Vertex& vertex = plan.graph.vertex(plan.result);
-  if (std::holds_alternative<llb::SquashOp>(vertex.op)) {
-    const auto& squashed = results.at(vertex.inputs.front()).layers;
-    out.insert(out.end(), squashed.begin(), squashed.end());
+  std::vector<oci::DiffId> out;
+  const auto add = [&](llb::VertexId id) {
+    const auto& layers = results.at(id).layers;
+    out.insert(out.end(), layers.begin(), layers.end());
+  };
+  for (const llb::VertexId target : targets) {
+    add(target);
+    const llb::Vertex& vertex = graph.vertex(target);
+    if (std::holds_alternative<llb::SquashOp>(vertex.op)) add(vertex.inputs.front());
   }
   return out;
 }
@@ -241,6 +294,7 @@ Result<int> build_command(const Session& session, std::vector<std::string> words
   TRY(parse_tags(flags.tags));
   frontend::BuildOptions options = TRY(build_options(flags));
   auto outputs = TRY(requested_outputs(flags, options));
+  const std::vector<oci::Platform> platforms = TRY(parse_platforms(flags.platforms));
   const unsigned jobs = TRY(job_count(flags));
   const ReportForm dry_run = TRY(parse_report_form(flags.dry_run, "--dry-run"));
   const ReportForm explain = TRY(parse_report_form(flags.explain, "--explain"));
@@ -291,7 +345,9 @@ Result<int> build_command(const Session& session, std::vector<std::string> words
     if (!flags.quiet) print_error(line);
   });
   const auto display = TRY(open_progress(flags));
-  const frontend::BuildPlan plan = TRY(plan_with_warnings(*file, options, images, *display));
+  const Plans plans = TRY(plan_platforms(*file, options, platforms, images, *display));
+  const llb::Graph& graph = plans.back().graph;
+  const std::vector<llb::VertexId> targets = targets_of(plans);
 
   StepOutputKeeper output(*display);
   const std::string shown_context = fetched ? redact_credentials(where) : input.context_path;
@@ -309,47 +365,47 @@ Result<int> build_command(const Session& session, std::vector<std::string> words
   context.http = &http;
   TRY(open_trees(context, input.context_path, fetched, options.ignore, named));
 
-  TRY(caches.attach(context, plan.graph, plan.result));
+  TRY(caches.attach(context, graph, targets, platforms));
 
   if (dry_run != ReportForm::none) {
-    const auto steps = TRY(solver::forecast(context, plan.graph, plan.result));
-    TRY(print(show_forecast(steps, plan.graph, dry_run)));
+    const auto steps = TRY(solver::forecast(context, graph, targets));
+    TRY(print(show_forecast(steps, graph, dry_run)));
     return 0;
   }
-  auto results = solver::solve(context, plan.graph, plan.result, jobs, opened->interrupts.token());
+  auto results = solver::solve(context, graph, targets, jobs, opened->interrupts.token());
   if (!results) {
     progress.report(solver::BuildEnded{false});
-    if (explain != ReportForm::none)
-      TRY(print(explain_build(recording.steps(), plan.graph, explain)));
+    if (explain != ReportForm::none) TRY(print(explain_build(recording.steps(), graph, explain)));
     // Nothing showed what the failing step said.
     if (flags.quiet && !output.failed_output().empty()) print_error(output.failed_output());
-    recording.failed(context, plan.graph, results.error());
+    recording.failed(context, graph, results.error());
     return std::move(results).error().context("failed to build");
   }
-  oci::ImageConfig config = result_config(plan, *results, options);
-  config.inline_cache = TRY(caches.inline_cache(context, config.diff_ids));
-  auto exported = write_outputs({&store, &progress, plan.graph.shown(plan.result),
-                                 plan.graph.size(), opened->interrupts.token()},
-                                outputs, config);
+  auto made = results_of(plans, platforms, *results, options);
+  for (auto& result : made)
+    result.config.inline_cache = TRY(caches.inline_cache(context, result.config.diff_ids));
+  auto exported = write_outputs({&store, &progress, shown_steps(graph, targets), graph.size(),
+                                 opened->interrupts.token()},
+                                outputs, made);
   if (exported) {
-    const auto cached = caches.write(context, plan.graph, plan.result,
-                                     result_layers(plan, *results), opened->interrupts.token());
+    const auto cached = caches.write(context, graph, targets,
+                                     result_layers(graph, targets, *results),
+                                     opened->interrupts.token());
     if (!cached) exported = cached.error();
   }
   progress.report(solver::BuildEnded{exported.ok()});
   if (!exported) {
-    recording.failed(context, plan.graph, exported.error());
+    recording.failed(context, graph, exported.error());
     return std::move(exported).error().context("failed to build");
   }
-  if (explain != ReportForm::none)
-    TRY(print(explain_build(recording.steps(), plan.graph, explain)));
-  if (!flags.iidfile.empty() && exported->config)
-    TRY(write_iidfile(flags.iidfile, exported->config->str()));
+  if (explain != ReportForm::none) TRY(print(explain_build(recording.steps(), graph, explain)));
+  if (!flags.iidfile.empty() && exported->id())
+    TRY(write_iidfile(flags.iidfile, exported->id()->str()));
   if (!flags.metadata_file.empty())
-    TRY(write_metadata(flags.metadata_file, *exported, config.platform, recording.id()));
+    TRY(write_metadata(flags.metadata_file, *exported, made.front().platform, recording.id()));
   if (flags.quiet && !writes_to_standard_output(outputs))
-    TRY(print((exported->config ? exported->config->str() : std::string()) + "\n"));
-  recording.succeeded(context, plan.graph, *results, exported->stored);
+    TRY(print((exported->id() ? exported->id()->str() : std::string()) + "\n"));
+  recording.succeeded(context, graph, *results, exported->stored);
   collect_in_background(store);
   return 0;
 }

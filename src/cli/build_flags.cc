@@ -8,6 +8,7 @@
 #include <map>
 
 #include "base/strings.h"
+#include "cli/platform_flag.h"
 #include "cli/store_images.h"
 #include "os/file_io.h"
 #include "os/system.h"
@@ -117,6 +118,8 @@ FlagSet build_flag_set(const Session& session, BuildFlags& flags) {
       .flag("--no-cache", flags.no_cache, "run every step again")
       .option("--print", flags.print, "ast: print the Dockerfile's tree as JSON and build nothing")
       .list("--no-cache-filter", flags.no_cache_stages, "run every step of these stages again")
+      .list("--platform", flags.platforms,
+            "what the result is for: os/architecture[/variant], or several of them")
       .option("--progress", flags.progress, "auto, plain, tty, quiet or rawjson")
       .optional("--pull", flags.pull, "true",
                 "when to pull base images: always, missing, never or newer")
@@ -173,7 +176,10 @@ Result<frontend::BuildOptions> build_options(const BuildFlags& flags) {
   out.env = TRY(parse_env(flags.env));
   out.unset_env = flags.unset_env;
   TRY(apply_run_step_flags(flags.run, out));
-  out.platform = {"linux", os::go_architecture(), {}};
+  out.platform = host_platform();
+  const auto platforms = TRY(parse_platforms(flags.platforms));
+  if (!platforms.empty()) out.target_platform = platforms.front();
+  out.names_platforms = platforms.size() > 1;
   // Read from the environment too, and then seen by ARG, as docker's client does it.
   if (const auto epoch = os::environment("SOURCE_DATE_EPOCH"))
     out.build_args.try_emplace("SOURCE_DATE_EPOCH", *epoch);

@@ -17,7 +17,7 @@ namespace kiln::cli {
 /// What was asked for on the command line of `build`, as written.
 struct BuildFlags {
   std::vector<std::string> tags, build_args, build_arg_files, build_contexts, cache_from, cache_to,
-      labels, env, unset_env, no_cache_stages;
+      labels, env, unset_env, no_cache_stages, platforms;
   std::string file, target, call, progress, print, iidfile, metadata_file, jobs, runtime = "crun";
   std::string pull, dry_run, explain, timestamp;
   bool check = false, no_cache = false, quiet = false, remove = true, force_remove = false,

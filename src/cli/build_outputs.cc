@@ -12,6 +12,7 @@
 #include "base/strings.h"
 #include "cli/registry_session.h"
 #include "exporter/image_mount.h"
+#include "exporter/index_result.h"
 #include "exporter/tree_output.h"
 #include "os/file_io.h"
 #include "os/system.h"
@@ -66,8 +67,11 @@ std::string directory_of(const oci::Platform& platform) {
 
 class OutputWriter {
  public:
-  OutputWriter(const OutputContext& context, const oci::ImageConfig& config)
-      : context_(&context), config_(&config), config_json_(config.to_json()) {}
+  OutputWriter(const OutputContext& context, const std::vector<PlatformResult>& results)
+      : context_(&context),
+        results_(&results),
+        config_(&results.front().config),
+        config_json_(config_->to_json()) {}
 
   Result<BuildExports> write(const std::vector<BuildOutput>& outputs) {
     out_.created = config_->created;
@@ -82,45 +86,102 @@ class OutputWriter {
       TRY(written);
       ++step;
     }
+    TRY(drop_borrowed_index());
     return std::move(out_);
   }
 
  private:
+  bool for_several() const { return results_->size() > 1; }
+
   void note(solver::StepId step, std::string text) const {
     context_->progress->report(solver::StepNote{step, std::move(text)});
   }
 
   Result<void> write_one(const BuildOutput& output, solver::StepId step) {
     if (output.is_files()) return write_files(output);
-    out_.config = oci::Digest::of(config_json_);
+    if (for_several()) {
+      if (output.type == Type::docker)
+        return invalid_input("docker exporter does not currently support exporting manifest lists")
+            .with_hint("type=oci holds images for several platforms");
+      TRY(put_index(output));
+    } else {
+      out_.config = oci::Digest::of(config_json_);
+    }
     for (const auto& name : output.names) {
       const std::string text = name.canonical();
       if (std::ranges::find(out_.names, text) == out_.names.end()) out_.names.push_back(text);
     }
     if (output.type == Type::oci || output.type == Type::docker) return write_layout(output, step);
-    if (output.store) TRY(store_image(output, step));
+    if (output.store) TRY(for_several() ? store_index(output, step) : store_image(output, step));
     if (output.push) TRY(push(output, step));
     return {};
   }
 
   /// The manifest as the store has it: plain layers, or those of the base as they came.
-  Result<oci::Manifest> manifest_of(const BuildOutput& output) const {
-    oci::Manifest out = TRY(context_->store->images().compose_manifest(config_json_));
+  Result<oci::Manifest> manifest_of(const BuildOutput& output,
+                                    const std::string& config_json) const {
+    oci::Manifest out = TRY(context_->store->images().compose_manifest(config_json));
     out.annotations = output.manifest_annotations;
     return out;
   }
 
+  Result<store::Image> put_image(const BuildOutput& output, const std::string& config_json,
+                                 const std::vector<oci::Reference>& names) const {
+    if (output.manifest_annotations.empty())
+      return context_->store->images().put(config_json, names);
+    const oci::Manifest manifest = TRY(manifest_of(output, config_json));
+    return context_->store->images().put_with_manifest(config_json, manifest.to_json(), names);
+  }
+
+  /// Of several platforms the images and their index are in the store, at least while they are
+  /// written.
+  Result<void> put_index(const BuildOutput& output) {
+    std::vector<exporter::PlatformImage> images;
+    for (const auto& result : *results_) {
+      store::Image image = TRY(put_image(output, result.config.to_json(), {}));
+      images.push_back({result.platform, std::move(image)});
+    }
+    std::vector<oci::Reference> names;
+    if (output.store && !output.push_by_digest) names = output.names;
+    const store::Image image = TRY(exporter::put_index(*context_->store, images, names));
+    out_.index = image.index;
+    index_ = TRY(context_->store->indexes().find(*image.index));
+    CHECK(index_);
+    return {};
+  }
+
+  Result<void> store_index(const BuildOutput& output, solver::StepId step) {
+    note(step, "writing index " + index_->digest.str());
+    for (const auto& name : output.names) note(step, "naming to " + name.canonical());
+    oci::Descriptor descriptor;
+    descriptor.media_type = index_->content.media_type;
+    descriptor.digest = index_->digest;
+    descriptor.size = index_->size;
+    out_.manifest = std::move(descriptor);
+    out_.stored = index_->images.front();
+    return {};
+  }
+
+  /// No output was to leave it in the store.
+  Result<void> drop_borrowed_index() {
+    if (!index_ || out_.stored) return {};
+    const auto images = TRY(context_->store->indexes().only_here(*index_));
+    TRY(context_->store->indexes().remove(*index_));
+    for (const auto& image : images) TRY(context_->store->images().remove(image));
+    return {};
+  }
+
+  Result<transport::StoreSource> open_source(const BuildOutput& output,
+                                             const std::string& name) const {
+    if (index_) return transport::StoreSource::open_index(*context_->store, *index_, name);
+    const oci::Manifest manifest = TRY(manifest_of(output, config_json_));
+    return transport::StoreSource(*context_->store, config_json_, manifest.to_json(), name);
+  }
+
   Result<void> store_image(const BuildOutput& output, solver::StepId step) {
-    store::Image image;
     std::vector<oci::Reference> names;
     if (!output.push_by_digest) names = output.names;
-    if (output.manifest_annotations.empty()) {
-      image = TRY(context_->store->images().put(config_json_, names));
-    } else {
-      const oci::Manifest manifest = TRY(manifest_of(output));
-      image =
-          TRY(context_->store->images().put_with_manifest(config_json_, manifest.to_json(), names));
-    }
+    store::Image image = TRY(put_image(output, config_json_, names));
     note(step, "writing image " + image.id.str());
     for (const auto& name : names) note(step, "naming to " + name.canonical());
     oci::Descriptor descriptor;
@@ -138,6 +199,7 @@ class OutputWriter {
     transport::CopyOptions options;
     options.form = output.form;
     options.format = output.format;
+    if (for_several()) options.instances = transport::Instances::all;
     options.threads = os::processor_count();
     options.stop = context_->stop;
     options.progress = &notes;
@@ -151,12 +213,10 @@ class OutputWriter {
       for (const auto& name : output.names) flags.insecure.push_back(name.domain());
     }
     const auto registries = TRY(open_registries(flags));
-    const oci::Manifest manifest = TRY(manifest_of(output));
     LayerNotes notes(*context_->progress, step);
     for (const auto& name : output.names) {
       note(step, "pushing " + name.canonical());
-      transport::StoreSource source(*context_->store, config_json_, manifest.to_json(),
-                                    name.familiar());
+      auto source = TRY(open_source(output, name.familiar()));
       auto destination = TRY(transport::RegistryDestination::open(
           *registries, name, &context_->store->distribution()));
       const auto copied =
@@ -172,8 +232,7 @@ class OutputWriter {
   }
 
   Result<void> write_layout(const BuildOutput& output, solver::StepId step) {
-    const oci::Manifest manifest = TRY(manifest_of(output));
-    transport::StoreSource source(*context_->store, config_json_, manifest.to_json(), "the image");
+    auto source = TRY(open_source(output, "the image"));
     transport::LayoutOptions options;
     options.names = output.names;
     options.docker_archive = output.type == Type::docker;
@@ -201,15 +260,24 @@ class OutputWriter {
   }
 
   Result<void> write_files(const BuildOutput& output) const {
-    const auto mount = TRY(exporter::ImageMount::open(*context_->store, config_->diff_ids));
-    exporter::OutputTree tree;
-    tree.root = &mount.root();
-    tree.mtime = output.source_date_epoch;
-    if (output.platform_split.value_or(false)) tree.prefix = directory_of(config_->platform);
+    std::vector<exporter::ImageMount> mounts;
+    for (const auto& result : *results_) {
+      auto mount = TRY(exporter::ImageMount::open(*context_->store, result.config.diff_ids));
+      mounts.push_back(std::move(mount));
+    }
+    std::vector<exporter::OutputTree> trees;
+    for (std::size_t i = 0; i < mounts.size(); ++i) {
+      exporter::OutputTree tree;
+      tree.root = &mounts[i].root();
+      tree.mtime = output.source_date_epoch;
+      if (output.platform_split.value_or(for_several()))
+        tree.prefix = directory_of((*results_)[i].platform);
+      trees.push_back(std::move(tree));
+    }
     if (output.type == Type::local)
-      return exporter::write_trees_to_directory({tree}, output.destination);
+      return exporter::write_trees_to_directory(trees, output.destination);
     return to_file(output, [&](archive::ByteSink& sink) {
-      return exporter::write_trees_to_archive({tree}, sink);
+      return exporter::write_trees_to_archive(trees, sink);
     });
   }
 
@@ -225,8 +293,10 @@ class OutputWriter {
   }
 
   const OutputContext* context_;
-  const oci::ImageConfig* config_;
+  const std::vector<PlatformResult>* results_;
+  const oci::ImageConfig* config_;  ///< of the first platform
   std::string config_json_;
+  std::optional<store::StoredIndex> index_;  ///< of several platforms
   BuildExports out_;
 };
 
@@ -260,8 +330,8 @@ Result<void> check_destinations(const std::vector<BuildOutput>& outputs) {
 
 Result<BuildExports> write_outputs(const OutputContext& context,
                                    const std::vector<BuildOutput>& outputs,
-                                   const oci::ImageConfig& config) {
-  return OutputWriter(context, config).write(outputs);
+                                   const std::vector<PlatformResult>& results) {
+  return OutputWriter(context, results).write(outputs);
 }
 
 nlohmann::ordered_json build_metadata(const BuildExports& exports, const oci::Platform& platform,
@@ -274,10 +344,13 @@ nlohmann::ordered_json build_metadata(const BuildExports& exports, const oci::Pl
     descriptor["mediaType"] = exports.manifest->media_type;
     descriptor["digest"] = exports.manifest->digest.str();
     descriptor["size"] = exports.manifest->size;
-    descriptor["annotations"] = {{"config.digest", exports.config ? exports.config->str() : ""},
-                                 {"org.opencontainers.image.created", exports.created}};
-    descriptor["platform"] = {{"architecture", platform.architecture}, {"os", platform.os}};
-    if (!platform.variant.empty()) descriptor["platform"]["variant"] = platform.variant;
+    if (exports.config)
+      descriptor["annotations"] = {{"config.digest", exports.config ? exports.config->str() : ""},
+                                   {"org.opencontainers.image.created", exports.created}};
+    if (!exports.index) {
+      descriptor["platform"] = {{"architecture", platform.architecture}, {"os", platform.os}};
+      if (!platform.variant.empty()) descriptor["platform"]["variant"] = platform.variant;
+    }
     out["containerimage.descriptor"] = std::move(descriptor);
     out["containerimage.digest"] = exports.manifest->digest.str();
   }

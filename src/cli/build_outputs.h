@@ -14,13 +14,23 @@
 
 namespace kiln::cli {
 
-/// What became of a build's outputs.
+/// What a build made for a platform.
+struct PlatformResult {
+  oci::Platform platform;
+  oci::ImageConfig config;
+};
+
+/// What became of a build's outputs. Of several platforms the index stands for the image.
 struct BuildExports {
   std::optional<oci::Digest> config;        ///< of the image, if any output is one
+  std::optional<oci::Digest> index;         ///< of several platforms
   std::optional<oci::Descriptor> manifest;  ///< of the last image that was written
   std::string created;                      ///< the image's, RFC 3339
   std::vector<std::string> names;           ///< canonical
   std::optional<store::Image> stored;
+
+  /// What stands for the result.
+  const std::optional<oci::Digest>& id() const { return index ? index : config; }
 };
 
 /// Says what is wrong with destinations before anything is built: a directory in place of a file,
@@ -35,10 +45,10 @@ struct OutputContext {
   std::stop_token stop;
 };
 
-/// Writes the results of a build: its image, of which all layers are in the store, or its files.
+/// Writes the results of a build: its images, of which all layers are in the store, or their files.
 Result<BuildExports> write_outputs(const OutputContext& context,
                                    const std::vector<BuildOutput>& outputs,
-                                   const oci::ImageConfig& config);
+                                   const std::vector<PlatformResult>& results);
 
 /// What `--metadata-file` gets, with docker's keys; `ref` names the build.
 nlohmann::ordered_json build_metadata(const BuildExports& exports, const oci::Platform& platform,

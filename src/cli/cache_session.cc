@@ -10,6 +10,7 @@
 #include "cache/local_storage.h"
 #include "cache/registry_storage.h"
 #include "cache/step_export.h"
+#include "cli/platform_flag.h"
 #include "cli/registry_session.h"
 #include "dockerfile/csv.h"
 #include "os/system.h"
@@ -157,6 +158,18 @@ registry::RegistryOptions cache_options(registry::RegistryOptions options) {
   return options;
 }
 
+Result<std::vector<cache::CachedStep>> read_buildkit_caches(
+    cache::Storage& from, const std::string& version, std::vector<oci::Platform> platforms,
+    const std::stop_token& stop) {
+  if (platforms.empty()) platforms.push_back(host_platform());
+  std::vector<cache::CachedStep> out;
+  for (const auto& platform : platforms) {
+    auto steps = TRY(cache::read_buildkit_cache(from, version, platform, stop));
+    out.insert(out.end(), std::move_iterator(steps.begin()), std::move_iterator(steps.end()));
+  }
+  return out;
+}
+
 }  // namespace
 
 Result<CacheSpec> parse_cache_to(const std::string& text) {
@@ -205,9 +218,10 @@ Result<std::unique_ptr<cache::Storage>> CacheSession::open_storage(store::Store&
 }
 
 Result<void> CacheSession::attach(solver::SolveContext& context, const llb::Graph& graph,
-                                  llb::VertexId target) {
+                                  const std::vector<llb::VertexId>& targets,
+                                  const std::vector<oci::Platform>& platforms) {
   if (from_.empty()) return {};
-  const std::string tag = cache::build_tag(graph, target);
+  const std::string tag = cache::build_tag(graph, targets);
   const auto warn = [&context](const std::string& text) {
     context.report(solver::BuildWarning{text});
   };
@@ -219,9 +233,9 @@ Result<void> CacheSession::attach(solver::SolveContext& context, const llb::Grap
       continue;
     }
     auto importer = std::make_unique<cache::Importer>(context.store, *std::move(storage), warn);
-    importer->read_ahead(tag, [version = tag_of(spec)](cache::Storage& from,
-                                                       const std::stop_token& stop) {
-      return cache::read_buildkit_cache(from, version, {"linux", os::go_architecture(), {}}, stop);
+    importer->read_ahead(tag, [version = tag_of(spec), platforms](cache::Storage& from,
+                                                                  const std::stop_token& stop) {
+      return read_buildkit_caches(from, version, platforms, stop);
     });
     context.imports.push_back(std::move(importer));
   }
@@ -264,9 +278,10 @@ Result<std::string> CacheSession::write_one(solver::SolveContext& context, const
 }
 
 Result<void> CacheSession::write(solver::SolveContext& context, const llb::Graph& graph,
-                                 llb::VertexId target, const std::vector<oci::DiffId>& layers,
+                                 const std::vector<llb::VertexId>& targets,
+                                 const std::vector<oci::DiffId>& layers,
                                  const std::stop_token& stop) {
-  const std::string tag = to_.empty() ? std::string() : cache::build_tag(graph, target);
+  const std::string tag = to_.empty() ? std::string() : cache::build_tag(graph, targets);
   solver::StepId step = kFirstStep;
   for (const auto& spec : to_) {
     if (spec.type == CacheSpec::Type::inline_image) continue;

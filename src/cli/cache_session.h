@@ -11,6 +11,7 @@
 #include "base/result.h"
 #include "cache/importer.h"
 #include "cache/storage.h"
+#include "oci/platform.h"
 #include "oci/reference.h"
 #include "registry/registry.h"
 #include "solver/solver.h"
@@ -43,13 +44,17 @@ class CacheSession {
   static Result<CacheSession> open(const std::vector<std::string>& from,
                                    const std::vector<std::string>& to);
 
-  /// The build reads them from now on. A cache that can't be had is a warning.
-  Result<void> attach(solver::SolveContext& context, const llb::Graph& graph, llb::VertexId target);
+  /// The build reads them from now on. A cache that can't be had is a warning. `platforms` are those
+  /// that are built for; none: this machine's.
+  Result<void> attach(solver::SolveContext& context, const llb::Graph& graph,
+                      const std::vector<llb::VertexId>& targets,
+                      const std::vector<oci::Platform>& platforms);
   /// For ImageConfig::inline_cache; empty unless --cache-to type=inline asks for it.
   Result<std::string> inline_cache(solver::SolveContext& context,
                                    const std::vector<oci::DiffId>& layers) const;
-  /// After a build that succeeded. `layers` are its result's.
-  Result<void> write(solver::SolveContext& context, const llb::Graph& graph, llb::VertexId target,
+  /// After a build that succeeded. `layers` are its results'.
+  Result<void> write(solver::SolveContext& context, const llb::Graph& graph,
+                     const std::vector<llb::VertexId>& targets,
                      const std::vector<oci::DiffId>& layers, const std::stop_token& stop);
 
  private:

@@ -26,10 +26,10 @@ Result<GlobalArgs> global_args(const df::Dockerfile& file, const BuildOptions& o
       {"BUILDOS", options.platform.os},
       {"BUILDARCH", options.platform.architecture},
       {"BUILDVARIANT", options.platform.variant},
-      {"TARGETPLATFORM", options.platform.str()},
-      {"TARGETOS", options.platform.os},
-      {"TARGETARCH", options.platform.architecture},
-      {"TARGETVARIANT", options.platform.variant},
+      {"TARGETPLATFORM", options.wanted_platform().str()},
+      {"TARGETOS", options.wanted_platform().os},
+      {"TARGETARCH", options.wanted_platform().architecture},
+      {"TARGETVARIANT", options.wanted_platform().variant},
       {"BUILDOSVERSION", {}},
       {"TARGETOSVERSION", {}},
       {"TARGETSTAGE", std::move(target)}};
@@ -59,12 +59,14 @@ Result<GlobalArgs> global_args(const df::Dockerfile& file, const BuildOptions& o
 class Planner {
  public:
   Planner(const df::Dockerfile& file, const BuildOptions& options, BaseImages& images,
-          GlobalArgs globals)
+          GlobalArgs globals, llb::Graph graph)
       : file_(&file),
         options_(&options),
         images_(&images),
         globals_(std::move(globals)),
-        states_(file.stages.size()) {}
+        states_(file.stages.size()) {
+    plan_.graph = std::move(graph);
+  }
 
   Result<BuildPlan> run() {
     const std::size_t target = TRY(find_target());
@@ -135,7 +137,7 @@ class Planner {
   Result<StageState> stage(std::size_t index) {
     if (states_[index]) return *states_[index];
     const df::Stage& s = file_->stages[index];
-    const std::string label = stage_label(index);
+    const std::string label = TRY(step_label(index));
     if (const NamedContext* context = find_context(options_->contexts, s.name)) {
       states_[index] = TRY(context_state(*context, s.name, s));
       return *states_[index];
@@ -157,6 +159,14 @@ class Planner {
     return std::ranges::any_of(options_->no_cache_stages, [&](const std::string& name) {
       return !s.name.empty() && equals_ignoring_case(name, s.name);
     });
+  }
+
+  /// What stands before a step's number.
+  Result<std::string> step_label(std::size_t index) {
+    const std::string label = stage_label(index);
+    if (!options_->names_platforms) return label;
+    const oci::Platform platform = TRY(stage_platform(file_->stages[index]));
+    return label.empty() ? platform.str() : platform.str() + " " + label;
   }
 
   std::string stage_label(std::size_t index) const {
@@ -233,7 +243,7 @@ class Planner {
   }
 
   Result<oci::Platform> stage_platform(const df::Stage& s) {
-    if (!s.from.platform) return options_->platform;
+    if (!s.from.platform) return options_->wanted_platform();
     const auto lookup = [this](std::string_view name) { return globals_.values.find(name); };
     auto text = df::expand_word(s.from.platform->text, lookup, file_->directives.escape);
     if (!text)
@@ -315,7 +325,7 @@ class Planner {
         options_->contexts, stage_called ? file_->stages[*stage_called].name : name.text);
     if (context != nullptr) {
       if (const auto* image = std::get_if<ImageContext>(context)) {
-        const StageState state = TRY(image_state(image->reference, options_->platform,
+        const StageState state = TRY(image_state(image->reference, options_->wanted_platform(),
                                                  context_step(name.text, image->reference)));
         return state.root;
       }
@@ -338,7 +348,7 @@ class Planner {
             "cannot copy from stage \"{}\", it needs to be defined before current stage \"{}\"",
             name.text, stage_label(index)));
     }
-    auto state = image_state(name.text, options_->platform, "FROM " + name.text);
+    auto state = image_state(name.text, options_->wanted_platform(), "FROM " + name.text);
     if (state) return state->root;
     const std::string hint = base_hint(name.text, index);
     return hint.empty() ? std::move(state).error() : std::move(state).error().with_hint(hint);
@@ -355,9 +365,9 @@ class Planner {
 }  // namespace
 
 Result<BuildPlan> plan_build(const dockerfile::Dockerfile& file, const BuildOptions& options,
-                             BaseImages& images) {
+                             BaseImages& images, llb::Graph graph) {
   GlobalArgs globals = TRY(global_args(file, options));
-  return Planner(file, options, images, std::move(globals)).run();
+  return Planner(file, options, images, std::move(globals), std::move(graph)).run();
 }
 
 Result<std::optional<std::string>> find_source_date_epoch(const dockerfile::Dockerfile& file,

@@ -57,6 +57,14 @@ struct BuildOptions {
   /// Taken out of the result's config.
   std::vector<std::string> unset_env;
   oci::Platform platform;  ///< of this machine
+  /// What the result is for; without it, this machine.
+  std::optional<oci::Platform> target_platform = {};
+  /// It is one of several in one build: progress names the platform of every step.
+  bool names_platforms = false;
+
+  const oci::Platform& wanted_platform() const {
+    return target_platform ? *target_platform : platform;
+  }
   std::optional<std::int64_t> source_date_epoch;
   /// Every file of the new layers has that mtime, and not only none a later one.
   bool all_mtimes = false;
@@ -81,9 +89,10 @@ struct BuildPlan {
 };
 
 /// Lowers the wanted stage, and the stages that it needs, to a graph; others are not looked at.
-/// Errors are of kind invalid_input or not_found and quote the Dockerfile.
+/// Errors are of kind invalid_input or not_found and quote the Dockerfile. `graph` is that of plans
+/// for other platforms, which is added to: what does not depend on the platform is there once.
 Result<BuildPlan> plan_build(const dockerfile::Dockerfile& file, const BuildOptions& options,
-                             BaseImages& images);
+                             BaseImages& images, llb::Graph graph = {});
 
 /// What SOURCE_DATE_EPOCH says for the whole build: as a build argument, else as an ARG before the
 /// first FROM has it. nullopt for nothing.

@@ -24,15 +24,15 @@ VertexId Graph::add(Vertex vertex) {
   return entry->second;
 }
 
-std::vector<VertexId> Graph::needed_by(VertexId target) const {
+std::vector<VertexId> Graph::needed_by(const std::vector<VertexId>& targets) const {
   std::vector<bool> needed(vertices_.size());
-  needed[target] = true;
-  for (VertexId id = target + 1; id-- > 0;) {
+  for (const VertexId target : targets) needed[target] = true;
+  for (VertexId id = vertices_.size(); id-- > 0;) {
     if (!needed[id]) continue;
     for (const VertexId input : vertices_[id].inputs) needed[input] = true;
   }
   std::vector<VertexId> out;
-  for (VertexId id = 0; id <= target; ++id) {
+  for (VertexId id = 0; id < vertices_.size(); ++id) {
     if (needed[id]) out.push_back(id);
   }
   return out;

@@ -37,8 +37,9 @@ class Graph {
   VertexId add(Vertex vertex);
   const Vertex& vertex(VertexId id) const { return vertices_[id]; }
   std::size_t size() const { return vertices_.size(); }
-  /// The vertices that `target` needs, itself included, inputs first.
-  std::vector<VertexId> needed_by(VertexId target) const;
+  /// The vertices that the targets need, themselves included, inputs first.
+  std::vector<VertexId> needed_by(VertexId target) const { return needed_by(std::vector{target}); }
+  std::vector<VertexId> needed_by(const std::vector<VertexId>& targets) const;
   /// The vertex itself if progress output shows it (it has a name), else the nearest such ones that
   /// it is made of.
   std::vector<VertexId> shown(VertexId id) const;

@@ -23,11 +23,11 @@ void add_awaited(const llb::Graph& graph, const std::map<llb::VertexId, StepResu
 }  // namespace
 
 Result<std::vector<StepForecast>> forecast(SolveContext& context, const llb::Graph& graph,
-                                           llb::VertexId target) {
+                                           const std::vector<llb::VertexId>& targets) {
   context.steps = Steps::look_up;
   std::vector<StepForecast> out;
   std::map<llb::VertexId, StepResult> known;
-  for (const llb::VertexId id : graph.needed_by(target)) {
+  for (const llb::VertexId id : graph.needed_by(targets)) {
     const llb::Vertex& vertex = graph.vertex(id);
     StepForecast step;
     step.vertex = id;

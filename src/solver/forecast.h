@@ -25,10 +25,10 @@ struct StepForecast {
   std::int64_t milliseconds = -1;  ///< as long as an earlier run took; -1: unknown
 };
 
-/// What `target` would need, inputs first; sources are left out. Runs nothing and writes nothing,
-/// neither records nor stat indexes; files of a context that are not known are read.
-/// Kinds as for the build: a COPY whose source is missing fails here too.
+/// What the targets would need, inputs first; sources are left out. Runs nothing and writes
+/// nothing, neither records nor stat indexes; files of a context that are not known are read. Kinds
+/// as for the build: a COPY whose source is missing fails here too.
 Result<std::vector<StepForecast>> forecast(SolveContext& context, const llb::Graph& graph,
-                                           llb::VertexId target);
+                                           const std::vector<llb::VertexId>& targets);
 
 }  // namespace kiln::solver

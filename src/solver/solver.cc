@@ -32,8 +32,9 @@ std::string first_line(const std::string& text) { return text.substr(0, text.fin
 /// hand back its result; nothing else is shared between them.
 class Scheduler {
  public:
-  Scheduler(SolveContext& context, const llb::Graph& graph, llb::VertexId target)
-      : context_(&context), graph_(&graph), needed_(graph.needed_by(target)) {}
+  Scheduler(SolveContext& context, const llb::Graph& graph,
+            const std::vector<llb::VertexId>& targets)
+      : context_(&context), graph_(&graph), needed_(graph.needed_by(targets)) {}
 
   Result<std::map<llb::VertexId, StepResult>> run(unsigned jobs, const std::stop_token& stop) {
     for (const llb::VertexId id : needed_) {
@@ -183,28 +184,29 @@ class Scheduler {
   bool ended_ = false;      // guarded by mutex_
 };
 
-/// The target's layers are in the store then, also those that a cache elsewhere has.
+/// The targets' layers are in the store then, also those that a cache elsewhere has.
 Result<std::map<llb::VertexId, StepResult>> solve_once(SolveContext& context,
                                                        const llb::Graph& graph,
-                                                       llb::VertexId target, unsigned jobs,
-                                                       const std::stop_token& stop) {
-  auto results = TRY(Scheduler(context, graph, target).run(jobs, stop));
-  TRY(context.imported.ensure(results.at(target).layers, stop));
+                                                       const std::vector<llb::VertexId>& targets,
+                                                       unsigned jobs, const std::stop_token& stop) {
+  auto results = TRY(Scheduler(context, graph, targets).run(jobs, stop));
+  for (const llb::VertexId target : targets)
+    TRY(context.imported.ensure(results.at(target).layers, stop));
   return results;
 }
 
 }  // namespace
 
 Result<std::map<llb::VertexId, StepResult>> solve(SolveContext& context, const llb::Graph& graph,
-                                                  llb::VertexId target, unsigned jobs,
-                                                  std::stop_token stop) {
-  auto results = solve_once(context, graph, target, jobs, stop);
+                                                  const std::vector<llb::VertexId>& targets,
+                                                  unsigned jobs, std::stop_token stop) {
+  auto results = solve_once(context, graph, targets, jobs, stop);
   // A cache elsewhere did not keep its word: without it, once more. It gets a shorter one each
   // time.
   while (!results && context.imported.took_back() && !stop.stop_requested()) {
     for (auto& remark : context.imported.take_remarks())
       context.report(BuildWarning{std::move(remark)});
-    results = solve_once(context, graph, target, jobs, stop);
+    results = solve_once(context, graph, targets, jobs, stop);
   }
   // What was read is worth remembering whether or not the build succeeded.
   for (const auto& [name, tree] : context.contexts) (void)tree->save_index().ok();

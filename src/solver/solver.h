@@ -3,6 +3,8 @@
 
 #include <map>
 #include <stop_token>
+#include <utility>
+#include <vector>
 
 #include "base/result.h"
 #include "llb/graph.h"
@@ -10,12 +12,18 @@
 
 namespace kiln::solver {
 
-/// Brings `target` about: the vertices it needs run on `jobs` threads as their inputs become ready,
-/// independent ones in parallel, each once. The first failure stops what is running and is
+/// Brings the targets about: the vertices they need run on `jobs` threads as their inputs become
+/// ready, independent ones in parallel, each once. The first failure stops what is running and is
 /// returned, naming the instruction; so does `stop`, with kind cancelled. Returns the results of
-/// all vertices that `target` needed.
+/// all vertices that the targets needed.
 Result<std::map<llb::VertexId, StepResult>> solve(SolveContext& context, const llb::Graph& graph,
-                                                  llb::VertexId target, unsigned jobs,
-                                                  std::stop_token stop);
+                                                  const std::vector<llb::VertexId>& targets,
+                                                  unsigned jobs, std::stop_token stop);
+inline Result<std::map<llb::VertexId, StepResult>> solve(SolveContext& context,
+                                                         const llb::Graph& graph,
+                                                         llb::VertexId target, unsigned jobs,
+                                                         std::stop_token stop) {
+  return solve(context, graph, std::vector{target}, jobs, std::move(stop));
+}
 
 }  // namespace kiln::solver

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exporter/index_result.h"
+
+#include "os/system.h"
+
+namespace kiln::exporter {
+
+Result<store::Image> put_index(store::Store& store, const std::vector<PlatformImage>& images,
+                               const std::vector<oci::Reference>& names) {
+  oci::Index index;
+  std::vector<store::IndexedImage> present;
+  for (const auto& [platform, image] : images) {
+    const std::string json = TRY(store.blobs().read(image.manifest));
+    const oci::Manifest manifest = TRY(oci::Manifest::parse(json));
+    oci::Descriptor entry;
+    entry.media_type = manifest.media_type;
+    entry.digest = image.manifest;
+    entry.size = json.size();
+    entry.platform = platform;
+    index.manifests.push_back(std::move(entry));
+    present.push_back({image.manifest, image.id});
+  }
+  const store::StoredIndex stored = TRY(store.indexes().put(index.to_json(), present, {}, names));
+  const store::Image* ours = stored.choose({"linux", os::go_architecture(), {}});
+  return ours == nullptr ? stored.images.front() : *ours;
+}
+
+}  // namespace kiln::exporter
