@@ -44,7 +44,7 @@ TEST(ImageTree, PlatformsAreBranches) {
 
 TEST(ImageTree, NarrowTerminalsLoseColumnsAndLongNamesGetALine) {
   const std::string text =
-      render_image_tree({plain({"registry.example/a/long/name:1"})}, 40, TreeColours::no);
+      render_image_tree({plain({"registry.example/a/long/name:1"})}, 30, TreeColours::no);
   EXPECT_EQ(text.find("DISK"), std::string::npos);
   EXPECT_NE(text.find("registry.example/a/long/name:1\n"), std::string::npos);
 }

@@ -137,8 +137,7 @@ Result<transport::StoreSource> open_source(store::Store& store, const store::Ima
   }
   std::optional<store::StoredIndex> index;
   if (image.index) index = TRY(store.indexes().find(*image.index));
-  if (index && index->is_complete())
-    return transport::StoreSource::open_index(store, *index, name);
+  if (index && index->is_complete()) return transport::StoreSource::open_index(store, *index, name);
   if (index) {
     print_error(
         "Not all multiplatform-content is present and only the available single-platform image is "

@@ -99,12 +99,13 @@ class Evaluator {
   }
 
   Values predefined() const {
-    const oci::Platform& platform = request_.build.platform;
     std::string target = request_.build.target;
     if (target.empty()) target = file_.stages.back().name;
     if (target.empty()) target = "default";
     Values out = {{"TARGETSTAGE", target}};
     for (const std::string side : {"BUILD", "TARGET"}) {
+      const oci::Platform& platform =
+          side == "BUILD" ? request_.build.platform : request_.build.wanted_platform();
       out[side + "PLATFORM"] = platform.str();
       out[side + "OS"] = platform.os;
       out[side + "OSVERSION"] = "";
@@ -217,7 +218,7 @@ class Evaluator {
     facts.args = global_facts_;
     facts.used_args = {used.defined.begin(), used.defined.end()};
     bases_[index].name = *name;
-    bases_[index].platform = request_.build.platform;
+    bases_[index].platform = request_.build.wanted_platform();
     for (std::size_t i = 0; i < index; ++i) {
       if (file_.stages[i].name == *name) facts.base = i;
     }

@@ -21,7 +21,6 @@ constexpr Word kWords[] = {
     {"action", "the kind of action"},
     {"all-mtimes", "--timestamp", false},
     {"architecture", "the architecture"},
-    {"architecture", "the architecture"},
     {"below", "--parents"},
     {"chmod", "--chmod"},
     {"chown", "--chown"},

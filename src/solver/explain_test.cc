@@ -38,7 +38,7 @@ class Explain : public testing::SolverTest {
     auto tree = ContextTree::open(context_path(), ignore, store->load_stat_index(context_path()));
     EXPECT_TRUE(tree.ok());
     solve_context.contexts["context"] = *std::move(tree);
-    auto out = forecast(solve_context, graph, target);
+    auto out = forecast(solve_context, graph, {target});
     EXPECT_TRUE(out.ok());
     EXPECT_TRUE(progress.events.empty());
     return out.ok() ? *out : std::vector<StepForecast>();
