@@ -40,7 +40,7 @@ class StepCache : public SolverTest {
     after = [this, options](solver::SolveContext& context, llb::VertexId target) {
       auto storage = LocalStorage::open_for_writing(cache_path());
       ASSERT_TRUE(storage.ok()) << storage.error().message();
-      const auto done = export_steps(context, **storage, build_tag(graph, target), options);
+      const auto done = export_steps(context, **storage, build_tag(graph, {target}), options);
       ASSERT_TRUE(done.ok()) << done.error().message();
       report = *done;
     };
@@ -52,7 +52,7 @@ class StepCache : public SolverTest {
       auto importer =
           std::make_unique<Importer>(*store, *std::move(storage),
                                      [this](const std::string& text) { warnings.push_back(text); });
-      if (reads_ahead) importer->read_ahead(build_tag(graph, target));
+      if (reads_ahead) importer->read_ahead(build_tag(graph, {target}));
       context.imports.push_back(std::move(importer));
     };
     after = nullptr;
@@ -210,7 +210,7 @@ TEST_F(StepCache, OnlyWantedLayersAreWritten) {
     auto storage = LocalStorage::open_for_writing(cache_path());
     ExportOptions options;
     options.only.emplace(std::set{context.used_records.front().layer});
-    report = export_steps(context, **storage, build_tag(graph, id), options).value();
+    report = export_steps(context, **storage, build_tag(graph, {id}), options).value();
   };
   solved(target);
   EXPECT_EQ(report.layers, 1u);
@@ -321,7 +321,7 @@ TEST_F(StepCache, WhatCannotBeReadIsOneWarning) {
       auto importer =
           std::make_unique<Importer>(*store, std::make_unique<FailingStorage>(answer),
                                      [this](const std::string& text) { warnings.push_back(text); });
-      importer->read_ahead(build_tag(graph, id));
+      importer->read_ahead(build_tag(graph, {id}));
       context.imports.push_back(std::move(importer));
     };
     const auto result = solved(target);

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "base/strings.h"
 #include "cache/buildkit_format.h"
@@ -13,7 +14,6 @@
 #include "cli/platform_flag.h"
 #include "cli/registry_session.h"
 #include "dockerfile/csv.h"
-#include "os/system.h"
 
 namespace kiln::cli {
 namespace {
@@ -158,9 +158,10 @@ registry::RegistryOptions cache_options(registry::RegistryOptions options) {
   return options;
 }
 
-Result<std::vector<cache::CachedStep>> read_buildkit_caches(
-    cache::Storage& from, const std::string& version, std::vector<oci::Platform> platforms,
-    const std::stop_token& stop) {
+Result<std::vector<cache::CachedStep>> read_buildkit_caches(cache::Storage& from,
+                                                            const std::string& version,
+                                                            std::vector<oci::Platform> platforms,
+                                                            const std::stop_token& stop) {
   if (platforms.empty()) platforms.push_back(host_platform());
   std::vector<cache::CachedStep> out;
   for (const auto& platform : platforms) {

@@ -44,8 +44,8 @@ class CacheSession {
   static Result<CacheSession> open(const std::vector<std::string>& from,
                                    const std::vector<std::string>& to);
 
-  /// The build reads them from now on. A cache that can't be had is a warning. `platforms` are those
-  /// that are built for; none: this machine's.
+  /// The build reads them from now on. A cache that can't be had is a warning. `platforms` are
+  /// those that are built for; none: this machine's.
   Result<void> attach(solver::SolveContext& context, const llb::Graph& graph,
                       const std::vector<llb::VertexId>& targets,
                       const std::vector<oci::Platform>& platforms);
