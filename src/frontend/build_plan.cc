@@ -94,6 +94,8 @@ class Planner {
     if (plan_.config.diff_ids.size() - kept + static_cast<std::size_t>(made) < 2) return;
     llb::Origin origin;
     origin.name = "squashing layers";
+    if (options_->names_platforms)
+      origin.name = "[" + options_->wanted_platform().str() + "] " + origin.name;
     origin.instruction = all ? "--squash-all" : "--squash";
     origin.place = origin.instruction;
     const bool uncached = plan_.graph.vertex(plan_.result).ignore_cache;
