@@ -384,13 +384,13 @@ Result<int> build_command(const Session& session, std::vector<std::string> words
   auto made = results_of(plans, platforms, *results, options);
   for (auto& result : made)
     result.config.inline_cache = TRY(caches.inline_cache(context, result.config.diff_ids));
-  auto exported = write_outputs({&store, &progress, shown_steps(graph, targets), graph.size(),
-                                 opened->interrupts.token()},
-                                outputs, made);
+  auto exported = write_outputs(
+      {&store, &progress, shown_steps(graph, targets), graph.size(), opened->interrupts.token()},
+      outputs, made);
   if (exported) {
-    const auto cached = caches.write(context, graph, targets,
-                                     result_layers(graph, targets, *results),
-                                     opened->interrupts.token());
+    const auto cached =
+        caches.write(context, graph, targets, result_layers(graph, targets, *results),
+                     opened->interrupts.token());
     if (!cached) exported = cached.error();
   }
   progress.report(solver::BuildEnded{exported.ok()});

@@ -41,6 +41,14 @@ Result<int> pull_command(const Session& session, std::vector<std::string> words)
 Result<int> push_command(const Session& session, std::vector<std::string> words);
 Result<int> copy_command(const Session& session, std::vector<std::string> words);
 Result<int> login_command(const Session& session, std::vector<std::string> words);
+Result<int> search_command(const Session& session, std::vector<std::string> words);
+Result<int> create_manifest_command(const Session& session, std::vector<std::string> words);
+Result<int> annotate_manifest_command(const Session& session, std::vector<std::string> words);
+Result<int> inspect_manifest_command(const Session& session, std::vector<std::string> words);
+Result<int> push_manifest_command(const Session& session, std::vector<std::string> words);
+Result<int> remove_manifest_command(const Session& session, std::vector<std::string> words);
+Result<int> create_imagetools_command(const Session& session, std::vector<std::string> words);
+Result<int> inspect_imagetools_command(const Session& session, std::vector<std::string> words);
 Result<int> logout_command(const Session& session, std::vector<std::string> words);
 
 }  // namespace kiln::cli

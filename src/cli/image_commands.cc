@@ -9,6 +9,7 @@
 #include "cli/image_json.h"
 #include "cli/image_tree.h"
 #include "cli/platform_flag.h"
+#include "cli/referrers.h"
 #include "dockerfile/glob.h"
 #include "format/table.h"
 #include "format/units.h"
@@ -313,9 +314,12 @@ Result<int> history_command(const Session& session, std::vector<std::string> wor
 
 Result<int> inspect_command(const Session& session, std::vector<std::string> words) {
   std::string format, type, platform;
+  bool referrers = false;
   FlagSet set(session.command, "[OPTIONS] IMAGE [IMAGE...]", "Show all that is known of images");
   set.option("-f,--format", format, "json, or a Go template")
       .option("--platform", platform, "of an image for several: os/architecture[/variant]")
+      .flag("--referrers", referrers,
+            "ask the registries that the image is known at what refers to it: signatures, SBOMs")
       .option("--type", type, "image")
       .arguments(1, FlagSet::kAnyNumber);
   const FlagSet::Parsed parsed = TRY(set.parse(std::move(words)));
@@ -345,6 +349,9 @@ Result<int> inspect_command(const Session& session, std::vector<std::string> wor
       continue;
     }
     auto object = TRY(describe_image(store, *chosen));
+    if (referrers)
+      object["Referrers"] =
+          TRY(find_referrers(object["RepoDigests"].get<std::vector<std::string>>()));
     found.push_back(std::move(object));
   }
   const std::string out = TRY(format::render_inspection(format, found));

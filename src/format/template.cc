@@ -276,7 +276,12 @@ class Execution {
     const Json& json = *of.json;
     const bool lenient = of.free_keys || options_.missing_field == MissingField::no_value;
     if (json.is_object()) {
-      const auto found = json.find(name);
+      const auto key = options_.field_keys.find(name);
+      auto found = json.find(name);
+      if (found == json.end() && key != options_.field_keys.end() && !of.free_keys) {
+        found = json.find(key->second);
+        if (found == json.end()) return own(nullptr);
+      }
       if (found != json.end()) {
         Value value = part(of, *found);
         value.free_keys = options_.map_fields.contains(name);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -34,6 +35,11 @@ struct RenderOptions {
   std::set<std::string, std::less<>> list_fields = {"Cmd",         "Entrypoint", "Env",   "Layers",
                                                     "OnBuild",     "RepoTags",   "Shell", "Test",
                                                     "RepoDigests", "Names"};
+  /// Go's name of a field to its key in the data, where they differ: JSON's own names then are what
+  /// `json` writes. Such a field that is not there is empty.
+  std::map<std::string, std::string, std::less<>> field_keys = {};
+  /// Blanks that `json` lays its text out with; 0: one line.
+  unsigned json_indent = 0;
   /// `json .` writes `<`, `>` and `&` as `\u003c`, as docker does for the rows of its tables.
   bool escapes_html_in_row = false;
 };

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "base/strings.h"
+#include "format/json_indent.h"
 #include "format/utf8.h"
 
 namespace kiln::format {
@@ -36,7 +37,9 @@ std::string map_runes(std::string_view text, Map map) {
 Result<Json> json(const CallContext& context, Values values) {
   if (context.options.functions == FunctionSet::headers) return values[0];
   const bool escapes = context.first_is_row && context.options.escapes_html_in_row;
-  return Json(to_json_text(values[0], escapes ? EscapeHtml::yes : EscapeHtml::no));
+  const std::string text = to_json_text(values[0], escapes ? EscapeHtml::yes : EscapeHtml::no);
+  if (context.options.json_indent == 0) return Json(text);
+  return Json(indent_json(text, std::string(context.options.json_indent, ' ')));
 }
 
 Result<Json> lower(const CallContext& context, Values values) {

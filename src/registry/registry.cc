@@ -18,6 +18,15 @@ Result<std::vector<Registries::Place>> Registries::places(const oci::Reference& 
   return out;
 }
 
+Result<Registries::Place> Registries::search_place(const std::string& domain) {
+  const auto reference = TRY(oci::Reference::parse(domain + "/search"));
+  auto endpoints = TRY(find_endpoints(options_.rules, reference, Purpose::push));
+  Endpoint endpoint = std::move(endpoints.back());
+  if (domain == "docker.io") endpoint.host = "index.docker.io";
+  Host* found = TRY(host(endpoint));
+  return Place{std::move(endpoint), found};
+}
+
 Result<Host*> Registries::host(const Endpoint& endpoint) {
   const std::scoped_lock lock(mutex_);
   // Credentials may differ between the repositories of a host.

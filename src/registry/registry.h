@@ -44,6 +44,9 @@ class Registries {
   /// Where a reference is served, mirrors first.
   Result<std::vector<Place>> places(const oci::Reference& reference, Purpose purpose);
 
+  /// Where a registry is searched: no mirror, and for docker.io the hub's index.
+  Result<Place> search_place(const std::string& domain);
+
   /// Asks a registry whether it takes `credentials`, which are stored nowhere. What comes back is
   /// what to store: an identity token in place of the password, if the registry gave one. Kind
   /// unauthorized if it refuses.

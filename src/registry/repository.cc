@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <iterator>
+
 #include "base/json.h"
 #include "base/strings.h"
 #include "registry/blob_verifier.h"
@@ -77,6 +79,12 @@ std::string next_page(const net::HttpResponse& response) {
   const auto end = link->find('>');
   if (begin == std::string::npos || end == std::string::npos || end < begin) return {};
   return resolve_location(response.url, link->substr(begin + 1, end - begin - 1));
+}
+
+/// A server without it knows no such path, or takes it for one that is not to be read.
+bool has_no_referrers_api(const net::HttpResponse& response) {
+  return response.status == 404 || response.status == 405 || response.status == 400 ||
+         response.status == 501;
 }
 
 }  // namespace
@@ -248,6 +256,43 @@ Result<std::vector<std::string>> Repository::list_tags(std::stop_token stop) {
     request.url = next_page(response);
   }
   return out;
+}
+
+Result<std::vector<oci::IndexEntry>> Repository::list_referrers(const oci::Digest& subject,
+                                                                std::stop_token stop) {
+  const auto& place = places_.back();
+  const std::string what = "referrers of " + subject.str();
+  std::vector<oci::IndexEntry> out;
+  net::HttpRequest request;
+  request.url = fmt::format("/v2/{}/referrers/{}", place.endpoint.repository, subject.str());
+  request.headers = {{"Accept", std::string(media_type::kOciIndex)}};
+  request.body_limit = kMaxTagsAnswer;
+  request.stop = stop;
+  for (int page = 0; page < kMaxPages && !request.url.empty(); ++page) {
+    const net::HttpResponse response = TRY(send(place, request).context(what));
+    if (page == 0 && has_no_referrers_api(response)) return tagged_referrers(subject, stop);
+    if (!response.success()) return explain_refusal(response_error(response, what), name_);
+    auto index = TRY(oci::FullIndex::parse(response.body).context(what));
+    out.insert(out.end(), std::move_iterator(index.entries.begin()),
+               std::move_iterator(index.entries.end()));
+    request.url = next_page(response);
+  }
+  return out;
+}
+
+Result<std::vector<oci::IndexEntry>> Repository::tagged_referrers(const oci::Digest& subject,
+                                                                  std::stop_token stop) {
+  const auto tagged = TRY(oci::Reference::parse(
+      fmt::format("{}/{}:sha256-{}", reference_.domain(), reference_.path(), subject.hex())));
+  auto fetched = fetch_manifest_from(places_.back(), tagged, std::move(stop));
+  if (!fetched) {
+    if (fetched.error().kind() == ErrorKind::not_found) return std::vector<oci::IndexEntry>();
+    return std::move(fetched).error();
+  }
+  if (!media_type::is_index(fetched->descriptor.media_type)) return std::vector<oci::IndexEntry>();
+  auto index =
+      TRY(oci::FullIndex::parse(fetched->content).context("referrers of " + subject.str()));
+  return std::move(index.entries);
 }
 
 }  // namespace kiln::registry

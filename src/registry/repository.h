@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "archive/byte_stream.h"
+#include "oci/index_entry.h"
 #include "oci/manifest.h"
 #include "oci/reference.h"
 #include "registry/registry.h"
@@ -45,6 +46,12 @@ class Repository {
   /// All tags, in the registry's order.
   Result<std::vector<std::string>> list_tags(std::stop_token stop);
 
+  /// What refers to a manifest or index by naming it as its subject (distribution spec, "Listing
+  /// Referrers"): signatures, SBOMs and the like. Of a registry without that, what stands under the
+  /// tag `sha256-HEX`.
+  Result<std::vector<oci::IndexEntry>> list_referrers(const oci::Digest& subject,
+                                                      std::stop_token stop);
+
   /// As docker shows it.
   const std::string& name() const { return name_; }
 
@@ -52,10 +59,13 @@ class Repository {
   Repository(Registries& registries, const oci::Reference& reference,
              std::vector<Registries::Place> places)
       : registries_(&registries),
+        reference_(reference.without_digest()),
         name_(reference.without_digest().familiar_name()),
         places_(std::move(places)) {}
 
   Retry new_retry(std::stop_token stop) const;
+  Result<std::vector<oci::IndexEntry>> tagged_referrers(const oci::Digest& subject,
+                                                        std::stop_token stop);
   Result<net::HttpResponse> send(const Registries::Place& place, const net::HttpRequest& request);
   Result<FetchedManifest> fetch_manifest_from(const Registries::Place& place,
                                               const oci::Reference& reference,
@@ -64,6 +74,7 @@ class Repository {
                                class BlobVerifier& verifier, std::stop_token stop);
 
   Registries* registries_;
+  oci::Reference reference_;
   std::string name_;
   std::vector<Registries::Place> places_;
 };

@@ -13,14 +13,12 @@ namespace kiln::store {
 namespace {
 
 /// Blobs of images and indexes besides those of layers.
-constexpr std::string_view kImageBlobs =
+constexpr const char* kImageBlobs =
     "SELECT id FROM images UNION SELECT manifest FROM images UNION SELECT manifest FROM "
     "index_images UNION SELECT index_digest FROM index_images UNION SELECT digest FROM index_blobs";
 
 constexpr std::size_t kIdLength = 25;
 
-/// Blobs of images besides those of layers.
-constexpr const char* kImageBlobs = "SELECT id FROM images UNION SELECT manifest FROM images";
 /// Those of layers, whether or not their bytes are here.
 constexpr const char* kLayerBlobs =
     "SELECT blob FROM layers WHERE blob <> '' UNION SELECT digest FROM layer_blobs";

@@ -152,6 +152,17 @@ CREATE TABLE index_blobs (          -- what goes with an index and is no image: 
 ) WITHOUT ROWID;
 CREATE INDEX index_blobs_by_digest ON index_blobs (digest);
 )sql",
+    // 7: lists of manifests that are being put together.
+    R"sql(
+CREATE TABLE manifest_lists (
+  list TEXT NOT NULL,               -- its name
+  reference TEXT NOT NULL,          -- of the manifest, as it was named
+  position TEXT NOT NULL,           -- orders a list
+  entry TEXT NOT NULL,              -- in the index that it will be
+  content TEXT NOT NULL,            -- of the manifest
+  PRIMARY KEY (list, reference)
+) WITHOUT ROWID;
+)sql",
 };
 constexpr auto kSchemaVersion = static_cast<std::int64_t>(std::size(kUpgrades));
 

@@ -85,7 +85,8 @@ TEST_F(DatabaseTest, OlderSchemaIsBroughtUpToDate) {
         "ALTER TABLE records DROP COLUMN place; ALTER TABLE records DROP COLUMN uses;"
         "CREATE INDEX records_by_instruction ON records (instruction);"
         "DROP TABLE layer_blobs; DROP TABLE blob_places; DROP TABLE image_digests;"
-        "DROP TABLE index_images; DROP TABLE index_blobs; DROP INDEX names_by_index;"
+        "DROP TABLE manifest_lists; DROP TABLE index_images; DROP TABLE index_blobs; DROP INDEX "
+        "names_by_index;"
         "ALTER TABLE names DROP COLUMN index_digest;"
         "INSERT INTO layers (diff_id, tar_size, content_size, disk_size) VALUES ('a', 1, 2, 4096);"
         "PRAGMA user_version = 1"));

@@ -18,6 +18,7 @@
 #include "store/image_store.h"
 #include "store/index_store.h"
 #include "store/layer_store.h"
+#include "store/manifest_lists.h"
 #include "store/remote_cache.h"
 #include "store/stat_index.h"
 #include "store/store_paths.h"
@@ -41,6 +42,7 @@ class Store {
   LayerStore& layers() { return parts_->layers; }
   ImageStore& images() { return parts_->images; }
   IndexStore& indexes() { return parts_->indexes; }
+  ManifestLists& manifest_lists() { return parts_->manifest_lists; }
   CacheRecords& records() { return parts_->records; }
   CacheMounts& cache_mounts() { return parts_->cache_mounts; }
   DistributionIndex& distribution() { return parts_->distribution; }
@@ -68,6 +70,7 @@ class Store {
           layers(paths, database, workspace),
           images(database, blobs, layers),
           indexes(database, blobs, images),
+          manifest_lists(database),
           records(database),
           cache_mounts(paths, workspace),
           distribution(database),
@@ -82,6 +85,7 @@ class Store {
     LayerStore layers;
     ImageStore images;
     IndexStore indexes;
+    ManifestLists manifest_lists;
     CacheRecords records;
     CacheMounts cache_mounts;
     DistributionIndex distribution;
