@@ -158,14 +158,27 @@ Result<int> run_container(const Session& session, const RunFlags& flags,
   const os::Fd out = TRY(os::standard_output());
   const os::Fd err = TRY(os::standard_error());
   io.signals = signals.get();
+  // Whoever reads may go before the container does, which then can't learn of it by itself.
+  std::stop_source unread;
+  std::optional<Error> output_failure;
   io.output = [&](executor::OutputStream stream, std::string_view bytes) {
-    // Whoever reads may go before the container does; that is the container's business, not ours.
-    (void)os::write_all(stream == executor::OutputStream::out ? out : err, bytes, "output").ok();
+    if (output_failure) return;
+    const bool to_out = stream == executor::OutputStream::out;
+    auto written =
+        os::write_all(to_out ? out : err, bytes, to_out ? "standard output" : "standard error");
+    if (written) return;
+    output_failure = std::move(written).error();
+    unread.request_stop();
   };
   executor::OciExecutor executor(
       {store.workspace().path() + "/executor", flags.runtime, {}, store.paths().executor_cache()});
-  const os::ExitStatus status = TRY(executor.run(spec, io, {}));
-  return status.code;
+  const auto status = executor.run(spec, io, unread.get_token());
+  if (output_failure) {
+    print_error("kiln: " + output_failure->message());
+    return 1;
+  }
+  if (!status) return Error(status.error());
+  return status->code;
 }
 
 }  // namespace

@@ -78,15 +78,32 @@ Result<Located> ContextTree::locate(const TreeEntry& entry) const {
   return Located{&root_, entry.path};
 }
 
+namespace {
+
+/// Access lists name users of this machine, and trusted.* only root sees: with either a layer would
+/// be another for each user who builds it.
+os::Xattrs context_xattrs(const os::Xattrs& on_disk) {
+  os::Xattrs out = snapshot::image_xattrs(on_disk);
+  std::erase_if(out, [](const auto& xattr) {
+    return xattr.first.starts_with("system.") || xattr.first.starts_with("trusted.");
+  });
+  return out;
+}
+
+}  // namespace
+
 Result<os::Xattrs> ContextTree::xattrs(const TreeEntry& entry, LastDirectory& last) const {
-  if (entry.path.is_root()) return root_.xattrs(".");
+  if (entry.path.is_root()) {
+    const os::Xattrs of_root = TRY(root_.xattrs("."));
+    return context_xattrs(of_root);
+  }
   os::RelPath parent = entry.path.parent();
   if (!last.dir || last.path != parent) {
     last.dir = TRY(root_.open_dir_beneath(parent));
     last.path = std::move(parent);
   }
   const os::Xattrs on_disk = TRY(last.dir.xattrs(entry.path.name()));
-  return snapshot::image_xattrs(on_disk);
+  return context_xattrs(on_disk);
 }
 
 std::optional<store::FileFacts> ContextTree::known_facts(const TreeEntry& entry) {

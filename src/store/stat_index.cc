@@ -9,7 +9,7 @@
 namespace kiln::store {
 namespace {
 
-constexpr std::string_view kMagic = "kiln stat index 2\n";
+constexpr std::string_view kMagic = "kiln stat index 3\n";
 constexpr std::uint8_t kMaxUnseen = 16;
 /// Longer than the tick of any kernel's coarse clock.
 constexpr std::int64_t kGrainNanoseconds = 50'000'000;
