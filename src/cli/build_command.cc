@@ -379,6 +379,9 @@ Result<int> build_command(const Session& session, std::vector<std::string> words
     // Nothing showed what the failing step said.
     if (flags.quiet && !output.failed_output().empty()) print_error(output.failed_output());
     recording.failed(context, graph, results.error());
+    // Where it was at that moment is nobody's fault.
+    if (results.error().kind() == ErrorKind::cancelled)
+      return Error(ErrorKind::cancelled, "build cancelled");
     return std::move(results).error().context("failed to build");
   }
   auto made = results_of(plans, platforms, *results, options);

@@ -86,6 +86,25 @@ Result<std::uint64_t> free_space(const std::string& path) {
   return std::uint64_t{info.f_bavail} * info.f_frsize;
 }
 
+namespace {
+
+/// A file without a name in `path`'s directory: of a process that is killed nothing stays. Not
+/// every file system has such.
+Result<Fd> create_nameless(const std::string& path, unsigned mode) {
+  const auto slash = path.find_last_of('/');
+  const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  return open_file(folder, O_TMPFILE | O_WRONLY, mode);
+}
+
+Result<void> give_name(const Fd& fd, const std::string& path) {
+  const std::string by_number = "/proc/self/fd/" + std::to_string(fd.get());
+  if (::linkat(AT_FDCWD, by_number.c_str(), AT_FDCWD, path.c_str(), AT_SYMLINK_FOLLOW) != 0)
+    return system_error(errno, "create", path);
+  return {};
+}
+
+}  // namespace
+
 Result<void> write_output_file(const std::string& path, unsigned mode,
                                const std::function<Result<void>(const Fd&)>& write) {
   struct stat info{};
@@ -95,8 +114,12 @@ Result<void> write_output_file(const std::string& path, unsigned mode,
   }
   const std::string temporary = path + ".new." + std::to_string(::getpid());
   {
-    const Fd fd = TRY(create_or_truncate_file(temporary, mode));
+    auto nameless = create_nameless(path, mode);
+    const bool has_name = !nameless;
+    if (has_name) nameless = create_or_truncate_file(temporary, mode);
+    const Fd fd = TRY(std::move(nameless));
     auto written = write(fd);
+    if (written && !has_name) written = give_name(fd, temporary);
     if (!written) {
       remove_file(temporary);
       return written;

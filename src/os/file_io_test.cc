@@ -117,6 +117,18 @@ TEST(FileIo, OutputFileAppearsWholeOrNotAtAll) {
   EXPECT_EQ(must(top.dir().list()).size(), 1u);
 }
 
+TEST(FileIo, OutputFileHasNoNameUntilItIsWhole) {
+  const TempDir top;
+  top.write("f", "before");
+  must(write_output_file(top.path("f"), 0640, [&](const Fd& fd) {
+    EXPECT_EQ(must(top.dir().list()).size(), 1u);
+    return write_all(fd, "after", "f");
+  }));
+  EXPECT_EQ(top.read("f"), "after");
+  EXPECT_EQ(must(top.dir().list()).size(), 1u);
+  EXPECT_EQ(must(top.dir().stat("f")).permissions, 0640u);
+}
+
 TEST(FileIo, OutputToADeviceIsWrittenAsItIs) {
   must(write_output_file("/dev/null", 0600,
                          [](const Fd& fd) { return write_all(fd, "x", "null"); }));
