@@ -96,7 +96,7 @@ copy_for_ordinary_user() {
   done
   ordinary=$suites_work/ordinary
   mkdir -p "$ordinary/$1/src" "$ordinary/home" "$ordinary/tmp"
-  cp -r scripts tests "$ordinary/"
+  cp -r docs scripts tests "$ordinary/"
   cp "$1/kiln" "$ordinary/$1/"
   cp "$1"/src/*_test "$ordinary/$1/src/"
   chmod -R a+rX "$ordinary"

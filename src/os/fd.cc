@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -114,7 +115,10 @@ Result<std::string> read_file(const std::string& path, std::size_t limit) {
 
 Result<void> write_file_atomically(const std::string& path, std::string_view content,
                                    unsigned mode) {
-  const std::string temporary = path + ".new." + std::to_string(::getpid());
+  // Threads of one process may write the same file too.
+  static std::atomic<unsigned> calls;
+  const std::string temporary =
+      path + ".new." + std::to_string(::getpid()) + "." + std::to_string(calls++);
   {
     const Fd fd = TRY(open_file(temporary, O_WRONLY | O_CREAT | O_TRUNC, mode));
     auto written = write_all(fd, content, path);
