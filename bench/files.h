@@ -3,43 +3,20 @@
 
 #include <fmt/format.h>
 
-#include <cstdio>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <string>
-#include <utility>
 
-#include "base/result.h"
+#include "os/test_temp_dir.h"
 
 /// What the benchmarks work on: a folder of its own, on tmpfs where there is one.
 namespace kiln::bench {
 
-template <typename T>
-T must(Result<T> result) {
-  if (!result) {
-    fmt::print(stderr, "{}\n", result.error().message());
-    std::exit(1);
-  }
-  if constexpr (!std::is_void_v<T>) return *std::move(result);
-}
+using os::test::must;
 
 class Folder {
  public:
-  Folder() {
-    std::string pattern = (std::filesystem::exists("/dev/shm") ? "/dev/shm" : "/tmp") +
-                          std::string("/kiln-bench-XXXXXX");
-    if (::mkdtemp(pattern.data()) == nullptr) std::exit(1);
-    path_ = pattern;
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  ~Folder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-
-  std::string path(const std::string& name = "") const { return path_ + "/" + name; }
+  std::string path(const std::string& name = "") const { return top_.path() + "/" + name; }
   void write(const std::string& name, const std::string& content) const {
     std::filesystem::create_directories(std::filesystem::path(path(name)).parent_path());
     std::ofstream(path(name), std::ios::binary) << content;
@@ -54,7 +31,7 @@ class Folder {
   }
 
  private:
-  std::string path_;
+  os::test::TempDir top_{std::filesystem::exists("/dev/shm") ? "/dev/shm" : "/tmp"};
 };
 
 }  // namespace kiln::bench

@@ -18,6 +18,7 @@
 #include "archive/tar_test_kit.h"
 #include "archive/tar_writer.h"
 #include "os/system.h"
+#include "os/test_temp_dir.h"
 
 namespace kiln::archive {
 namespace {
@@ -164,13 +165,7 @@ TEST(TarRoundTrip, LibarchiveTakesWhatWeWrite) {
 class MachineTar : public testing::Test {
  protected:
   void SetUp() override {
-    std::string name = (std::filesystem::temp_directory_path() / "kiln-tar-XXXXXX").string();
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    folder_ = name;
     if (!run("tar --version | grep -q 'GNU tar'")) GTEST_SKIP() << "no GNU tar on this machine";
-  }
-  void TearDown() override {
-    if (!folder_.empty()) std::filesystem::remove_all(folder_);
   }
 
   bool run(const std::string& script) const {
@@ -187,7 +182,8 @@ class MachineTar : public testing::Test {
     std::ofstream(folder_ / name, std::ios::binary) << content;
   }
 
-  std::filesystem::path folder_;
+  const os::test::TempDir top_;
+  const std::filesystem::path folder_ = top_.path();
 };
 
 const Member* find_member(const std::vector<Member>& members, std::string_view path) {

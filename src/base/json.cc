@@ -72,6 +72,15 @@ Result<std::optional<std::vector<std::string>>> json_strings(const nlohmann::jso
   return std::optional(std::move(out));
 }
 
+Result<std::map<std::string, std::string>> json_string_map(const nlohmann::json& object,
+                                                           const char* key) {
+  const nlohmann::json member = TRY(json_member(object, key, nlohmann::json::value_t::object));
+  std::map<std::string, std::string> out;
+  for (const auto& [name, ignored] : member.items())
+    out[name] = TRY(json_string(member, name.c_str()));
+  return out;
+}
+
 Result<nlohmann::json> json_member(const nlohmann::json& object, const char* key,
                                    nlohmann::json::value_t type) {
   const auto* member = find_member(object, key);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -23,6 +24,8 @@ Result<std::int64_t> json_int(const nlohmann::json& object, const char* key);
 Result<bool> json_bool(const nlohmann::json& object, const char* key);
 Result<std::optional<std::vector<std::string>>> json_strings(const nlohmann::json& object,
                                                              const char* key);
+Result<std::map<std::string, std::string>> json_string_map(const nlohmann::json& object,
+                                                           const char* key);
 /// Object or array of that name; an empty one of `type` if it is absent.
 Result<nlohmann::json> json_member(const nlohmann::json& object, const char* key,
                                    nlohmann::json::value_t type);

@@ -15,19 +15,23 @@
 /// that can be made again.
 namespace kiln {
 
-template <typename T>
-  requires std::is_trivially_copyable_v<T>
-void append_packed(std::string& out, const T& value) {
-  out.append(reinterpret_cast<const char*>(&value), sizeof value);
+template <typename... T>
+  requires(std::is_trivially_copyable_v<T> && ...)
+void append_packed(std::string& out, const T&... values) {
+  (out.append(reinterpret_cast<const char*>(&values), sizeof values), ...);
 }
 
-template <typename T>
-  requires std::is_trivially_copyable_v<T>
-bool take_packed(std::string_view& in, T& value) {
-  if (in.size() < sizeof value) return false;
-  std::memcpy(&value, in.data(), sizeof value);
-  in.remove_prefix(sizeof value);
-  return true;
+/// False, with some of them taken, where the bytes end too early.
+template <typename... T>
+  requires(std::is_trivially_copyable_v<T> && ...)
+bool take_packed(std::string_view& in, T&... values) {
+  const auto take = [&in](void* value, std::size_t size) {
+    if (in.size() < size) return false;
+    std::memcpy(value, in.data(), size);
+    in.remove_prefix(size);
+    return true;
+  };
+  return (take(&values, sizeof values) && ...);
 }
 
 inline void append_packed_text(std::string& out, std::string_view text) {

@@ -3,10 +3,11 @@
 
 #include <gmock/gmock.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <memory>
+
+#include "os/test_temp_dir.h"
 
 namespace kiln::cli {
 namespace {
@@ -28,18 +29,10 @@ class NoNetwork final : public net::HttpTransport {
 class BuildContexts : public ::testing::Test {
  protected:
   BuildContexts() {
-    std::string pattern = ::testing::TempDir() + "kiln-input-XXXXXX";
-    EXPECT_NE(::mkdtemp(pattern.data()), nullptr);
-    folder = fs::canonical(pattern).string();
-    auto opened = store::Store::open(folder + "-store");
+    fs::create_directory(folder);
+    auto opened = store::Store::open(top_.path("store"));
     EXPECT_TRUE(opened.ok());
     store = std::make_unique<store::Store>(*std::move(opened));
-  }
-  ~BuildContexts() override {
-    std::error_code ignored;
-    store.reset();
-    fs::remove_all(folder, ignored);
-    fs::remove_all(folder + "-store", ignored);
   }
   void write(const std::string& name, const std::string& text) const {
     fs::create_directories(fs::path(folder + "/" + name).parent_path());
@@ -52,7 +45,8 @@ class BuildContexts : public ::testing::Test {
     const BuildContext opened = TRY(context_of(context, file));
     return read_dockerfile_of({*store, network, {}, {}}, opened, file);
   }
-  std::string folder;
+  const os::test::TempDir top_;
+  const std::string folder = fs::canonical(top_.path()).string() + "/context-folder";
   std::unique_ptr<store::Store> store;
   NoNetwork network;
 };

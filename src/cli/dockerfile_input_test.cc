@@ -3,9 +3,10 @@
 
 #include <gmock/gmock.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
+
+#include "os/test_temp_dir.h"
 
 namespace kiln::cli {
 namespace {
@@ -17,15 +18,6 @@ using ::testing::IsEmpty;
 
 class DockerfileInput : public ::testing::Test {
  protected:
-  DockerfileInput() {
-    std::string pattern = ::testing::TempDir() + "kiln-input-XXXXXX";
-    EXPECT_NE(::mkdtemp(pattern.data()), nullptr);
-    folder = fs::canonical(pattern).string();
-  }
-  ~DockerfileInput() override {
-    std::error_code ignored;
-    fs::remove_all(folder, ignored);
-  }
   void write(const std::string& name, const std::string& text) const {
     fs::create_directories(fs::path(folder + "/" + name).parent_path());
     std::ofstream(folder + "/" + name) << text;
@@ -35,7 +27,8 @@ class DockerfileInput : public ::testing::Test {
     EXPECT_TRUE(input.ok()) << (input.ok() ? "" : input.error().message());
     return input.ok() ? *std::move(input) : kiln::cli::DockerfileInput{};
   }
-  std::string folder;
+  const os::test::TempDir top_;
+  const std::string folder = fs::canonical(top_.path()).string();
 };
 
 TEST_F(DockerfileInput, IsTheContextsDockerfile) {

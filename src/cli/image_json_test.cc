@@ -3,8 +3,9 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <filesystem>
+
+#include "os/test_temp_dir.h"
 
 namespace kiln::cli {
 namespace {
@@ -12,17 +13,9 @@ namespace {
 class ImageJson : public ::testing::Test {
  protected:
   ImageJson() {
-    std::string pattern = ::testing::TempDir() + "kiln-json-XXXXXX";
-    EXPECT_NE(::mkdtemp(pattern.data()), nullptr);
-    folder = pattern;
-    auto opened = store::Store::open(folder);
+    auto opened = store::Store::open(top_.path());
     EXPECT_TRUE(opened.ok());
     store = std::make_unique<store::Store>(*std::move(opened));
-  }
-  ~ImageJson() override {
-    store.reset();
-    std::error_code ignored;
-    std::filesystem::remove_all(folder, ignored);
   }
   nlohmann::ordered_json describe(const oci::ImageConfig& config) {
     const auto image = store->images().put(config.to_json(), {*oci::Reference::parse("app:1")});
@@ -31,7 +24,7 @@ class ImageJson : public ::testing::Test {
     EXPECT_TRUE(out.ok());
     return *std::move(out);
   }
-  std::string folder;
+  const os::test::TempDir top_;
   std::unique_ptr<store::Store> store;
 };
 

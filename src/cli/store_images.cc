@@ -34,17 +34,6 @@ constexpr std::array kPolicyWords = {
     PolicyWord{"notpresent", PullPolicy::missing}, PolicyWord{"ifnewer", PullPolicy::newer},
 };
 
-}  // namespace
-
-Result<PullPolicy> parse_pull_policy(std::string_view text) {
-  for (const auto& each : kPolicyWords) {
-    if (each.word == text) return each.policy;
-  }
-  return invalid_input("one of always, missing, never, newer, true, false");
-}
-
-namespace {
-
 /// Shorter ones are names: an image must not take the place of `FROM cafe`.
 constexpr std::size_t kShortIdLength = 12;
 
@@ -53,6 +42,13 @@ bool has_name(const store::Image& image, const oci::Reference& name) {
 }
 
 }  // namespace
+
+Result<PullPolicy> parse_pull_policy(std::string_view text) {
+  for (const auto& each : kPolicyWords) {
+    if (each.word == text) return each.policy;
+  }
+  return invalid_input("one of always, missing, never, newer, true, false");
+}
 
 StoreImages::~StoreImages() {
   if (has_borrowed_) (void)store_->delete_unused_layers().ok();

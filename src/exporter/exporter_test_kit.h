@@ -3,7 +3,6 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -15,6 +14,7 @@
 #include "exporter/archive_loader.h"
 #include "exporter/archive_writer.h"
 #include "os/file_io.h"
+#include "os/test_temp_dir.h"
 #include "os/user_namespace.h"
 #include "snapshot/layer_apply.h"
 
@@ -72,17 +72,7 @@ inline std::string config_json(const std::vector<std::string>& layer_tars) {
 
 class ExporterTest : public ::testing::Test {
  protected:
-  ExporterTest() {
-    std::string pattern = ::testing::TempDir() + "kiln-exporter-XXXXXX";
-    const char* made = ::mkdtemp(pattern.data());
-    EXPECT_NE(made, nullptr);
-    folder = pattern;
-    store = open_store("one");
-  }
-  ~ExporterTest() override {
-    std::error_code ignored;
-    fs::remove_all(folder, ignored);
-  }
+  ExporterTest() { store = open_store("one"); }
   void SetUp() override {
     static const std::string why = [] {
       const auto entered = os::enter_user_namespace();
@@ -140,7 +130,8 @@ class ExporterTest : public ::testing::Test {
     return invalid_input("none");
   }
 
-  std::string folder;
+  const os::test::TempDir top_;
+  const std::string folder = top_.path();
   std::unique_ptr<store::Store> store;
 };
 

@@ -56,9 +56,7 @@ Result<RunConfig> parse_run_config(const json& object) {
   out.command = TRY(json_strings(object, "Cmd"));
   out.volumes = TRY(keys_of(object, "Volumes"));
   out.working_dir = TRY(json_string(object, "WorkingDir"));
-  const json labels = TRY(json_member(object, "Labels", kObject));
-  for (const auto& [key, ignored] : labels.items())
-    out.labels[key] = TRY(json_string(labels, key.c_str()));
+  out.labels = TRY(json_string_map(object, "Labels"));
   out.stop_signal = TRY(json_string(object, "StopSignal"));
   const json check = TRY(json_member(object, "Healthcheck", kObject));
   if (!check.empty()) out.healthcheck = TRY(parse_healthcheck(check));

@@ -11,14 +11,6 @@ using nlohmann::ordered_json;
 constexpr auto kObject = json::value_t::object;
 constexpr auto kArray = json::value_t::array;
 
-Result<std::map<std::string, std::string>> parse_annotations(const json& object) {
-  const json member = TRY(json_member(object, "annotations", kObject));
-  std::map<std::string, std::string> out;
-  for (const auto& [key, ignored] : member.items())
-    out[key] = TRY(json_string(member, key.c_str()));
-  return out;
-}
-
 Result<IndexEntry::Platform> parse_platform(const json& object) {
   IndexEntry::Platform out;
   out.architecture = TRY(json_string(object, "architecture"));
@@ -71,7 +63,7 @@ Result<IndexEntry> IndexEntry::parse(const json& object) {
   out.size = static_cast<std::uint64_t>(size);
   const auto urls = TRY(json_strings(object, "urls"));
   if (urls) out.urls = *urls;
-  out.annotations = TRY(parse_annotations(object));
+  out.annotations = TRY(json_string_map(object, "annotations"));
   out.data = TRY(json_string(object, "data"));
   const json platform = TRY(json_member(object, "platform", kObject));
   if (!platform.empty()) out.platform = TRY(parse_platform(platform));
@@ -111,7 +103,7 @@ Result<FullIndex> FullIndex::parse(std::string_view text) {
     IndexEntry entry = TRY(IndexEntry::parse(item).context("index"));
     out.entries.push_back(std::move(entry));
   }
-  out.annotations = TRY(parse_annotations(object));
+  out.annotations = TRY(json_string_map(object, "annotations"));
   return out;
 }
 

@@ -10,14 +10,6 @@ using nlohmann::json;
 constexpr auto kObject = json::value_t::object;
 constexpr auto kArray = json::value_t::array;
 
-Result<std::map<std::string, std::string>> parse_annotations(const json& object) {
-  const json member = TRY(json_member(object, "annotations", kObject));
-  std::map<std::string, std::string> out;
-  for (const auto& [key, ignored] : member.items())
-    out[key] = TRY(json_string(member, key.c_str()));
-  return out;
-}
-
 Result<Descriptor> parse_descriptor(const json& object) {
   Descriptor out;
   out.media_type = TRY(json_string(object, "mediaType"));
@@ -34,7 +26,7 @@ Result<Descriptor> parse_descriptor(const json& object) {
     p.variant = TRY(json_string(platform, "variant"));
     out.platform = std::move(p);
   }
-  out.annotations = TRY(parse_annotations(object));
+  out.annotations = TRY(json_string_map(object, "annotations"));
   return out;
 }
 
@@ -73,7 +65,7 @@ Result<Manifest> parse_manifest(const json& object) {
   const json config = TRY(json_member(object, "config", kObject));
   out.config = TRY(parse_descriptor(config));
   out.layers = TRY(parse_descriptors(object, "layers"));
-  out.annotations = TRY(parse_annotations(object));
+  out.annotations = TRY(json_string_map(object, "annotations"));
   return out;
 }
 
@@ -84,7 +76,7 @@ Result<Index> parse_index(const json& object) {
   if (!type.empty()) out.media_type = type;
   if (!media_type::is_index(out.media_type)) return corrupt("not an index but " + type);
   out.manifests = TRY(parse_descriptors(object, "manifests"));
-  out.annotations = TRY(parse_annotations(object));
+  out.annotations = TRY(json_string_map(object, "annotations"));
   return out;
 }
 

@@ -113,12 +113,14 @@ Result<std::string> read_file(const std::string& path, std::size_t limit) {
   return read_all(fd, path, limit);
 }
 
+std::string temporary_beside(const std::string& path) {
+  static std::atomic<unsigned> calls;
+  return path + ".new." + std::to_string(::getpid()) + "." + std::to_string(calls++);
+}
+
 Result<void> write_file_atomically(const std::string& path, std::string_view content,
                                    unsigned mode) {
-  // Threads of one process may write the same file too.
-  static std::atomic<unsigned> calls;
-  const std::string temporary =
-      path + ".new." + std::to_string(::getpid()) + "." + std::to_string(calls++);
+  const std::string temporary = temporary_beside(path);
   {
     const Fd fd = TRY(open_file(temporary, O_WRONLY | O_CREAT | O_TRUNC, mode));
     auto written = write_all(fd, content, path);

@@ -57,6 +57,8 @@ Result<std::string> read_all(const Fd& fd, std::string_view name, std::size_t li
 /// inside an image (those go through Dir).
 Result<Fd> open_file(const std::string& path, int flags, unsigned mode = 0);
 Result<std::string> read_file(const std::string& path, std::size_t limit = std::size_t{64} << 20);
+/// A name beside `path` to write it under first, another at each call and in each process.
+std::string temporary_beside(const std::string& path);
 /// Writes to a temporary name beside `path` and renames it into place.
 Result<void> write_file_atomically(const std::string& path, std::string_view content,
                                    unsigned mode = 0644);

@@ -112,7 +112,7 @@ Result<void> write_output_file(const std::string& path, unsigned mode,
     const Fd fd = TRY(open_file(path, O_WRONLY));
     return write(fd);
   }
-  const std::string temporary = path + ".new." + std::to_string(::getpid());
+  const std::string temporary = temporary_beside(path);
   {
     auto nameless = create_nameless(path, mode);
     const bool has_name = !nameless;

@@ -25,7 +25,9 @@ T must(Result<T> result) {
 /// A new directory that is removed, with all in it, at the end.
 class TempDir {
  public:
-  TempDir() : path_(std::filesystem::temp_directory_path() / ("kiln-test-" + random_id())) {
+  TempDir() : TempDir(std::filesystem::temp_directory_path()) {}
+  explicit TempDir(const std::filesystem::path& parent)
+      : path_(parent / ("kiln-test-" + random_id())) {
     std::filesystem::create_directory(path_);
     dir_ = must(Dir::open(path_));
     must(dir_.set_mode(".", 0755));

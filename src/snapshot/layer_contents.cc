@@ -27,9 +27,8 @@ bool take_file(std::string_view& in, std::string_view before, ListedFile& file) 
   if (!take_packed(in, kept) || kept > before.size() || !take_packed_text(in, rest)) return false;
   file.path.reserve(kept + rest.size());
   file.path.assign(before.substr(0, kept)).append(rest);
-  return take_packed(in, file.mode) && take_packed(in, file.uid) && take_packed(in, file.gid) &&
-         take_packed(in, file.mtime) && take_packed(in, file.mtime_nanoseconds) &&
-         take_packed(in, file.size) && take_packed(in, file.content);
+  return take_packed(in, file.mode, file.uid, file.gid, file.mtime, file.mtime_nanoseconds,
+                     file.size, file.content);
 }
 
 }  // namespace
@@ -38,10 +37,7 @@ std::string LayerContents::encode() const {
   std::string out(kMagic);
   append_packed(out, static_cast<std::uint64_t>(marks.size()));
   for (const StreamMark& mark : marks) {
-    append_packed(out, mark.entries);
-    append_packed(out, mark.plan);
-    append_packed(out, mark.hash.words);
-    append_packed(out, mark.hash.size);
+    append_packed(out, mark.entries, mark.plan, mark.hash.words, mark.hash.size);
   }
   append_packed(out, static_cast<std::uint64_t>(files.size()));
   std::string_view before;
@@ -49,13 +45,8 @@ std::string LayerContents::encode() const {
     const std::size_t kept = common_prefix(before, file.path);
     append_packed(out, static_cast<std::uint32_t>(kept));
     append_packed_text(out, std::string_view(file.path).substr(kept));
-    append_packed(out, file.mode);
-    append_packed(out, file.uid);
-    append_packed(out, file.gid);
-    append_packed(out, file.mtime);
-    append_packed(out, file.mtime_nanoseconds);
-    append_packed(out, file.size);
-    append_packed(out, file.content);
+    append_packed(out, file.mode, file.uid, file.gid, file.mtime, file.mtime_nanoseconds, file.size,
+                  file.content);
     before = file.path;
   }
   append_packed(out, sha256(out));
@@ -71,8 +62,7 @@ std::optional<LayerContents> LayerContents::decode(std::string_view in) {
   if (!take_packed(in, count) || count > in.size()) return std::nullopt;
   out.marks.resize(count);
   for (StreamMark& mark : out.marks) {
-    if (!take_packed(in, mark.entries) || !take_packed(in, mark.plan) ||
-        !take_packed(in, mark.hash.words) || !take_packed(in, mark.hash.size))
+    if (!take_packed(in, mark.entries, mark.plan, mark.hash.words, mark.hash.size))
       return std::nullopt;
   }
   if (!take_packed(in, count) || count > in.size()) return std::nullopt;

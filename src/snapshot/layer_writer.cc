@@ -214,8 +214,11 @@ class LayerWriter {
   }
 
   Result<void> write_contents(const PlannedEntry& root) {
-    if (!is_stale_) marks_.insert(marks_.end(), hash_.marks().begin(), hash_.marks().end());
-    if (is_stale_) marks_.clear();
+    if (is_stale_) {
+      marks_.clear();
+    } else {
+      marks_.insert(marks_.end(), hash_.marks().begin(), hash_.marks().end());
+    }
     const LayerContents contents = contents_of(root, options_->mtimes, marks_);
     const std::string text = contents.encode();
     TRY(os::write_file_atomically(ingest_->contents_path(), text, 0600));

@@ -3,7 +3,6 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -14,6 +13,7 @@
 #include <vector>
 
 #include "executor/fake_executor.h"
+#include "os/test_temp_dir.h"
 #include "os/user_namespace.h"
 #include "solver/solver.h"
 
@@ -25,17 +25,7 @@ namespace fs = std::filesystem;
 
 class FolderTest : public ::testing::Test {
  protected:
-  FolderTest() {
-    std::string pattern = ::testing::TempDir() + "kiln-solver-XXXXXX";
-    const char* made = ::mkdtemp(pattern.data());
-    EXPECT_NE(made, nullptr);
-    folder = pattern;
-    fs::create_directories(context_path());
-  }
-  ~FolderTest() override {
-    std::error_code ignored;
-    fs::remove_all(folder, ignored);
-  }
+  FolderTest() { fs::create_directories(context_path()); }
 
   std::string context_path() const { return folder + "/context"; }
   std::string at(const std::string& name) const { return context_path() + "/" + name; }
@@ -44,7 +34,8 @@ class FolderTest : public ::testing::Test {
     std::ofstream(at(name), std::ios::binary | std::ios::trunc) << content;
   }
 
-  std::string folder;
+  const os::test::TempDir top_;
+  const std::string folder = top_.path();
 };
 
 class RecordingProgress final : public Progress {

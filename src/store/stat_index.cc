@@ -39,10 +39,9 @@ bool StatIndex::parse(std::string_view in) {
   for (; count > 0; --count) {
     std::string_view name, xattrs;
     Entry e{};
-    if (!take_packed_text(in, name) || !take_packed(in, e.device) || !take_packed(in, e.inode) ||
-        !take_packed(in, e.size) || !take_packed(in, e.mtime) || !take_packed(in, e.ctime) ||
-        !take_packed(in, e.mtime_nanoseconds) || !take_packed(in, e.ctime_nanoseconds) ||
-        !take_packed(in, e.unseen) || !take_packed(in, e.facts.content) ||
+    if (!take_packed_text(in, name) ||
+        !take_packed(in, e.device, e.inode, e.size, e.mtime, e.ctime, e.mtime_nanoseconds,
+                     e.ctime_nanoseconds, e.unseen, e.facts.content) ||
         !take_packed_text(in, xattrs))
       return false;
     e.facts.xattrs = xattrs;
@@ -95,15 +94,8 @@ Result<void> StatIndex::save() {
     if (unseen > kMaxUnseen) continue;
     ++count;
     append_packed_text(out, name);
-    append_packed(out, e.device);
-    append_packed(out, e.inode);
-    append_packed(out, e.size);
-    append_packed(out, e.mtime);
-    append_packed(out, e.ctime);
-    append_packed(out, e.mtime_nanoseconds);
-    append_packed(out, e.ctime_nanoseconds);
-    append_packed(out, unseen);
-    append_packed(out, e.facts.content);
+    append_packed(out, e.device, e.inode, e.size, e.mtime, e.ctime, e.mtime_nanoseconds,
+                  e.ctime_nanoseconds, unseen, e.facts.content);
     append_packed_text(out, e.facts.xattrs);
   }
   std::memcpy(out.data() + count_at, &count, sizeof count);
