@@ -18,6 +18,10 @@ TEST(Strings, SplitOnceTellsMissingFromEmpty) {
 }
 
 TEST(Strings, ParseUintTakesWholeNumbersOnly) {
+  for (const char* yes : {"1", "t", "T", "true", "TRUE", "True"}) EXPECT_EQ(parse_bool(yes), true);
+  for (const char* no : {"0", "f", "F", "false", "FALSE", "False"})
+    EXPECT_EQ(parse_bool(no), false);
+  for (const char* other : {"", "yes", "tRUE", "01"}) EXPECT_EQ(parse_bool(other), std::nullopt);
   EXPECT_EQ(parse_uint("42"), 42u);
   EXPECT_EQ(parse_uint("755", 8), 0755u);
   EXPECT_EQ(parse_uint(""), std::nullopt);

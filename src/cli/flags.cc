@@ -31,15 +31,6 @@ struct Flag {
   }
 };
 
-/// Go's strconv.ParseBool.
-std::optional<bool> parse_bool(std::string_view text) {
-  constexpr std::array kTrue = {"1", "t", "T", "true", "TRUE", "True"};
-  constexpr std::array kFalse = {"0", "f", "F", "false", "FALSE", "False"};
-  if (std::ranges::find(kTrue, text) != kTrue.end()) return true;
-  if (std::ranges::find(kFalse, text) != kFalse.end()) return false;
-  return std::nullopt;
-}
-
 }  // namespace
 
 struct FlagSet::State {

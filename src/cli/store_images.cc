@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/strings.h"
 #include "cli/registry_session.h"
 #include "exporter/image_pull.h"
 #include "exporter/oci_layout.h"
@@ -20,18 +21,12 @@ struct PolicyWord {
   PullPolicy policy;
 };
 
-/// podman's words, and Go's booleans, as docker reads them.
+/// podman's words besides Go's booleans, which docker reads.
 constexpr std::array kPolicyWords = {
-    PolicyWord{"", PullPolicy::missing},           PolicyWord{"always", PullPolicy::always},
-    PolicyWord{"never", PullPolicy::never},        PolicyWord{"missing", PullPolicy::missing},
-    PolicyWord{"newer", PullPolicy::newer},        PolicyWord{"1", PullPolicy::always},
-    PolicyWord{"t", PullPolicy::always},           PolicyWord{"T", PullPolicy::always},
-    PolicyWord{"true", PullPolicy::always},        PolicyWord{"TRUE", PullPolicy::always},
-    PolicyWord{"True", PullPolicy::always},        PolicyWord{"0", PullPolicy::missing},
-    PolicyWord{"f", PullPolicy::missing},          PolicyWord{"F", PullPolicy::missing},
-    PolicyWord{"false", PullPolicy::missing},      PolicyWord{"FALSE", PullPolicy::missing},
-    PolicyWord{"False", PullPolicy::missing},      PolicyWord{"ifmissing", PullPolicy::missing},
-    PolicyWord{"notpresent", PullPolicy::missing}, PolicyWord{"ifnewer", PullPolicy::newer},
+    PolicyWord{"", PullPolicy::missing},      PolicyWord{"always", PullPolicy::always},
+    PolicyWord{"never", PullPolicy::never},   PolicyWord{"missing", PullPolicy::missing},
+    PolicyWord{"newer", PullPolicy::newer},   PolicyWord{"ifmissing", PullPolicy::missing},
+    PolicyWord{"ifnewer", PullPolicy::newer}, PolicyWord{"notpresent", PullPolicy::missing},
 };
 
 /// Shorter ones are names: an image must not take the place of `FROM cafe`.
@@ -44,6 +39,7 @@ bool has_name(const store::Image& image, const oci::Reference& name) {
 }  // namespace
 
 Result<PullPolicy> parse_pull_policy(std::string_view text) {
+  if (const auto pull = parse_bool(text)) return *pull ? PullPolicy::always : PullPolicy::missing;
   for (const auto& each : kPolicyWords) {
     if (each.word == text) return each.policy;
   }

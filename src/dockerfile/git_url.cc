@@ -89,15 +89,6 @@ std::optional<Parts> parse_parts(std::string_view text, FileUrls files) {
   return has_scheme(text) ? parse_with_scheme(text, files) : parse_scp_form(text);
 }
 
-/// As Go's strconv.ParseBool.
-std::optional<bool> parse_bool(const std::string& text) {
-  static const std::set<std::string> kYes = {"1", "t", "T", "TRUE", "true", "True"};
-  static const std::set<std::string> kNo = {"0", "f", "F", "FALSE", "false", "False"};
-  if (kYes.contains(text)) return true;
-  if (kNo.contains(text)) return false;
-  return std::nullopt;
-}
-
 Result<bool> flag_value(const std::string& name, const std::string& value) {
   if (value.empty()) return true;
   const auto flag = parse_bool(value);

@@ -53,9 +53,7 @@ void check_device(const Request& request, const Flag& flag) {
     const auto [raw_key, value] = split_once(field, '=');
     const std::string key = to_lower(raw_key);
     if (key == "required") {
-      static const std::vector<std::string> kBooleans = {"1", "t", "T", "true",  "TRUE",  "True",
-                                                         "0", "f", "F", "false", "FALSE", "False"};
-      if (value && std::find(kBooleans.begin(), kBooleans.end(), *value) == kBooleans.end()) {
+      if (value && !parse_bool(*value)) {
         request.fail(flag.range, fmt::format("invalid value for {}: {}", key, *value));
       }
     } else if (value && key == "name") {

@@ -28,18 +28,6 @@ constexpr Names<Type, 5> kTypes = {{{"bind", Type::bind},
                                     {"ssh", Type::ssh}}};
 constexpr Names<Sharing, 3> kSharing = {
     {{"shared", Sharing::shared}, {"private", Sharing::private_copy}, {"locked", Sharing::locked}}};
-constexpr Names<bool, 12> kBooleans = {{{"1", true},
-                                        {"t", true},
-                                        {"T", true},
-                                        {"true", true},
-                                        {"TRUE", true},
-                                        {"True", true},
-                                        {"0", false},
-                                        {"f", false},
-                                        {"F", false},
-                                        {"false", false},
-                                        {"FALSE", false},
-                                        {"False", false}}};
 const std::vector<std::string> kKeys = {"type", "from",    "source",    "target",     "readonly",
                                         "id",   "sharing", "required",  "size",       "mode",
                                         "uid",  "gid",     "src",       "dst",        "ro",
@@ -183,7 +171,7 @@ class MountParser {
   }
 
   static Result<bool> boolean(const std::string& key, const std::string& value) {
-    const auto found = find_value(kBooleans, value);
+    const auto found = parse_bool(value);
     if (!found) return invalid_input(fmt::format("invalid value for {}: {}", key, value));
     return *found;
   }
@@ -225,7 +213,7 @@ Result<RunDevice> parse_run_device(std::string_view text) {
     const auto [raw_key, value] = split_once(field, '=');
     const std::string key = to_lower(raw_key);
     if (key == "required") {
-      const auto required = find_value(kBooleans, value.value_or("true"));
+      const auto required = parse_bool(value.value_or("true"));
       if (!required)
         return invalid_input(fmt::format("invalid value for {}: {}", key, value.value_or("")));
       device.required = *required;

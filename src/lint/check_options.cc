@@ -18,17 +18,6 @@ std::set<std::string, std::less<>> names(std::string_view text) {
   return out;
 }
 
-/// As Go's strconv.ParseBool.
-std::optional<bool> parse_bool(std::string_view text) {
-  for (const char* word : {"1", "t", "T", "true", "TRUE", "True"}) {
-    if (text == word) return true;
-  }
-  for (const char* word : {"0", "f", "F", "false", "FALSE", "False"}) {
-    if (text == word) return false;
-  }
-  return std::nullopt;
-}
-
 /// The third part keeps any further `;`, as docker has it.
 std::vector<std::string_view> parts_of(std::string_view text) {
   std::vector<std::string_view> out;
