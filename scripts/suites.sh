@@ -105,7 +105,8 @@ copy_for_ordinary_user() {
 
 as_ordinary_user() {
   (cd "$ordinary" && setpriv --reuid kiln-test --regid kiln-test --init-groups -- \
-    env -i PATH="$PATH" HOME="$ordinary/home" TMPDIR="$ordinary/tmp" LANG=C.UTF-8 "$@")
+    env -i PATH="$PATH" HOME="$ordinary/home" TMPDIR="$ordinary/tmp" LANG=C.UTF-8 \
+    KILN_TEST_ROWS="$ordinary/tests/rows" "$@")
 }
 
 # The closing lines, and the exit code.

@@ -12,6 +12,7 @@
 #include "exporter/archive_writer.h"
 #include "frontend/config_changes.h"
 #include "os/file_io.h"
+#include "os/process_setup.h"
 #include "os/system.h"
 #include "os/terminal.h"
 #include "snapshot/layer_apply.h"
@@ -65,7 +66,8 @@ Result<int> import_command(const Session& session, std::vector<std::string> word
     return unsupported("import from an address is not supported by this version of kiln: " + path);
   const os::Fd input = TRY(open_input(path));
   store::Store store = TRY(session.open_store(Access::layers));
-  archive::FdSource source(input, input_name(path));
+  const os::InterruptWatcher interrupts;
+  archive::FdSource source(input, input_name(path), interrupts.token());
   const store::LayerInfo layer =
       TRY(snapshot::import_layer(store, source).context("import " + input_name(path)));
   const TimePoint created = creation_time();
@@ -162,6 +164,8 @@ Result<int> load_command(const Session& session, std::vector<std::string> words)
   if (input.empty() && os::is_terminal(fd))
     return invalid_input("requested load from stdin, but stdin is empty");
   store::Store store = TRY(session.open_store(Access::layers));
+  const os::InterruptWatcher interrupts;
+  options.stop = interrupts.token();
   const auto images = TRY(exporter::load_image_archive(store, fd, input_name(input), options));
   std::string out;
   for (const auto& loaded : images) {

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -198,19 +199,20 @@ Result<dockerfile::Dockerfile> parse_dockerfile(const DockerfileInput& input,
 /// Before the build, so that a file that can't be written is told at once, and none of an earlier
 /// build is left if this one fails.
 Result<void> clear_iidfile(const std::string& path) {
-  TRY(os::write_file_atomically(path, "").context("writing image ID file"));
-  os::remove_file(path);
+  TRY(os::write_output_file(path, 0644, "").context("writing image ID file"));
+  std::error_code ignored;
+  if (std::filesystem::is_regular_file(path, ignored)) os::remove_file(path);
   return {};
 }
 
 Result<void> write_iidfile(const std::string& path, const std::string& id) {
-  return os::write_file_atomically(path, id).context("writing image ID file");
+  return os::write_output_file(path, 0644, id).context("writing image ID file");
 }
 
 Result<void> write_metadata(const std::string& path, const BuildExports& exports,
                             const oci::Platform& platform, const std::string& ref) {
   const std::string text = build_metadata(exports, platform, ref).dump(2) + "\n";
-  return os::write_file_atomically(path, text).context("writing metadata file");
+  return os::write_output_file(path, 0644, text).context("writing metadata file");
 }
 
 bool writes_to_standard_output(const std::vector<BuildOutput>& outputs) {

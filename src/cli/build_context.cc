@@ -60,7 +60,7 @@ Result<BuildContext> read_standard_input(const remote::Access& access, const std
   if (file == "-")
     return invalid_input("invalid argument: can't use stdin for both build context and dockerfile");
   const os::Fd input = TRY(os::standard_input());
-  archive::FdSource source(input, "standard input");
+  archive::FdSource source(input, "standard input", access.stop);
   std::array<std::byte, kSniffed> buffer{};
   std::size_t size = 0;
   while (size < buffer.size()) {
@@ -222,7 +222,11 @@ Result<DockerfileInput> read_dockerfile_of(const remote::Access& access,
       const auto ignore = TRY(find_ignore_file(context.path, {}));
       if (ignore) out.ignore = dockerfile::parse_ignore_file(*ignore);
     }
-  } else if (file == "-" || file.starts_with('/')) {
+  } else if (file == "-") {
+    const os::Fd input = TRY(os::standard_input());
+    archive::FdSource source(input, "standard input", access.stop);
+    out.text = TRY(archive::read_all(source, kMaxDockerfileSize));
+  } else if (file.starts_with('/')) {
     const DockerfileText found = TRY(read_dockerfile_text({}, file));
     out.name = found.name;
     out.text = found.text;

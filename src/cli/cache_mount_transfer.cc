@@ -8,6 +8,7 @@
 #include "cli/flags.h"
 #include "exporter/cache_mount_archive.h"
 #include "os/file_io.h"
+#include "os/process_setup.h"
 #include "os/system.h"
 #include "os/terminal.h"
 
@@ -105,7 +106,8 @@ Result<int> import_cache_mounts_command(const Session& session, std::vector<std:
   if (os::is_terminal(fd))
     return invalid_input("an archive is wanted on standard input, or with -i");
   store::Store store = TRY(session.open_store(Access::layers));
-  archive::FdSource source(fd, name);
+  const os::InterruptWatcher interrupts;
+  archive::FdSource source(fd, name, interrupts.token());
   auto transfer = id.empty() ? exporter::read_cache_mounts(store, source)
                              : exporter::read_cache_mount(store, id, source);
   if (!transfer) return std::move(transfer).error().context(name);

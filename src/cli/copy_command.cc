@@ -147,7 +147,7 @@ Result<int> copy_command(const Session& session, std::vector<std::string> words)
   };
   TRY(transport::with_destination(to, {&store, destination_registries.get()}, copy));
   if (!flags.digest_file.empty()) {
-    TRY(os::write_file_atomically(flags.digest_file, copied.top.digest.str()));
+    TRY(os::write_output_file(flags.digest_file, 0644, copied.top.digest.str()));
   }
   if (!flags.quiet && to.path != "-") TRY(print(copied.top.digest.str() + "\n"));
   return 0;

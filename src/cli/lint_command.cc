@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "cli/build_call.h"
 #include "cli/build_flags.h"
@@ -26,7 +27,7 @@ struct LintFlags {
 };
 
 FlagSet lint_flag_set(const Session& session, LintFlags& flags) {
-  FlagSet set(session.command, "[OPTIONS] [CONTEXT]",
+  FlagSet set(session.command, "[OPTIONS] [CONTEXT|DOCKERFILE]",
               "Say what may be wrong with a Dockerfile, and mend what can be");
   set.list("--build-arg", flags.build_args, "value of a build argument, as build takes it")
       .flag("--dry-run", flags.dry_run, "with --fix: print a diff and write nothing")
@@ -100,7 +101,12 @@ Result<int> lint_command(const Session& session, std::vector<std::string> words)
   if (flags.format != "text" && flags.format != "json" && flags.format != "sarif")
     return invalid_input("invalid format: " + flags.format + " (one of text, json, sarif)");
   if (flags.dry_run && !flags.fix) return invalid_input("--dry-run is of use with --fix alone");
-  const std::string context = parsed.arguments.empty() ? "." : parsed.arguments.front();
+  std::filesystem::path context = parsed.arguments.empty() ? "." : parsed.arguments.front();
+  std::error_code none;
+  if (flags.file.empty() && std::filesystem::is_regular_file(context, none)) {
+    flags.file = context;
+    context = context.has_parent_path() ? context.parent_path() : ".";
+  }
   const DockerfileInput input = TRY(read_dockerfile(context, flags.file));
   const dockerfile::Source source(input.name, input.text);
 

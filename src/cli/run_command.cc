@@ -153,7 +153,7 @@ Result<int> run_container(const Session& session, const RunFlags& flags,
   if (flags.terminal) {
     io.terminal = TRY(os::standard_input());
     if (flags.interactive && !os::is_terminal(io.terminal))
-      return invalid_input("the input device is not a TTY");
+      return invalid_input("the input device is not a TTY").with_exit_code(1);
   }
   const os::Fd out = TRY(os::standard_output());
   const os::Fd err = TRY(os::standard_error());

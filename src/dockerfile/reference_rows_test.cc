@@ -2,25 +2,19 @@
 // tests/rows/*.json: what the reference builder makes of words and of ignore files.
 #include <gtest/gtest.h>
 
-#include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 
 #include "dockerfile/expand.h"
 #include "dockerfile/ignore.h"
+#include "dockerfile/test_rows.h"
 
 namespace kiln::dockerfile {
 namespace {
 
 using nlohmann::json;
-
-json read_rows(const std::string& name) {
-  std::ifstream file(std::string(KILN_TEST_ROWS) + "/" + name);
-  json document = json::parse(file, nullptr, false);
-  EXPECT_TRUE(document.is_object()) << name;
-  return document;
-}
+using test::read_rows;
 
 TEST(ReferenceRows, WordsExpandAsInTheReference) {
   const json document = read_rows("expand.json");

@@ -14,9 +14,11 @@ namespace {
 /// A stretch of a file.
 class RangeSource final : public archive::ByteSource {
  public:
-  RangeSource(const os::Fd& fd, std::uint64_t offset, std::uint64_t size, std::string name)
-      : fd_(&fd), at_(offset), left_(size), name_(std::move(name)) {}
+  RangeSource(const os::Fd& fd, std::uint64_t offset, std::uint64_t size, std::string name,
+              std::stop_token stop)
+      : fd_(&fd), at_(offset), left_(size), name_(std::move(name)), stop_(std::move(stop)) {}
   Result<std::size_t> read(archive::MutableBytes into) override {
+    if (stop_.stop_requested()) return Error(ErrorKind::cancelled, "cancelled");
     if (left_ == 0) return std::size_t{0};
     const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(into.size(), left_));
     const std::size_t n = TRY(os::read_at(*fd_, into.first(want), at_, name_));
@@ -30,16 +32,18 @@ class RangeSource final : public archive::ByteSource {
   const os::Fd* fd_;
   std::uint64_t at_, left_;
   std::string name_;
+  std::stop_token stop_;
 };
 
 }  // namespace
 
 Result<ArchiveFile> ArchiveFile::open(store::Store& store, const os::Fd& input,
-                                      const std::string& name) {
+                                      const std::string& name, std::stop_token stop) {
   ArchiveFile out;
   out.name_ = name;
-  out.fd_ = TRY(seekable(store, input, name));
-  archive::FdSource source(out.fd_, name);
+  out.fd_ = TRY(seekable(store, input, name, stop));
+  out.stop_ = std::move(stop);
+  archive::FdSource source(out.fd_, name, out.stop_);
   archive::TarReader tar(source);
   for (;;) {
     const auto entry = TRY(tar.next().context(name));
@@ -62,7 +66,7 @@ Result<std::unique_ptr<archive::ByteSource>> ArchiveFile::open_member(
   const auto member = find(path);
   if (!member) return corrupt(name_ + ": " + path + " is missing");
   return std::unique_ptr<archive::ByteSource>(
-      std::make_unique<RangeSource>(fd_, member->offset, member->size, name_));
+      std::make_unique<RangeSource>(fd_, member->offset, member->size, name_, stop_));
 }
 
 std::optional<std::uint64_t> ArchiveFile::size(const std::string& path) const {
@@ -88,7 +92,7 @@ std::optional<ArchiveFile::Member> ArchiveFile::find(const std::string& path) co
 
 /// A plain tar file to read at any offset: the input itself, or a copy under tmp/.
 Result<os::Fd> ArchiveFile::seekable(store::Store& store, const os::Fd& input,
-                                     const std::string& name) {
+                                     const std::string& name, const std::stop_token& stop) {
   const os::FileInfo info = TRY(os::file_info(input, name));
   if (info.type == os::FileType::file) {
     std::byte head[8];
@@ -96,7 +100,7 @@ Result<os::Fd> ArchiveFile::seekable(store::Store& store, const os::Fd& input,
     if (archive::detect_compression(archive::Bytes(head).first(n)) == archive::Compression::none)
       return input.duplicate();
   }
-  archive::FdSource source(input, name);
+  archive::FdSource source(input, name, stop);
   const auto plain = TRY(archive::decompress(source).context(name));
   const std::string path = store.workspace().new_path();
   os::Fd copy = TRY(os::create_file(path));

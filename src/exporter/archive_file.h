@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 
 #include "archive/byte_stream.h"
@@ -15,11 +16,12 @@
 namespace kiln::exporter {
 
 /// The members of a tar file, found by name, read in place. An archive that is compressed as a
-/// whole, or that is no plain file, is kept in the store's tmp/ first.
+/// whole, or that is no plain file, is kept in the store's tmp/ first. Once `stop` asks for it,
+/// reading fails with kind cancelled.
 class ArchiveFile {
  public:
-  static Result<ArchiveFile> open(store::Store& store, const os::Fd& input,
-                                  const std::string& name);
+  static Result<ArchiveFile> open(store::Store& store, const os::Fd& input, const std::string& name,
+                                  std::stop_token stop = {});
 
   bool has(const std::string& path) const { return find(path).has_value(); }
   /// The source must not outlive this.
@@ -36,10 +38,12 @@ class ArchiveFile {
   };
 
   std::optional<Member> find(const std::string& path) const;
-  static Result<os::Fd> seekable(store::Store& store, const os::Fd& input, const std::string& name);
+  static Result<os::Fd> seekable(store::Store& store, const os::Fd& input, const std::string& name,
+                                 const std::stop_token& stop);
 
   os::Fd fd_;
   std::string name_;
+  std::stop_token stop_;
   std::map<os::RelPath, Member> members_;
   std::map<os::RelPath, os::RelPath> links_;
 };

@@ -298,7 +298,7 @@ class Loader {
 Result<std::vector<LoadedImage>> load_image_archive(store::Store& store, const os::Fd& input,
                                                     const std::string& name,
                                                     const LoadOptions& options) {
-  const ArchiveFile file = TRY(ArchiveFile::open(store, input, name));
+  const ArchiveFile file = TRY(ArchiveFile::open(store, input, name, options.stop));
   return Loader(store, file, options).load();
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,8 @@ struct LoadedImage {
 struct LoadOptions {
   /// Nothing else is loaded; kind not_found if the archive has nothing for it.
   std::optional<oci::Platform> platform = {};
+  /// Loading ends with kind cancelled, and what was unpacked so far stays without a name.
+  std::stop_token stop = {};
 };
 
 /// Puts the images of an archive into the store: `docker save`'s form, old or new, or an OCI image

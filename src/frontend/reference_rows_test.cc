@@ -2,11 +2,11 @@
 // tests/rows/files.json: what the reference builder makes of Dockerfiles without a base image.
 #include <fmt/format.h>
 
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <regex>
 
 #include "base/strings.h"
+#include "dockerfile/test_rows.h"
 #include "frontend/frontend_test_kit.h"
 
 namespace kiln::frontend {
@@ -51,8 +51,7 @@ json config_of(const BuildPlan& plan) {
 }
 
 TEST_F(ReferenceRows, DockerfilesComeToWhatTheReferenceMakesOfThem) {
-  std::ifstream file(std::string(KILN_TEST_ROWS) + "/files.json");
-  const json document = json::parse(file, nullptr, false);
+  const json document = dockerfile::test::read_rows("files.json");
   ASSERT_TRUE(document.is_object());
   ASSERT_GE(document.at("rows").size(), 300U);
   const BuildOptions defaults = options;

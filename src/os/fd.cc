@@ -2,6 +2,7 @@
 #include "os/fd.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -67,6 +68,17 @@ Result<std::size_t> read_some(const Fd& fd, std::span<std::byte> into, std::stri
     const ssize_t n = ::read(fd.get(), into.data(), into.size());
     if (n >= 0) return static_cast<std::size_t>(n);
     if (errno != EINTR) return system_error(errno, "read", name);
+  }
+}
+
+Result<void> wait_until_readable(const Fd& fd, const std::stop_token& stop, std::string_view name) {
+  constexpr int kTickMilliseconds = 100;
+  for (;;) {
+    if (stop.stop_requested()) return Error(ErrorKind::cancelled, "cancelled");
+    pollfd one = {fd.get(), POLLIN, 0};
+    const int n = ::poll(&one, 1, kTickMilliseconds);
+    if (n > 0) return {};
+    if (n < 0 && errno != EINTR) return system_error(errno, "wait for", name);
   }
 }
 

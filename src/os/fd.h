@@ -2,6 +2,7 @@
 #pragma once
 
 #include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -48,6 +49,9 @@ Result<Pipe> create_pipe();
 
 /// Reads up to `into.size()` bytes; 0 at the end. `name` is for errors.
 Result<std::size_t> read_some(const Fd& fd, std::span<std::byte> into, std::string_view name);
+/// Until there is something to read, or the end; kind cancelled once `stop` asks for it, which is
+/// seen within a tenth of a second.
+Result<void> wait_until_readable(const Fd& fd, const std::stop_token& stop, std::string_view name);
 Result<void> write_all(const Fd& fd, std::span<const std::byte> data, std::string_view name);
 Result<void> write_all(const Fd& fd, std::string_view text, std::string_view name);
 /// The whole content; kind invalid_input if it is more than `limit` bytes.

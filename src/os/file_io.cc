@@ -130,6 +130,10 @@ Result<void> write_output_file(const std::string& path, unsigned mode,
   return renamed;
 }
 
+Result<void> write_output_file(const std::string& path, unsigned mode, std::string_view text) {
+  return write_output_file(path, mode, [&](const Fd& fd) { return write_all(fd, text, path); });
+}
+
 namespace {
 
 Result<Fd> standard_stream(int fd, const char* name) {

@@ -45,5 +45,6 @@ Result<Fd> standard_error();
 /// as it is.
 Result<void> write_output_file(const std::string& path, unsigned mode,
                                const std::function<Result<void>(const Fd&)>& write);
+Result<void> write_output_file(const std::string& path, unsigned mode, std::string_view text);
 
 }  // namespace kiln::os

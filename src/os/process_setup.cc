@@ -7,11 +7,14 @@
 
 #include <csignal>
 #include <ctime>
+#include <string_view>
 
 namespace kiln::os {
 namespace {
 
 constexpr int kInterruptedExitCode = 130;
+/// What a display that nobody takes down any more may have hidden.
+constexpr std::string_view kShowCursor = "\033[?25h";
 
 sigset_t interrupts() {
   sigset_t set;
@@ -43,7 +46,11 @@ InterruptWatcher::InterruptWatcher() {
     int seen = 0;
     while (!ended.stop_requested()) {
       if (::sigtimedwait(&waited, nullptr, &tick) < 0 || ended.stop_requested()) continue;
-      if (++seen > 1) ::_exit(kInterruptedExitCode);
+      if (++seen > 1) {
+        if (::isatty(STDERR_FILENO) == 1)
+          (void)!::write(STDERR_FILENO, kShowCursor.data(), kShowCursor.size());
+        ::_exit(kInterruptedExitCode);
+      }
       source_.request_stop();
     }
   });

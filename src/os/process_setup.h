@@ -10,7 +10,8 @@ namespace kiln::os {
 /// machine allows, SIGPIPE ignored (a write fails instead).
 void set_up_process();
 
-/// Turns SIGINT, SIGTERM and SIGHUP into a request to stop; a second one ends the process at once.
+/// Turns SIGINT, SIGTERM and SIGHUP into a request to stop; a second one ends the process at once,
+/// with the terminal's cursor shown.
 /// Must be created before other threads: they inherit the blocked signals. Its stop token serves
 /// the whole process.
 class InterruptWatcher {
