@@ -29,8 +29,4 @@ std::string quote(std::string_view text, QuoteStyle style = QuoteStyle::unicode)
 /// strconv.FormatFloat for verbs e E f F g G x; precision -1 is the shortest that reads back.
 std::string format_float(double value, char verb, int precision);
 
-enum class EscapeHtml { no, yes };
-/// encoding/json's compact form, keys sorted.
-std::string to_json_text(const Json& value, EscapeHtml escape_html = EscapeHtml::no);
-
 }  // namespace kiln::format

@@ -5,6 +5,7 @@
 
 #include <vector>
 
+#include "format/json_text.h"
 #include "format/utf8.h"
 
 namespace kiln::format {

@@ -9,6 +9,7 @@
 
 #include "base/strings.h"
 #include "format/json_indent.h"
+#include "format/json_text.h"
 #include "format/utf8.h"
 
 namespace kiln::format {
