@@ -228,6 +228,9 @@ Result<frontend::BuildPlan> plan_with_warnings(const dockerfile::Dockerfile& fil
   auto plan = frontend::plan_build(file, options, images);
   if (!plan) findings = lint::before_plan_error(std::move(findings), file, plan.error());
   report_findings(findings, progress);
+  if (plan) {
+    for (const auto& warning : plan->warnings) print_error("warning: " + warning);
+  }
   const bool refused = request.options.error && !findings.empty();
   if (!plan || refused) progress.report(solver::BuildEnded{false});
   if (!plan || !refused) return plan;

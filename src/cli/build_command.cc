@@ -97,16 +97,20 @@ std::vector<solver::StepId> shown_steps(const llb::Graph& graph,
   return out;
 }
 
+/// Whether the image tells how it was made.
+enum class History { keep, omit };
+
 /// What the outputs are of: the images' configs.
 std::vector<PlatformResult> results_of(const Plans& plans,
                                        const std::vector<oci::Platform>& platforms,
                                        const std::map<llb::VertexId, solver::StepResult>& results,
-                                       const frontend::BuildOptions& options) {
+                                       const frontend::BuildOptions& options, History history) {
   std::vector<PlatformResult> out;
   for (std::size_t i = 0; i < plans.size(); ++i) {
     oci::ImageConfig config =
         exporter::finish_config(plans[i].config, built_steps(plans[i], results),
                                 options.source_date_epoch, os::wall_clock());
+    if (history == History::omit) config.history.clear();
     oci::Platform platform = plans.size() > 1 ? platforms[i] : config.platform;
     out.push_back({std::move(platform), std::move(config)});
   }
@@ -146,6 +150,7 @@ Result<std::vector<BuildOutput>> requested_outputs(const BuildFlags& flags,
       options.source_date_epoch = output.source_date_epoch;
     }
   }
+  TRY(apply_format(flags.drop_in, outputs));
   TRY(check_destinations(outputs));
   for (const auto& warning : warnings) print_error("warning: " + warning);
   return outputs;
@@ -169,8 +174,9 @@ Result<std::unique_ptr<solver::Progress>> open_progress(const BuildFlags& flags)
   const auto mode = parse_progress_mode(word);
   if (!mode)
     return invalid_input("invalid progress mode: " + word +
-                         " (one of auto, plain, tty, quiet, rawjson)");
+                         " (one of auto, none, plain, tty, quiet, rawjson)");
   options.mode = flags.quiet ? ProgressMode::quiet : *mode;
+  options.log_file = flags.drop_in.log_file;
   options.colours = choose_colours(os::environment("NO_COLOR").value_or(""),
                                    os::environment("BUILDKIT_COLORS").value_or(""));
   return create_progress(kStandardError, options);
@@ -213,6 +219,12 @@ Result<void> write_metadata(const std::string& path, const BuildExports& exports
                             const oci::Platform& platform, const std::string& ref) {
   const std::string text = build_metadata(exports, platform, ref).dump(2) + "\n";
   return os::write_output_file(path, 0644, text).context("writing metadata file");
+}
+
+/// All displays of the build add to it.
+Result<void> empty_log_file(const std::string& path) {
+  const os::Fd file = TRY(os::create_or_truncate_file(path).context("--logfile"));
+  return {};
 }
 
 bool writes_to_standard_output(const std::vector<BuildOutput>& outputs) {
@@ -293,14 +305,19 @@ Result<int> build_command(const Session& session, std::vector<std::string> words
     return 0;
   }
   if (!flags.print.empty()) return print_parsed(flags, parsed.arguments.front());
+  TRY(settle_build_flags(flags));
   TRY(parse_tags(flags.tags));
   frontend::BuildOptions options = TRY(build_options(flags));
   auto outputs = TRY(requested_outputs(flags, options));
   const std::vector<oci::Platform> platforms = TRY(parse_platforms(flags.platforms));
   const unsigned jobs = TRY(job_count(flags));
+  const std::string profile = TRY(seccomp_profile(flags.drop_in));
   const ReportForm dry_run = TRY(parse_report_form(flags.dry_run, "--dry-run"));
   const ReportForm explain = TRY(parse_report_form(flags.explain, "--explain"));
   solver::RunEnvironment environment = TRY(run_environment(flags.run));
+  const auto devices = TRY(device_grants(flags.run, environment));
+  options.run.devices = devices.get();
+  if (!flags.drop_in.log_file.empty()) TRY(empty_log_file(flags.drop_in.log_file));
   if (is_set(options, "BUILDKIT_INLINE_CACHE")) flags.cache_to.emplace_back("type=inline");
   CacheSession caches = TRY(CacheSession::open(flags.cache_from, flags.cache_to));
   PullPolicy policy = TRY(parse_pull_policy(flags.pull));
@@ -313,11 +330,16 @@ Result<int> build_command(const Session& session, std::vector<std::string> words
   net::HttpClient http;
   std::optional<remote::Access> access;
   std::optional<BuildContext> fetched;
+  const auto give_access = [&]() -> Result<const remote::Access*> {
+    TRY(ensure_open(session, opened));
+    if (!access)
+      access.emplace(opened->store, http, solver::secret_lookup(environment),
+                     opened->interrupts.token(), solver::agent_socket(environment));
+    return &*access;
+  };
   DockerfileInput input;
   if (has_to_be_fetched(where, flags.file)) {
-    TRY(ensure_open(session, opened));
-    access.emplace(opened->store, http, solver::secret_lookup(environment),
-                   opened->interrupts.token(), solver::agent_socket(environment));
+    TRY(give_access());
     const auto display = TRY(open_progress(flags));
     BuildContext context = TRY(open_context(*access, where, flags, options, *display));
     fetched.emplace(std::move(context));
@@ -326,6 +348,8 @@ Result<int> build_command(const Session& session, std::vector<std::string> words
     input = TRY(read_dockerfile(where, flags.file));
   }
   options.ignore = input.ignore;
+  if (!flags.drop_in.ignore_file.empty())
+    options.ignore = TRY(read_ignore_file(flags.drop_in.ignore_file));
   const auto call = TRY(parse_call(flags.call, flags.check));
   if (call) return build_call(session, *call, input, input.path, options);
 
@@ -337,7 +361,7 @@ Result<int> build_command(const Session& session, std::vector<std::string> words
   }
   std::optional<FetchedContext> timed;
   if (fetched && !fetched->is_local) timed = FetchedContext{&*access, &where, &*fetched};
-  TRY(settle_build_time(*file, timed, options));
+  TRY(settle_build_time(*file, timed, give_access, options));
   give_time(outputs, options);
 
   if (!flags.iidfile.empty() && dry_run == ReportForm::none) TRY(clear_iidfile(flags.iidfile));
@@ -358,8 +382,8 @@ Result<int> build_command(const Session& session, std::vector<std::string> words
   BuildRecording recording(store, {shown_context, input.name, flags.target, shown_args, flags.tags},
                            output);
   solver::Progress& progress = recording.progress();
-  executor::OciExecutor executor(
-      {store.workspace().path() + "/executor", flags.runtime, {}, store.paths().executor_cache()});
+  executor::OciExecutor executor({store.workspace().path() + "/executor", flags.runtime, profile,
+                                  store.paths().executor_cache(), flags.runtime_flags});
   solver::SolveContext context{store, executor, progress};
   context.build_name = shown_context + "|" + input.name;
   context.cache = flags.no_cache ? solver::UseCache::ignore : solver::UseCache::use;
@@ -386,7 +410,8 @@ Result<int> build_command(const Session& session, std::vector<std::string> words
       return Error(ErrorKind::cancelled, "build cancelled");
     return std::move(results).error().context("failed to build");
   }
-  auto made = results_of(plans, platforms, *results, options);
+  auto made = results_of(plans, platforms, *results, options,
+                         flags.drop_in.omit_history ? History::omit : History::keep);
   for (auto& result : made)
     result.config.inline_cache = TRY(caches.inline_cache(context, result.config.diff_ids));
   auto exported = write_outputs(

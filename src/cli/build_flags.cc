@@ -120,13 +120,14 @@ FlagSet build_flag_set(const Session& session, BuildFlags& flags) {
       .list("--no-cache-filter", flags.no_cache_stages, "run every step of these stages again")
       .list("--platform", flags.platforms,
             "what the result is for: os/architecture[/variant], or several of them")
-      .option("--progress", flags.progress, "auto, plain, tty, quiet or rawjson")
+      .option("--progress", flags.progress, "auto, none, plain, tty, quiet or rawjson")
       .optional("--pull", flags.pull, "true",
                 "when to pull base images: always, missing, never or newer")
       .checked(check_pull)
       .flag("-q,--quiet", flags.quiet, "print the image's ID alone")
       .flag("--rm", flags.remove, "accepted: nothing is left of a step in any case")
       .option("--runtime", flags.runtime, "the OCI runtime that runs steps")
+      .list("--runtime-flag", flags.runtime_flags, "a flag for it, without --")
       .flag("--squash", flags.squash, "put the layers that are new into one")
       .flag("--squash-all", flags.squash_all, "put all layers into one, the base image's too")
       .list("-t,--tag", flags.tags, "a name for the image, NAME[:TAG]")
@@ -136,7 +137,18 @@ FlagSet build_flag_set(const Session& session, BuildFlags& flags) {
       .list("--unsetenv", flags.unset_env, "take a variable out of the image's configuration")
       .arguments(1, 1);
   add_run_step_flags(set, flags.run);
+  add_drop_in_flags(set, flags.drop_in);
   return set;
+}
+
+Result<void> settle_build_flags(BuildFlags& flags) {
+  const std::string platform = TRY(platform_of(flags.drop_in));
+  if (!platform.empty() && !flags.platforms.empty())
+    return invalid_input("--platform says it already: --os, --arch and --variant can't be given");
+  if (!platform.empty()) flags.platforms = {platform};
+  if (!flags.drop_in.epoch.empty() && !flags.timestamp.empty())
+    return invalid_input("--timestamp and --source-date-epoch can't be given together");
+  return apply_resources(flags.drop_in, flags.run);
 }
 
 Result<std::vector<oci::Reference>> parse_tags(const std::vector<std::string>& tags) {
@@ -189,6 +201,7 @@ Result<frontend::BuildOptions> build_options(const BuildFlags& flags) {
   }
   if (flags.squash) out.squash = frontend::Squash::new_layers;
   if (flags.squash_all) out.squash = frontend::Squash::all;
+  TRY(apply_drop_in_flags(flags.drop_in, out));
   return out;
 }
 

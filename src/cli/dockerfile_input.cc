@@ -79,6 +79,11 @@ Result<std::optional<std::string>> find_ignore_file(const std::string& context_p
   return std::optional<std::string>();
 }
 
+Result<std::vector<std::string>> read_ignore_file(const std::string& path) {
+  const std::string text = TRY(os::read_file(path).context("failed to read the ignore file"));
+  return dockerfile::parse_ignore_file(text);
+}
+
 Result<DockerfileText> read_dockerfile_text(const std::string& context, const std::string& file) {
   std::string context_path;
   if (file.empty()) context_path = TRY(open_context(context));

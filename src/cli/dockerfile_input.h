@@ -36,6 +36,9 @@ struct DockerfileInput {
 /// .containerignore in the context.
 Result<DockerfileInput> read_dockerfile(const std::string& context, const std::string& file);
 
+/// The patterns of a file that --ignorefile names.
+Result<std::vector<std::string>> read_ignore_file(const std::string& path);
+
 /// The ignore file that counts for a context of this machine, if there is one; `dockerfile_path`
 /// may be empty.
 Result<std::optional<std::string>> find_ignore_file(const std::string& context_path,

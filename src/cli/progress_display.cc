@@ -5,6 +5,7 @@
 #include "cli/progress_plain.h"
 #include "cli/progress_tty.h"
 #include "os/fd.h"
+#include "os/file_io.h"
 #include "os/system.h"
 #include "os/terminal.h"
 
@@ -51,7 +52,8 @@ std::optional<ProgressMode> parse_progress_mode(std::string_view word) {
 Result<std::unique_ptr<solver::Progress>> create_progress(int fd, const ProgressOptions& options) {
   if (options.mode == ProgressMode::quiet)
     return std::unique_ptr<solver::Progress>(new QuietProgress);
-  os::Fd own = TRY(duplicate(fd));
+  os::Fd own =
+      TRY(options.log_file.empty() ? duplicate(fd) : os::open_for_appending(options.log_file));
   const auto copy = std::make_shared<os::Fd>(std::move(own));
   const bool terminal = os::is_terminal(*copy);
   ProgressMode mode = options.mode;

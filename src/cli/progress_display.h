@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "base/result.h"
@@ -19,12 +20,15 @@ enum class ProgressMode {
   raw_json,
 };
 
-/// docker's words for `--progress`: auto, plain, tty, quiet, rawjson; empty is auto.
+/// docker's words for `--progress`: auto, none, plain, tty, quiet, rawjson; empty is auto.
 std::optional<ProgressMode> parse_progress_mode(std::string_view word);
 
 struct ProgressOptions {
   ProgressMode mode = ProgressMode::automatic;
   Colours colours = {};
+  /// The path of a file that plain progress (or raw_json) is added to, in place of `fd`; empty:
+  /// none.
+  std::string log_file = {};
 };
 
 /// A display of a build that writes to `fd` (which stays the caller's; a copy is kept). It may be

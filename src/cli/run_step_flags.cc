@@ -22,6 +22,8 @@ constexpr std::int64_t kLeastMemory = std::int64_t{6} << 20;
 constexpr const char* kAgentVariable = "SSH_AUTH_SOCK";
 /// Steps share the machine's network, on which the machine itself is this.
 constexpr const char* kHostGateway = "127.0.0.1";
+constexpr std::string_view kDevice = "device";
+const std::vector<std::string> kCdiFolders = {"/etc/cdi", "/var/run/cdi"};
 
 // --- sizes and numbers
 
@@ -210,24 +212,29 @@ Result<executor::Resources> parse_resources(const RunStepFlags& flags) {
   return out;
 }
 
+bool names_device(const std::string& entitlement) {
+  return entitlement == "device" || entitlement.starts_with("device=");
+}
+
 Result<void> allow(const std::string& entitlement, frontend::RunOptions& options) {
   if (entitlement == "network.host" || entitlement == "security.insecure") {
     options.entitlements.insert(entitlement);
     return {};
   }
-  // Of no consequence here: no device is injected, and no output directory emptied.
-  if (entitlement == "device" || entitlement.starts_with("device=") ||
-      entitlement == "buildx.local.delete")
-    return {};
+  // Of no consequence here: no output directory is emptied.
+  if (names_device(entitlement) || entitlement == "buildx.local.delete") return {};
   return invalid_input("unknown entitlement " + entitlement)
-      .with_hint("one of network.host, security.insecure");
+      .with_hint("one of network.host, security.insecure, device, device=NAME");
 }
 
 }  // namespace
 
 void add_run_step_flags(FlagSet& set, RunStepFlags& flags) {
   set.list("--add-host", flags.hosts, "a line of /etc/hosts, NAME:ADDRESS (or host-gateway)")
-      .list("--allow", flags.allow, "what RUN may ask for: network.host, security.insecure")
+      .list("--allow", flags.allow,
+            "what RUN may ask for: network.host, security.insecure, device[=NAME]")
+      .list("--cdi-spec-dir", flags.cdi_folders,
+            "where CDI files describe devices (default: /etc/cdi and /var/run/cdi)")
       .option("--cgroup-parent", flags.cgroup_parent, "the control group of RUN's groups")
       .option("--cpu-period", flags.cpu_period, "microseconds that --cpu-quota counts in")
       .checked(check_with(parse_number))
@@ -248,7 +255,8 @@ void add_run_step_flags(FlagSet& set, RunStepFlags& flags) {
       .list("--ssh", flags.ssh, "an SSH agent for RUN: default|ID[=SOCKET|=KEY,…]")
       .list("--ulimit", flags.ulimits, "a limit of RUN's processes, NAME=SOFT[:HARD]")
       .checked(check_with(parse_ulimit))
-      .list("-v,--volume", flags.volumes, "a folder of this machine for RUN, HOST:CONTAINER[:ro]");
+      .list("-v,--volume", flags.volumes,
+            "a folder of this machine for RUN, HOST:CONTAINER[:ro,O,noexec,…]");
 }
 
 Result<void> apply_run_step_flags(const RunStepFlags& flags, frontend::BuildOptions& options) {
@@ -280,6 +288,15 @@ Result<void> apply_run_step_flags(const RunStepFlags& flags, frontend::BuildOpti
   return {};
 }
 
+Result<std::unique_ptr<DeviceGrants>> device_grants(const RunStepFlags& flags,
+                                                    const solver::RunEnvironment& environment) {
+  auto out = std::make_unique<DeviceGrants>(environment.devices);
+  for (const auto& entitlement : flags.allow) {
+    if (names_device(entitlement)) TRY(out->allow(entitlement.substr(kDevice.size())));
+  }
+  return out;
+}
+
 Result<solver::RunEnvironment> run_environment(const RunStepFlags& flags) {
   solver::RunEnvironment out;
   for (const auto& text : flags.secrets) {
@@ -297,6 +314,8 @@ Result<solver::RunEnvironment> run_environment(const RunStepFlags& flags) {
     out.volumes.push_back(std::move(volume));
   }
   out.resources = TRY(parse_resources(flags));
+  out.devices = std::make_shared<const executor::CdiRegistry>(
+      flags.cdi_folders.empty() ? kCdiFolders : flags.cdi_folders);
   return out;
 }
 

@@ -1,11 +1,47 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/volume_flag.h"
 
+#include <algorithm>
+#include <array>
+
 #include "base/strings.h"
 #include "os/fd.h"
 #include "os/system.h"
 
 namespace kiln::cli {
+
+namespace {
+
+/// What mount(8) has for it.
+constexpr std::array<std::string_view, 14> kMountOptions = {
+    "exec",   "noexec", "suid",    "nosuid", "dev",      "nodev",      "private",
+    "shared", "slave",  "rshared", "rslave", "rprivate", "unbindable", "runbindable"};
+/// Labels of security modules, which are not set, and what is so in any case.
+constexpr std::array<std::string_view, 8> kWithoutEffect = {
+    "rw", "z", "Z", "bind", "rbind", "nocopy", "cached", "delegated"};
+
+template <std::size_t n>
+bool contains(const std::array<std::string_view, n>& words, std::string_view word) {
+  return std::ranges::find(words, word) != words.end();
+}
+
+Result<void> add_option(executor::BindMount& mount, std::string_view option) {
+  if (option == "ro") {
+    mount.read_only = true;
+  } else if (contains(kMountOptions, option)) {
+    mount.options.emplace_back(option);
+  } else if (option == "O") {
+    mount.discards_writes = true;
+  } else if (option == "U") {
+    return unsupported("option U would change the owners of files of this machine")
+        .with_hint("chown them beforehand, or let a RUN do it in a volume with O");
+  } else if (option != "consistent" && !contains(kWithoutEffect, option)) {
+    return invalid_input("unknown option " + std::string(option));
+  }
+  return {};
+}
+
+}  // namespace
 
 Result<executor::BindMount> parse_volume(const std::string& text, MissingSource missing) {
   const auto parts = split(text, ':');
@@ -22,12 +58,9 @@ Result<executor::BindMount> parse_volume(const std::string& text, MissingSource 
                          "': the path in the container must be absolute");
   if (parts.size() == 3) {
     for (const std::string_view option : split(parts[2], ',')) {
-      if (option == "ro") {
-        mount.read_only = true;
-      } else if (option != "rw" && option != "z" && option != "Z") {
-        return invalid_input("invalid volume specification: '" + text + "': unknown option " +
-                             std::string(option));
-      }
+      auto added = add_option(mount, option);
+      if (!added)
+        return std::move(added).error().context("invalid volume specification: '" + text + "'");
     }
   }
   if (!os::path_exists(mount.source)) {

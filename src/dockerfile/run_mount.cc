@@ -199,10 +199,16 @@ class MountParser {
 
 }  // namespace
 
-Result<RunMount> parse_run_mount(std::string_view text, const Expander& expand) {
+Result<RunMount> parse_run_mount(std::string_view text, const Expander& expand,
+                                 std::string* failed) {
   const auto fields = TRY(csv_fields(text).context("failed to parse csv mounts"));
   MountParser parser;
-  for (const auto& field : fields) TRY(parser.field(field, expand));
+  for (const auto& field : fields) {
+    auto taken = parser.field(field, expand);
+    if (taken) continue;
+    if (failed != nullptr) *failed = field;
+    return std::move(taken).error();
+  }
   return parser.finish();
 }
 

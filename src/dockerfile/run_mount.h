@@ -38,8 +38,9 @@ struct RunDevice {
 using Expander = std::function<Result<std::string>(const std::string&)>;
 
 /// `type=cache,target=/x,…`: every value but `from` goes through `expand`. Errors are of kind
-/// invalid_input, in BuildKit's words.
-Result<RunMount> parse_run_mount(std::string_view text, const Expander& expand);
+/// invalid_input, in BuildKit's words; `failed` gets the field that is wrong, where it is one.
+Result<RunMount> parse_run_mount(std::string_view text, const Expander& expand,
+                                 std::string* failed = nullptr);
 Result<RunDevice> parse_run_device(std::string_view text);
 
 }  // namespace kiln::dockerfile

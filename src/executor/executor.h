@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "executor/container_edits.h"
 #include "os/fd.h"
 #include "os/process.h"
 #include "os/proxied_signals.h"
@@ -25,6 +26,8 @@ struct BindMount {
   bool read_only = false;
   bool recursive = true;                  ///< with the mounts below `source`
   std::vector<std::string> options = {};  ///< more of mount(8)'s: "nosuid"
+  /// Writes go to a folder of the run's own, and are gone with it.
+  bool discards_writes = false;
 };
 
 /// An empty file system in memory.
@@ -102,6 +105,8 @@ struct ExecSpec {
   bool terminal = false;  ///< run it on a terminal of its own
   /// What its programs are for, as Go names it. Empty: this machine. Others run under qemu.
   std::string architecture = {};
+  /// Of devices of this machine.
+  ContainerEdits edits = {};
 };
 
 enum class OutputStream { out, err };

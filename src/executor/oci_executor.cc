@@ -158,6 +158,7 @@ class OciExecutor::Container {
             const os::Fd* user_namespace)
       : machine_(machine),
         spec_(spec),
+        runtime_flags_(options.runtime_flags),
         user_namespace_(user_namespace),
         id_("kiln-" + os::random_id()),
         bundle_(options.work_dir + "/" + id_),
@@ -166,6 +167,7 @@ class OciExecutor::Container {
   Container(const Container&) = delete;
   Container& operator=(const Container&) = delete;
   ~Container() {
+    overlays_.clear();
     memory_.reset();
     std::error_code ignored;
     std::filesystem::remove_all(bundle_, ignored);
@@ -247,8 +249,13 @@ class OciExecutor::Container {
                          .mounts = {},
                          .seccomp = machine_.seccomp,
                          .seccomp_filter = machine_.seccomp_filter,
-                         .terminal_size = {}};
+                         .terminal_size = {},
+                         .limits_devices = !machine_.is_crun};
     config.mounts = TRY(runtime_mounts(spec_, host, files));
+    for (const Mount& mount : spec_.mounts) {
+      const auto* bind = std::get_if<BindMount>(&mount);
+      if (bind != nullptr && bind->discards_writes) TRY(divert_writes(*bind, config.mounts));
+    }
     // Standard input may be no terminal; then there is no size to follow.
     if (spec_.terminal && terminal) {
       const auto size = os::terminal_size(terminal);
@@ -258,10 +265,32 @@ class OciExecutor::Container {
     return config.mounts;
   }
 
+  /// Puts a layer of this run's own above what is mounted.
+  Result<void> divert_writes(const BindMount& bind, std::vector<RuntimeMount>& mounts) {
+    const std::string folder = bundle_ + "/overlay" + std::to_string(overlays_.size());
+    for (const char* part : {"/upper", "/work", "/merged"})
+      TRY(os::ensure_directory(folder + part));
+    const os::Dir lower = TRY(os::Dir::open(bind.source));
+    const os::Dir upper = TRY(os::Dir::open(folder + "/upper"));
+    const os::Dir work = TRY(os::Dir::open(folder + "/work"));
+    const os::FileInfo info = TRY(lower.stat("."));
+    TRY(upper.set_owner(".", info.uid, info.gid));
+    TRY(upper.set_mode(".", info.permissions));
+    os::Mount merged = TRY(os::Mount::overlay({&lower}, &upper, &work, folder + "/merged"));
+    overlays_.push_back(std::move(merged));
+    for (RuntimeMount& mount : mounts) {
+      if (mount.source == bind.source && mount.destination == bind.target)
+        mount.source = folder + "/merged";
+    }
+    return {};
+  }
+
   std::vector<std::string> runtime_arguments() const {
     std::vector<std::string> arguments = {machine_.runtime, "--root",       state_, "--log",
                                           log_file(),       "--log-format", "json"};
     if (machine_.is_crun) arguments.emplace_back("--cgroup-manager=disabled");
+    for (const auto& flag : runtime_flags_)
+      arguments.push_back((flag.starts_with("-") ? "" : "--") + flag);
     return arguments;
   }
 
@@ -407,12 +436,14 @@ class OciExecutor::Container {
 
   const Machine& machine_;
   const ExecSpec& spec_;
+  const std::vector<std::string>& runtime_flags_;
   const os::Fd* user_namespace_;
   std::string id_;
   std::string bundle_;
   std::string state_;
   std::optional<os::Cgroup> cgroup_;
   os::Mount memory_;  ///< at bundle_, of a run with secrets
+  std::vector<os::Mount> overlays_;
 };
 
 Result<os::ExitStatus> OciExecutor::run(const ExecSpec& spec, ExecIo& io, std::stop_token stop) {

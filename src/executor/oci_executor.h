@@ -24,6 +24,8 @@ struct OciExecutorOptions {
   /// A folder for what is worth keeping for the next process, the compiled seccomp filter. Empty:
   /// work_dir.
   std::string cache_dir = {};
+  /// More of the runtime's own flags, before its command; without `--`.
+  std::vector<std::string> runtime_flags = {};
 };
 
 /// Runs containers with an OCI runtime (crun, runc, …), one bundle and one runtime process each.

@@ -10,6 +10,7 @@
 
 #include "base/json.h"
 #include "base/strings.h"
+#include "oci/image_config.h"
 #include "os/dir.h"
 #include "os/fd.h"
 
@@ -105,6 +106,46 @@ Result<RuntimeMount> to_runtime_mount(const TmpfsMount& mount) {
   return out;
 }
 
+Result<RuntimeMount> to_runtime_mount(const HostMount& mount) {
+  const auto is_bind = [](const std::string& option) {
+    return option == "bind" || option == "rbind";
+  };
+  if (mount.type.empty() || mount.type == "bind" || std::ranges::any_of(mount.options, is_bind)) {
+    RuntimeMount out = TRY(to_runtime_mount(BindMount{mount.host_path, mount.container_path}));
+    if (std::ranges::any_of(mount.options, is_bind)) out.options = {"rprivate"};
+    out.options.insert(out.options.end(), mount.options.begin(), mount.options.end());
+    return out;
+  }
+  RuntimeMount out;
+  out.destination = TRY(clean_target(mount.container_path));
+  out.type = mount.type;
+  out.source = mount.host_path;
+  out.options = mount.options;
+  return out;
+}
+
+/// Whether the runtime makes the node. In a user namespace nobody may, and outside /dev it would be
+/// a part of the layer: there the machine's own is mounted.
+bool is_made(const DeviceNode& node, const RuntimeHost& host) {
+  return !host.in_user_namespace && node.path.starts_with("/dev/");
+}
+
+Result<std::vector<RuntimeMount>> edited_mounts(const ContainerEdits& edits,
+                                                const RuntimeHost& host) {
+  std::vector<RuntimeMount> out;
+  for (const DeviceNode& node : edits.device_nodes) {
+    if (is_made(node, host)) continue;
+    RuntimeMount mount = TRY(to_runtime_mount(
+        BindMount{node.host_path.empty() ? node.path : node.host_path, node.path, false, false}));
+    out.push_back(std::move(mount));
+  }
+  for (const HostMount& each : edits.mounts) {
+    RuntimeMount mount = TRY(to_runtime_mount(each));
+    out.push_back(std::move(mount));
+  }
+  return out;
+}
+
 auto depth(const RuntimeMount& mount) {
   return std::count(mount.destination.begin(), mount.destination.end(), '/');
 }
@@ -190,8 +231,15 @@ json process_of(const ExecSpec& spec, const RuntimeHost& host,
   for (const std::uint32_t gid : spec.additional_gids) {
     if (std::ranges::find(groups, gid) == groups.end()) groups.push_back(gid);
   }
+  for (const std::uint32_t gid : spec.edits.additional_gids) {
+    if (std::ranges::find(groups, gid) == groups.end()) groups.push_back(gid);
+  }
   user["additionalGids"] = std::move(groups);
   std::vector<std::string> env = spec.env;
+  for (const auto& each : spec.edits.env) {
+    const auto [name, value] = split_once(each, '=');
+    oci::set_env(env, name, value.value_or(""));
+  }
   env.insert(env.end(), spec.secret_env.begin(), spec.secret_env.end());
   json process = {{"terminal", spec.terminal},
                   {"user", std::move(user)},
@@ -216,6 +264,47 @@ std::vector<std::string> masked_paths(const RuntimeHost& host) {
     paths.push_back(std::move(path));
   }
   return paths;
+}
+
+json device_of(const ExecSpec& spec, const DeviceNode& node) {
+  json out = {{"path", node.path}, {"type", std::string(1, node.type)}};
+  if (node.type != 'p') out.update({{"major", node.major}, {"minor", node.minor}});
+  if (node.mode) out["fileMode"] = *node.mode;
+  out["uid"] = node.uid.value_or(spec.uid);
+  out["gid"] = node.gid.value_or(spec.gid);
+  return out;
+}
+
+/// The devices of the spec.
+void add_devices(const ExecSpec& spec, const RuntimeConfig& config, json& out) {
+  for (const DeviceNode& node : spec.edits.device_nodes) {
+    if (is_made(node, config.host)) out["devices"].push_back(device_of(spec, node));
+    if (!config.limits_devices || node.type == 'p') continue;
+    out["resources"]["devices"].push_back(
+        {{"allow", true},
+         {"type", std::string(1, node.type)},
+         {"major", node.major},
+         {"minor", node.minor},
+         {"access", node.permissions.empty() ? "rwm" : node.permissions}});
+  }
+  if (const auto& rdt = spec.edits.intel_rdt) {
+    json& part = out["intelRdt"] = json::object();
+    if (!rdt->class_id.empty()) part["closID"] = rdt->class_id;
+    if (!rdt->l3_schema.empty()) part["l3CacheSchema"] = rdt->l3_schema;
+    if (!rdt->bandwidth_schema.empty()) part["memBwSchema"] = rdt->bandwidth_schema;
+  }
+}
+
+json hooks_of(const std::vector<Hook>& hooks) {
+  json out = json::object();
+  for (const Hook& hook : hooks) {
+    json one = {{"path", hook.path}};
+    if (!hook.args.empty()) one["args"] = hook.args;
+    if (!hook.env.empty()) one["env"] = hook.env;
+    if (hook.timeout) one["timeout"] = *hook.timeout;
+    out[hook.moment].push_back(std::move(one));
+  }
+  return out;
 }
 
 json linux_of(const ExecSpec& spec, const RuntimeHost& host) {
@@ -278,6 +367,12 @@ Result<std::vector<RuntimeMount>> runtime_mounts(const ExecSpec& spec, const Run
     RuntimeMount one = TRY(std::visit([](const auto& m) { return to_runtime_mount(m); }, mount));
     wanted.push_back(std::move(one));
   }
+  const std::vector<RuntimeMount> edited = TRY(edited_mounts(spec.edits, host));
+  for (const RuntimeMount& mount : edited) {
+    std::erase_if(wanted,
+                  [&](const auto& other) { return other.destination == mount.destination; });
+    wanted.push_back(mount);
+  }
   std::stable_sort(wanted.begin(), wanted.end(),
                    [](const auto& a, const auto& b) { return depth(a) < depth(b); });
 
@@ -304,7 +399,10 @@ std::string to_config_json(const ExecSpec& spec, const RuntimeConfig& config) {
   const bool filtered = spec.security == Security::sandbox;
   if (filtered && !config.seccomp_filter.empty())
     root["annotations"]["run.oci.seccomp_bpf_data"] = to_base64(config.seccomp_filter);
-  std::string linux_part = dump_json(linux_of(spec, config.host));
+  if (!spec.edits.hooks.empty()) root["hooks"] = hooks_of(spec.edits.hooks);
+  json linux_json = linux_of(spec, config.host);
+  add_devices(spec, config, linux_json);
+  std::string linux_part = dump_json(linux_json);
   if (filtered && !config.seccomp.empty())
     linux_part = with_member(std::move(linux_part), "seccomp", config.seccomp);
   return with_member(dump_json(root), "linux", linux_part);

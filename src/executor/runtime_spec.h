@@ -43,9 +43,9 @@ struct RuntimeMount {
 const std::vector<std::string>& default_capabilities();
 
 /// All mounts, in the order in which they are made: the standard ones, those of `files`, then the
-/// spec's, folders before what is below them. A mount of the spec replaces a standard one at the
-/// same place. Kind invalid_input for a target that isn't absolute or is the root; not_found if the
-/// source of a bind mount isn't there.
+/// spec's and those of its devices, folders before what is below them. Each replaces one of before
+/// it at the same place. Kind invalid_input for a target that isn't absolute or is the root;
+/// not_found if the source of a bind mount isn't there.
 Result<std::vector<RuntimeMount>> runtime_mounts(const ExecSpec& spec, const RuntimeHost& host,
                                                  const NetworkFilePaths& files);
 
@@ -58,6 +58,8 @@ struct RuntimeConfig {
   /// The same as a compiled filter, for crun, which then compiles nothing.
   std::string seccomp_filter;
   std::optional<os::TerminalSize> terminal_size;
+  /// The runtime keeps the container to the devices that its configuration names.
+  bool limits_devices = false;
 };
 
 /// config.json (OCI runtime specification 1.0).

@@ -195,5 +195,70 @@ TEST(RuntimeSpec, BytesThatAreNotUtf8AreReplaced) {
   EXPECT_EQ(config(wanted)["process"]["env"][0], "A=\xEF\xBF\xBD");
 }
 
+ExecSpec with_devices() {
+  ExecSpec out = spec();
+  out.uid = 7;
+  out.edits.env = {"A=2", "GPU=1"};
+  out.edits.device_nodes = {{.path = "/dev/gpu",
+                             .host_path = "/dev/null",
+                             .type = 'c',
+                             .major = 1,
+                             .minor = 3,
+                             .mode = 0660,
+                             .permissions = "r",
+                             .uid = 5,
+                             .gid = {}},
+                            {.path = "/opt/gpu",
+                             .host_path = "/dev/null",
+                             .type = 'c',
+                             .major = 1,
+                             .minor = 3,
+                             .mode = {},
+                             .permissions = {},
+                             .uid = {},
+                             .gid = {}}};
+  out.edits.mounts = {{"/usr", "/opt/lib", "", {"ro", "bind"}}, {"tmpfs", "/scratch", "tmpfs", {}}};
+  out.edits.hooks = {{"createContainer", "/bin/hook", {"hook", "x"}, {}, 5}};
+  out.edits.additional_gids = {44};
+  out.edits.intel_rdt = IntelRdt{"guarded", "", ""};
+  return out;
+}
+
+TEST(RuntimeSpec, DevicesOfTheMachineAreAsTheirFilesSay) {
+  const json all = config(with_devices());
+  EXPECT_EQ(all["process"]["env"], json({"PATH=/bin", "A=2", "GPU=1"}));
+  EXPECT_EQ(all["process"]["user"]["additionalGids"], json({0, 44}));
+  ASSERT_EQ(all["linux"]["devices"].size(), 1u);
+  EXPECT_EQ(all["linux"]["devices"][0],
+            json::parse(R"({"path":"/dev/gpu","type":"c","major":1,"minor":3,"fileMode":432,
+                            "uid":5,"gid":0})"));
+  EXPECT_FALSE(all["linux"].contains("resources"));
+  EXPECT_EQ(all["linux"]["intelRdt"], json({{"closID", "guarded"}}));
+  EXPECT_EQ(all["hooks"]["createContainer"][0],
+            json::parse(R"({"path":"/bin/hook","args":["hook","x"],"timeout":5})"));
+  const auto list = mounts(with_devices());
+  EXPECT_EQ(mount_at(list, "/opt/gpu").source, "/dev/null");
+  EXPECT_THAT(mount_at(list, "/opt/lib").options, ElementsAre("rprivate", "ro", "bind"));
+  EXPECT_EQ(mount_at(list, "/scratch").type, "tmpfs");
+}
+
+TEST(RuntimeSpec, NodesAreMountedWhereNobodyMayMakeThem) {
+  RuntimeHost host;
+  host.in_user_namespace = true;
+  const json all = config(with_devices(), host);
+  EXPECT_FALSE(all["linux"].contains("devices"));
+  EXPECT_EQ(mount_at(mounts(with_devices(), host), "/dev/gpu").source, "/dev/null");
+}
+
+TEST(RuntimeSpec, RuntimesThatLimitDevicesAreToldOfThem) {
+  RuntimeConfig all;
+  all.limits_devices = true;
+  const json rules =
+      json::parse(to_config_json(with_devices(), all))["linux"]["resources"]["devices"];
+  ASSERT_EQ(rules.size(), 2u);
+  EXPECT_EQ(rules[0], json::parse(R"({"allow":true,"type":"c","major":1,"minor":3,"access":"r"})"));
+  EXPECT_EQ(rules[1]["access"], "rwm");
+}
+
 }  // namespace
 }  // namespace kiln::executor

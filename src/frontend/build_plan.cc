@@ -15,47 +15,6 @@ namespace {
 
 namespace df = dockerfile;
 
-Result<GlobalArgs> global_args(const df::Dockerfile& file, const BuildOptions& options) {
-  GlobalArgs out;
-  Variables& values = out.values;
-  std::string target = options.target;
-  if (target.empty()) target = file.stages.back().name;
-  if (target.empty()) target = "default";
-  const std::pair<const char*, std::string> predefined[] = {
-      {"BUILDPLATFORM", options.platform.str()},
-      {"BUILDOS", options.platform.os},
-      {"BUILDARCH", options.platform.architecture},
-      {"BUILDVARIANT", options.platform.variant},
-      {"TARGETPLATFORM", options.wanted_platform().str()},
-      {"TARGETOS", options.wanted_platform().os},
-      {"TARGETARCH", options.wanted_platform().architecture},
-      {"TARGETVARIANT", options.wanted_platform().variant},
-      {"BUILDOSVERSION", {}},
-      {"TARGETOSVERSION", {}},
-      {"TARGETSTAGE", std::move(target)}};
-  for (const auto& [name, value] : predefined) {
-    const auto given = options.build_args.find(name);
-    values.set(name, given == options.build_args.end() ? value : given->second);
-  }
-  const auto lookup = [&](std::string_view name) { return values.find(name); };
-  for (const auto& instruction : file.global_args) {
-    const auto& arg = std::get<df::Arg>(instruction.value);
-    for (const auto& pair : arg.pairs) {
-      const auto given = options.build_args.find(pair.key.text);
-      if (given != options.build_args.end()) {
-        values.set(pair.key.text, given->second);
-      } else if (pair.has_value) {
-        auto value = df::expand_word(pair.value.text, lookup, file.directives.escape);
-        if (!value)
-          return error_at(file.source, instruction.range, std::move(value).error(),
-                          pair.value.range);
-        values.set(pair.key.text, *value);
-      }
-    }
-  }
-  return out;
-}
-
 class Planner {
  public:
   Planner(const df::Dockerfile& file, const BuildOptions& options, BaseImages& images,
@@ -153,7 +112,10 @@ class Planner {
                          plan_.warnings,
                          label,
                          is_uncached(s)};
-    states_[index] = TRY(lower_stage(s, std::move(base), std::move(context)));
+    auto lowered = lower_stage(s, std::move(base), std::move(context));
+    // One stage's error is not told once more of each stage that needs it.
+    if (!lowered && needed_stage_error_) return *needed_stage_error_;
+    states_[index] = TRY(std::move(lowered));
     return *states_[index];
   }
 
@@ -180,6 +142,7 @@ class Planner {
   Result<StageState> base_state(const df::Stage& s, std::size_t index, const std::string& label) {
     const auto lookup = [this](std::string_view name) { return globals_.values.find(name); };
     auto name = df::expand_word(s.from.image.text, lookup, file_->directives.escape);
+    if (index == 0 && !options_->first_base.empty()) name = options_->first_base;
     if (!name) return error_at(file_->source, s.range, std::move(name).error(), s.from.image.range);
     if (name->empty())
       return error_at(file_->source, s.range,
@@ -267,6 +230,9 @@ class Planner {
       BaseImage image = TRY(images_->resolve(name, platform));
       state.config = std::move(image.config);
       source.layers = state.config.diff_ids;
+      auto& labels = state.config.config.labels;
+      if (!options_->inherit_labels) labels.clear();
+      for (const auto& label : options_->unset_labels) labels.erase(label);
     }
     if (!oci::find_env(state.config.config.env, "PATH"))
       oci::set_env(state.config.config.env, "PATH", oci::kDefaultPath);
@@ -335,8 +301,10 @@ class Planner {
       return add_source(std::move(source), name.text);
     }
     if (const auto earlier = stage_called) {
-      const StageState state = TRY(stage(*earlier));
-      return state.root;
+      const auto state = stage(*earlier);
+      if (state) return state->root;
+      needed_stage_error_ = state.error();
+      return state.error();
     }
     if (parse_uint(name.text))
       return invalid_input("invalid stage index " + name.text +
@@ -362,6 +330,7 @@ class Planner {
   GlobalArgs globals_;
   BuildPlan plan_;
   std::vector<std::optional<StageState>> states_;
+  std::optional<Error> needed_stage_error_;
 };
 
 }  // namespace
@@ -370,20 +339,6 @@ Result<BuildPlan> plan_build(const dockerfile::Dockerfile& file, const BuildOpti
                              BaseImages& images, llb::Graph graph) {
   GlobalArgs globals = TRY(global_args(file, options));
   return Planner(file, options, images, std::move(globals), std::move(graph)).run();
-}
-
-Result<std::optional<std::string>> find_source_date_epoch(const dockerfile::Dockerfile& file,
-                                                          const BuildOptions& options) {
-  constexpr const char* kName = "SOURCE_DATE_EPOCH";
-  std::optional<std::string> out;
-  if (const auto given = options.build_args.find(kName); given != options.build_args.end()) {
-    out = given->second;
-  } else {
-    const GlobalArgs globals = TRY(global_args(file, options));
-    if (const auto value = globals.values.find(kName)) out = *value;
-  }
-  if (out && out->empty()) out.reset();
-  return out;
 }
 
 }  // namespace kiln::frontend

@@ -30,6 +30,16 @@ class BaseImages {
                                     const oci::Platform& platform) = 0;
 };
 
+/// The devices of the machine that builds.
+class Devices {
+ public:
+  virtual ~Devices() = default;
+  /// The full names of what `RUN --device` asks for, as far as the user allows it. None for what
+  /// isn't there, which is of kind not_found if it is `required`; kind permission for what isn't
+  /// allowed.
+  virtual Result<std::vector<std::string>> find(const std::string& name, bool required) = 0;
+};
+
 /// What the command line says about RUN.
 struct RunOptions {
   std::set<std::string> entitlements;  ///< `network.host`, `security.insecure`
@@ -37,6 +47,7 @@ struct RunOptions {
   std::vector<llb::Ulimit> ulimits;
   std::vector<std::string> host_names;  ///< of --add-host
   std::vector<std::string> volumes;     ///< `HOST:CONTAINER[:OPTIONS]`
+  Devices* devices = nullptr;           ///< borrowed; without it there are none
 };
 
 /// Which layers of the result become one.
@@ -56,6 +67,11 @@ struct BuildOptions {
   std::vector<std::string> env;
   /// Taken out of the result's config.
   std::vector<std::string> unset_env;
+  /// In place of the image that the first FROM names; empty: none.
+  std::string first_base = {};
+  /// Whether the labels of base images are kept, and which of them are not.
+  bool inherit_labels = true;
+  std::vector<std::string> unset_labels = {};
   oci::Platform platform;  ///< of this machine
   /// What the result is for; without it, this machine.
   std::optional<oci::Platform> target_platform = {};
@@ -93,10 +109,5 @@ struct BuildPlan {
 /// for other platforms, which is added to: what does not depend on the platform is there once.
 Result<BuildPlan> plan_build(const dockerfile::Dockerfile& file, const BuildOptions& options,
                              BaseImages& images, llb::Graph graph = {});
-
-/// What SOURCE_DATE_EPOCH says for the whole build: as a build argument, else as an ARG before the
-/// first FROM has it. nullopt for nothing.
-Result<std::optional<std::string>> find_source_date_epoch(const dockerfile::Dockerfile& file,
-                                                          const BuildOptions& options);
 
 }  // namespace kiln::frontend

@@ -36,6 +36,22 @@ llb::CacheSharing sharing_of(const df::RunMount& mount) {
   }
 }
 
+/// Where `field` stands in a flag's value; all of the flag if that can't be said.
+df::Range part_of(const df::Flag& flag, const std::string& field) {
+  const std::string value = flag.value.value_or("");
+  const std::size_t at = field.empty() ? std::string::npos : value.find(field);
+  const std::size_t before = flag.name.size() + 3;  // "--" and "="
+  const df::Range& whole = flag.range;
+  const bool as_written = whole.begin.line == whole.end.line &&
+                          whole.end.column - whole.begin.column == before + value.size();
+  if (at == std::string::npos || !as_written || value.find(field, at + 1) != std::string::npos)
+    return whole;
+  df::Range out = whole;
+  out.begin.column += static_cast<unsigned>(before + at);
+  out.end.column = out.begin.column + static_cast<unsigned>(field.size());
+  return out;
+}
+
 class RunLowering {
  public:
   RunLowering(const df::Run& run, const RunScope& scope) : run_(&run), scope_(&scope) {
@@ -59,7 +75,12 @@ class RunLowering {
     exec.host_names = options.run.host_names;
     exec.volumes = options.run.volumes;
     add_proxy_settings();
-    for (const auto& flag : run_->flags) TRY(add_flag(flag));
+    for (const auto& flag : run_->flags) {
+      auto added = add_flag(flag);
+      if (added) continue;
+      if (scope_->failed_at != nullptr) *scope_->failed_at = part_of(flag, failed_field_);
+      return std::move(added).error();
+    }
     finish_ssh();
     std::vector<std::string> args;
     for (const auto& name : scope_->state.arg_names)
@@ -112,8 +133,26 @@ class RunLowering {
     if (flag.name == "mount") return add_mount(text);
     if (flag.name == "network") return set_network(text);
     if (flag.name == "security") return set_security(text);
-    const df::RunDevice device = TRY(df::parse_run_device(text));
-    out_.op.devices.push_back({device.name, device.required});
+    return add_device(text);
+  }
+
+  Result<void> add_device(const std::string& text) {
+    const df::RunDevice wanted = TRY(df::parse_run_device(text));
+    Devices* devices = scope_->context.options.run.devices;
+    std::vector<std::string> found;
+    if (devices != nullptr) {
+      found = TRY(devices->find(wanted.name, wanted.required));
+    } else if (wanted.required) {
+      return not_found("required device \"" + wanted.name + "\" is not registered");
+    }
+    if (found.empty())
+      scope_->context.warnings.push_back(
+          fmt::format("{}: device \"{}\" is not registered: RUN goes without it",
+                      scope_->place.location, wanted.name));
+    for (auto& name : found) {
+      if (std::ranges::find(out_.op.devices, name) == out_.op.devices.end())
+        out_.op.devices.push_back(std::move(name));
+    }
     return {};
   }
 
@@ -152,7 +191,7 @@ class RunLowering {
   // --- mounts
 
   Result<void> add_mount(const std::string& text) {
-    const df::RunMount mount = TRY(df::parse_run_mount(text, scope_->expand));
+    const df::RunMount mount = TRY(df::parse_run_mount(text, scope_->expand, &failed_field_));
     switch (mount.type) {
       case df::RunMount::Type::bind:
         return add_bind(mount);
@@ -187,13 +226,16 @@ class RunLowering {
   }
 
   Result<llb::VertexId> resolve_from(const df::RunMount& mount) {
+    failed_field_ = "from=" + mount.from;
     if (parse_uint(mount.from))
       return invalid_input("invalid from \"" + mount.from +
                            "\": a mount's stage has to have a name")
           .with_hint("add AS NAME to the stage's FROM and mount from=NAME");
     df::Word name;
     name.text = mount.from;
-    return scope_->context.resolve_from(name);
+    const llb::VertexId from = TRY(scope_->context.resolve_from(name));
+    failed_field_.clear();
+    return from;
   }
 
   /// A step sees of the machine's files what a COPY would take of them: without what is ignored,
@@ -303,6 +345,7 @@ class RunLowering {
   const RunScope* scope_;
   LoweredRun out_;
   std::vector<std::string> agents_;
+  std::string failed_field_;  ///< of a mount that can't be had
 };
 
 }  // namespace

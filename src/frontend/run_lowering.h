@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,8 @@ struct RunScope {
   std::function<llb::VertexId()> build_context;
   /// Where the instruction stands, without a name: for vertices that it needs and that don't show.
   llb::Origin place;
+  /// Gets the part of the instruction that an error is about.
+  std::optional<dockerfile::Range>* failed_at = nullptr;
 };
 
 struct LoweredRun {

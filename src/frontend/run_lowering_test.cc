@@ -116,13 +116,27 @@ TEST_F(RunLowering, InsecureNeedsAnEntitlement) {
   EXPECT_EQ(exec("--security=sandbox").security, llb::SecurityMode::sandbox);
 }
 
-TEST_F(RunLowering, DevicesAreNamedAndMayBeOptional) {
-  const auto op = exec("--device=a.b/c=d,required --device=name=e.f/g");
-  ASSERT_EQ(op.devices.size(), 2u);
-  EXPECT_EQ(op.devices[0].name, "a.b/c=d");
-  EXPECT_TRUE(op.devices[0].required);
-  EXPECT_EQ(op.devices[1].name, "e.f/g");
-  EXPECT_FALSE(op.devices[1].required);
+/// A machine with one device, whatever its kind.
+class OneDevice : public Devices {
+ public:
+  Result<std::vector<std::string>> find(const std::string& name, bool required) override {
+    if (name == "a.b/c") return std::vector<std::string>{"a.b/c=d"};
+    if (required) return not_found("no " + name);
+    return std::vector<std::string>();
+  }
+};
+
+TEST_F(RunLowering, DevicesAreThoseThatAreThereOnce) {
+  OneDevice machine;
+  options.run.devices = &machine;
+  const auto op = exec("--device=a.b/c,required --device=name=a.b/c --device=e.f/g");
+  EXPECT_THAT(op.devices, ElementsAre("a.b/c=d"));
+  EXPECT_EQ(failure("FROM base\nRUN --device=e.f/g,required x\n").kind(), ErrorKind::not_found);
+}
+
+TEST_F(RunLowering, WithoutDevicesOneThatIsRequiredFails) {
+  EXPECT_THAT(exec("--device=e.f/g").devices, ElementsAre());
+  EXPECT_THAT(failure("FROM base\nRUN --device=e.f/g,required x\n").message(), HasSubstr("e.f/g"));
 }
 
 struct Wrong {

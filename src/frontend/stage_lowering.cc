@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
 #include "base/strings.h"
 #include "base/url.h"
@@ -13,6 +14,7 @@
 #include "frontend/ports.h"
 #include "frontend/remote_sources.h"
 #include "frontend/run_lowering.h"
+#include "frontend/shown_text.h"
 #include "llb/file_mode.h"
 
 namespace kiln::frontend {
@@ -117,15 +119,23 @@ class StageLowering {
 
   // --- vertices
 
-  llb::Origin origin(const df::Instruction& instruction, std::string shown) {
+  llb::Origin origin(const df::Instruction& instruction) {
     llb::Origin out;
+    const std::string shown =
+        (place_.is_trigger ? "ONBUILD " : "") + shown_text(instruction, lookup(), escape());
     out.name = step_name(context_.label, ++index_ + 1, total_, redact_credentials(shown));
     out.instruction = redact_credentials(instruction.original);
     out.place = fmt::format("{}:{}", context_.label, index_ + 1);
     out.args = state_.arg_names;
     out.location = location();
-    out.excerpt = redact_credentials(df::excerpt(context_.file.source, place_.range));
+    out.excerpt = quoted(place_.range);
     return out;
+  }
+
+  /// The instruction's lines, with a caret below a part of it.
+  std::string quoted(df::Range focus) const {
+    return redact_credentials(
+        df::excerpt(context_.file.source, place_.range, place_.is_trigger ? place_.range : focus));
   }
 
   std::string location() const {
@@ -153,10 +163,15 @@ class StageLowering {
   }
 
   Result<void> lower_value(const df::Instruction& instruction, const df::Run& run) {
-    llb::Origin from = origin(instruction, instruction.original);
-    RunScope scope{state_, context_, [this](const std::string& text) { return expand(text); },
-                   [this] { return build_context(); }, from};
+    llb::Origin from = origin(instruction);
+    RunScope scope{state_,
+                   context_,
+                   [this](const std::string& text) { return expand(text); },
+                   [this] { return build_context(); },
+                   from,
+                   nullptr};
     scope.place.name.clear();
+    scope.failed_at = &failed_at_;
     const auto shell =
         state_.config.config.shell.value_or(std::vector<std::string>{"/bin/sh", "-c"});
     LoweredRun lowered = TRY(lower_run(run, shell, scope));
@@ -168,7 +183,9 @@ class StageLowering {
   Result<std::string> expand_chmod(const std::optional<df::Word>& word) {
     if (!word) return std::string();
     const std::string text = TRY(expand(*word));
+    failed_at_ = word->range;
     TRY(llb::check_mode(text));
+    failed_at_.reset();
     return text;
   }
 
@@ -200,11 +217,14 @@ class StageLowering {
     const bool links = copy.link && chmod.empty() && is_known_owner(chown);
     std::vector<llb::VertexId> inputs = {links ? scratch() : state_.root};
     std::optional<std::size_t> local_input;
+    std::map<std::string, std::string> focused;
     for (const auto& word : copy.sources) {
       const std::string source = TRY(expand(word));
       created_by += " " + redact_credentials(source);
       llb::CopyAction action;
+      failed_at_ = copy.checksum ? copy.checksum->range : word.range;
       auto fetched = TRY(remote_source(source, remote));
+      failed_at_.reset();
       if (fetched) {
         action.source = inputs.size();
         inputs.push_back(fetched_input(instruction, source, std::move(fetched->op)));
@@ -221,6 +241,7 @@ class StageLowering {
           split_at_pivot(source, action);
         } else {
           action.pattern = df::clean_path("/" + source);
+          focused[action.pattern] = quoted(word.range);
         }
         action.unpack = copy.is_add && copy.unpack.value_or(true);
       }
@@ -242,7 +263,8 @@ class StageLowering {
       op.actions.emplace_back(std::move(action));
     }
     created_by += " " + destination;
-    llb::Vertex vertex{std::move(op), std::move(inputs), origin(instruction, instruction.original)};
+    llb::Vertex vertex{std::move(op), std::move(inputs), origin(instruction)};
+    vertex.origin.focused = std::move(focused);
     if (links) {
       const llb::VertexId layer = context_.graph.add(std::move(vertex));
       vertex = {llb::MergeOp{}, {state_.root, layer}, {}};
@@ -261,13 +283,16 @@ class StageLowering {
                 redact_credentials(source);
     from.instruction = redact_credentials(instruction.original);
     from.location = location();
-    from.excerpt = redact_credentials(df::excerpt(context_.file.source, place_.range));
+    from.excerpt = quoted(place_.range);
     return context_.graph.add({std::move(op), {}, std::move(from)});
   }
 
   Result<llb::VertexId> copy_source(const df::Copy& copy) {
-    if (copy.from) return context_.resolve_from(*copy.from);
-    return build_context();
+    if (!copy.from) return build_context();
+    failed_at_ = copy.from->range;
+    const llb::VertexId from = TRY(context_.resolve_from(*copy.from));
+    failed_at_.reset();
+    return from;
   }
 
   llb::VertexId build_context() {
@@ -292,7 +317,7 @@ class StageLowering {
     op.mtime = context_.options.source_date_epoch;
     op.all_mtimes = context_.options.all_mtimes;
     op.actions.emplace_back(llb::MkdirAction{current, 0755, state_.config.config.user});
-    llb::Origin from = origin(instruction, instruction.original);
+    llb::Origin from = origin(instruction);
     add_layer({std::move(op), {state_.root}, std::move(from)}, "WORKDIR " + current);
     return {};
   }

@@ -10,6 +10,7 @@
 #include "dockerfile/expand.h"
 #include "dockerfile/parser.h"
 #include "frontend/build_plan.h"
+#include "frontend/global_args.h"
 #include "frontend/variables.h"
 
 namespace kiln::frontend {
@@ -21,11 +22,6 @@ struct StageState {
   std::vector<HistoryStep> history;
   Variables variables;                 ///< what RUN and expansion see: ENV and declared ARG
   std::vector<std::string> arg_names;  ///< declared in this stage or one it is based on
-};
-
-/// Arguments that exist before the first stage: ARG above FROM and the platform's.
-struct GlobalArgs {
-  Variables values;
 };
 
 /// What lowering one stage needs from the rest of the build.

@@ -76,11 +76,7 @@ void put_extras(Encoder& out, const ExecOp& exec) {
   if (exec.security == SecurityMode::insecure) out.field("security", "insecure");
   for (const auto& mount : exec.mounts)
     out.field("mount", std::visit([](const auto& m) { return encode_mount(m); }, mount));
-  for (const auto& device : exec.devices) {
-    Encoder item;
-    item.field("name", device.name).field("required", device.required ? 1 : 0);
-    out.field("device", item.text());
-  }
+  for (const auto& device : exec.devices) out.field("device", device);
   if (exec.shm_size != 0) out.field("shm-size", static_cast<std::int64_t>(exec.shm_size));
   for (const auto& limit : exec.ulimits) {
     Encoder item;

@@ -116,12 +116,6 @@ struct Ulimit {
   std::uint64_t soft = 0, hard = 0;
 };
 
-/// Something of this machine by its CDI name.
-struct Device {
-  std::string name;
-  bool required = true;
-};
-
 /// RUN: a process in the root file system of input 0. Its result is that file system as it is left.
 struct ExecOp {
   std::vector<std::string> argv;
@@ -133,9 +127,9 @@ struct ExecOp {
   NetworkMode network = NetworkMode::host;
   SecurityMode security = SecurityMode::sandbox;
   std::vector<InlineMount> inline_mounts;
-  std::vector<ExecMount> mounts;  ///< in order
-  std::vector<Device> devices;
-  std::uint64_t shm_size = 0;  ///< bytes of /dev/shm; 0: the default
+  std::vector<ExecMount> mounts;     ///< in order
+  std::vector<std::string> devices;  ///< of the machine, by their full CDI names
+  std::uint64_t shm_size = 0;        ///< bytes of /dev/shm; 0: the default
   std::vector<Ulimit> ulimits;
   std::vector<std::string> host_names;  ///< that /etc/hosts has besides the usual; their addresses
                                         ///< are the solver's

@@ -237,7 +237,8 @@ TEST_F(MountStep, CacheOutlivesTheBuildAndIsListed) {
 
 TEST_F(MountStep, DeviceThatIsNeededIsNamed) {
   llb::ExecOp op = exec_of("x");
-  op.devices = {{"vendor.com/gpu=all", true}};
+  op.devices = {"vendor.com/gpu=all"};
+  environment.devices = std::make_shared<const executor::CdiRegistry>(std::vector<std::string>());
   EXPECT_THAT(failed(run_op(op, {scratch()})).message(), HasSubstr("vendor.com/gpu=all"));
 }
 

@@ -23,17 +23,6 @@
 namespace kiln::solver {
 namespace {
 
-/// No specification of devices is read: each that is needed is named, any other is told of.
-Result<void> check_devices(SolveContext& context, StepId step, const llb::ExecOp& op) {
-  for (const auto& device : op.devices) {
-    if (device.required)
-      return unsupported("CDI device " + device.name + " can't be had: kiln injects no CDI devices")
-          .with_hint("RUN --device=" + device.name + " runs without it");
-    context.report(StepNote{step, "CDI device " + device.name + " can't be had: left out"});
-  }
-  return {};
-}
-
 constexpr std::size_t kMaxUserFile = std::size_t{16} << 20;
 
 /// `root` is the mounted root file system: the kernel finds a file in a stack of any height at
@@ -74,6 +63,10 @@ Result<executor::ExecSpec> make_spec(SolveContext& context, const llb::ExecOp& o
   for (const auto& limit : op.ulimits) spec.ulimits.push_back({limit.name, limit.soft, limit.hard});
   spec.resources = context.run.resources;
   if (!op.host_names.empty()) spec.extra_hosts = context.run.hosts;
+  if (!op.devices.empty()) {
+    if (!context.run.devices) return unsupported("no devices can be had here");
+    spec.edits = TRY(context.run.devices->edits(op.devices));
+  }
   return spec;
 }
 
@@ -190,7 +183,6 @@ class ExecStep {
   }
 
   Result<void> run_process(const store::LayerIngest& ingest) {
-    TRY(check_devices(*context_, inputs_->id, *op_));
     const os::Mount mount = TRY(snapshot::mount_layers(
         context_->store.layers(), base_, ingest.fs_path(), ingest.work_path(), ingest.mount_path(),
         ingest.scratch_path() + "/empty"));

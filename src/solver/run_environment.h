@@ -2,11 +2,13 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
+#include "executor/cdi_registry.h"
 #include "executor/executor.h"
 
 namespace kiln::solver {
@@ -32,6 +34,7 @@ struct RunEnvironment {
   std::vector<executor::ExtraHost> hosts;
   std::vector<executor::BindMount> volumes;
   executor::Resources resources;
+  std::shared_ptr<const executor::CdiRegistry> devices;  ///< may be none
 };
 
 /// nullopt if nobody gave a secret of this id.

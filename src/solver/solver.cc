@@ -21,8 +21,12 @@ Error located(const llb::Vertex& vertex, Error error) {
   if (origin.location.empty()) return error;
   const int code = error.exit_code();
   const std::string hint = error.hint();
-  std::string text = fmt::format("{}: {}: {}\n{}", origin.location, origin.instruction,
-                                 error.message(), origin.excerpt);
+  const auto named = std::ranges::find_if(origin.focused, [&](const auto& each) {
+    return error.message().starts_with("\"" + each.first + "\"");
+  });
+  std::string text =
+      fmt::format("{}: {}: {}\n{}", origin.location, origin.instruction, error.message(),
+                  named == origin.focused.end() ? origin.excerpt : named->second);
   return Error(error.kind(), std::move(text)).with_hint(hint).with_exit_code(code);
 }
 
