@@ -14,8 +14,7 @@ namespace {
 
 std::unique_ptr<solver::ContextTree> open_tree(const Folder& folder,
                                                const std::vector<std::string>& ignore = {}) {
-  return must(solver::ContextTree::open(folder.path("tree"), ignore,
-                                        store::StatIndex::load(folder.path("index"))));
+  return must(solver::ContextTree::open(folder.path("tree"), ignore, folder.path("index")));
 }
 
 llb::CopyAction everything() {

@@ -281,15 +281,14 @@ Result<void> open_trees(solver::SolveContext& context, const std::string& path,
   // What is gone after the build is not worth remembering.
   const bool lasts = !fetched || !fetched->scratch;
   context.contexts["context"] = TRY(solver::ContextTree::open(
-      path, ignore,
-      lasts ? store.load_stat_index(path) : store::StatIndex::load(store.workspace().new_path()),
+      path, ignore, lasts ? store.context_index(path) : store.workspace().new_path(),
       fetched ? fetched->owners : solver::Owners::root));
   for (const auto& [key, value] : named.contexts) {
     const auto* local = std::get_if<llb::LocalSource>(&value);
     if (local == nullptr) continue;
     const std::string& directory = named.directories.at(local->name);
     context.contexts[local->name] =
-        TRY(solver::ContextTree::open(directory, local->ignore, store.load_stat_index(directory)));
+        TRY(solver::ContextTree::open(directory, local->ignore, store.context_index(directory)));
   }
   return {};
 }

@@ -195,8 +195,12 @@ Result<FileInfo> Dir::stat(std::string_view name) const {
 }
 
 Result<std::optional<FileInfo>> Dir::find(std::string_view name) const {
+  return find(static_cast<const char*>(CName(name)));
+}
+
+Result<std::optional<FileInfo>> Dir::find(const char* name) const {
   struct statx s{};
-  if (statx_at(fd_.get(), name == "." ? "" : CName(name), s) == 0)
+  if (statx_at(fd_.get(), name == std::string_view(".") ? "" : name, s) == 0)
     return std::optional<FileInfo>(from_statx(s));
   if (errno == ENOENT || errno == ENOTDIR) return std::optional<FileInfo>();
   return system_error(errno, "stat", operand(name));
@@ -285,6 +289,12 @@ Result<std::optional<FileInfo>> Dir::find_beneath(const RelPath& path) const {
 
 Result<Dir> Dir::open_dir_beneath(const RelPath& path) const {
   Fd fd = open_beneath(fd_.get(), path, O_RDONLY | O_DIRECTORY);
+  if (!fd) return system_error(errno, "open", operand(path.str()));
+  return Dir(std::move(fd), path.is_root() ? path_ : operand(path.str()));
+}
+
+Result<Dir> Dir::reach_dir_beneath(const RelPath& path) const {
+  Fd fd = open_beneath(fd_.get(), path, O_PATH | O_DIRECTORY);
   if (!fd) return system_error(errno, "open", operand(path.str()));
   return Dir(std::move(fd), path.is_root() ? path_ : operand(path.str()));
 }

@@ -42,6 +42,7 @@ class Dir {
   Result<Fd> open_file(std::string_view name, int flags, unsigned mode = 0) const;
   Result<FileInfo> stat(std::string_view name) const;
   Result<std::optional<FileInfo>> find(std::string_view name) const;
+  Result<std::optional<FileInfo>> find(const char* name) const;
   Result<std::string> read_link(std::string_view name) const;
   /// All entries but "." and "..", sorted bytewise by name.
   Result<std::vector<DirEntry>> list() const;
@@ -60,6 +61,8 @@ class Dir {
   /// Along `path`, however long, without following any symlink.
   Result<std::optional<FileInfo>> find_beneath(const RelPath& path) const;
   Result<Dir> open_dir_beneath(const RelPath& path) const;
+  /// For find() and read_link() alone, which is cheaper, and needs no permission to list it.
+  Result<Dir> reach_dir_beneath(const RelPath& path) const;
   /// As open_dir_beneath(path) and list(), with fewer calls.
   struct Listing;
   Result<Listing> list_beneath(const RelPath& path) const;

@@ -4,11 +4,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <iterator>
 #include <map>
 
 #include "base/strings.h"
 #include "dockerfile/glob.h"
+#include "llb/encoder.h"
 #include "os/parallel.h"
 #include "os/system.h"
 #include "snapshot/hash_sink.h"
@@ -54,8 +56,11 @@ Result<std::vector<os::RelPath>> resolve_pattern(SourceTree& tree, const std::st
 }
 
 /// Names may hold any byte; an input is one line.
-std::string escaped(std::string_view text) {
-  std::string out;
+void append_escaped(std::string& out, std::string_view text) {
+  if (text.find_first_of("\\\n\t") == std::string_view::npos) {
+    out += text;
+    return;
+  }
   for (const char c : text) {
     if (c == '\\') {
       out += "\\\\";
@@ -67,7 +72,6 @@ std::string escaped(std::string_view text) {
       out += c;
     }
   }
-  return out;
 }
 
 char type_letter(os::FileType type) {
@@ -93,7 +97,7 @@ char type_letter(os::FileType type) {
 
 /// Of the directory `top`, what may match a pattern of --parents: everything below the pattern's
 /// first components, as far as they are plain names, and the directories on the way there.
-Result<std::vector<TreeEntry>> walk_below(const SourceTree& tree, const TreeEntry& top,
+Result<std::vector<TreeEntry>> walk_below(SourceTree& tree, const TreeEntry& top,
                                           const std::string& pattern) {
   const os::RelPath whole = os::RelPath::clean(pattern);
   std::vector<TreeEntry> out = {top};
@@ -108,8 +112,8 @@ Result<std::vector<TreeEntry>> walk_below(const SourceTree& tree, const TreeEntr
   }
   const TreeEntry last = std::move(out.back());
   out.pop_back();
-  std::vector<TreeEntry> rest = TRY(tree.walk(last));
-  std::ranges::move(rest, std::back_inserter(out));
+  Walked rest = TRY(tree.walk(last, nullptr, Recall::ignore));
+  std::ranges::move(rest.entries, std::back_inserter(out));
   return out;
 }
 
@@ -154,15 +158,28 @@ void number_link_groups(Match& match, std::size_t& first_group) {
   }
 }
 
-Result<Match> select_below(const SourceTree& tree, const llb::CopyAction& action,
-                           const Choice& choice, const TreeEntry& top, std::string name) {
+/// What, besides the files themselves, a match's inputs come from.
+Sha256Bytes match_id(const llb::CopyAction& action, const TreeEntry& top, bool with_owner) {
+  llb::Encoder out;
+  // A new meaning of what append_value() gives gets a new version.
+  out.field("version", std::int64_t{1});
+  out.field("top", top.path.str()).field("owner", with_owner ? "1" : "0");
+  for (const auto& pattern : action.exclude) out.field("exclude", pattern);
+  return sha256(out.text());
+}
+
+Result<Match> select_below(SourceTree& tree, const llb::CopyAction& action, const Choice& choice,
+                           const TreeEntry& top, bool with_owner, Recall recall) {
   Match match;
-  match.name = std::move(name);
   std::vector<TreeEntry> entries;
   if (action.below) {
     entries = TRY(walk_below(tree, top, *action.below));
   } else {
-    entries = TRY(tree.walk(top));
+    match.id = match_id(action, top, with_owner);
+    Walked walked = TRY(tree.walk(top, &match.id, recall));
+    entries = std::move(walked.entries);
+    match.recalled = walked.digest;
+    match.listing = std::move(walked.listing);
   }
   const std::size_t prefix = top.path.is_root() ? 0 : top.path.str().size() + 1;
   // Directories that aren't chosen, as long as it isn't known whether something in them is.
@@ -203,11 +220,12 @@ Error absent(const SourceTree& tree, const os::RelPath& named, const os::RelPath
 }  // namespace
 
 Result<Selection> select_files(SourceTree& tree, const llb::CopyAction& action,
-                               std::size_t& first_group) {
+                               std::size_t& first_group, Recall recall) {
   const Choice choice = TRY(Choice::create(action));
   const std::optional<os::RelPath> plain = plain_path(action);
   const std::vector<os::RelPath> paths = TRY(resolve_pattern(tree, action.pattern));
   Selection selection;
+  selection.with_owner = tree.keeps_owner() && action.chown.empty();
   for (const auto& path : paths) {
     const os::RelPath resolved = TRY(tree.resolve("/" + path.str()));
     const auto top = TRY(tree.find(resolved));
@@ -219,7 +237,8 @@ Result<Selection> select_files(SourceTree& tree, const llb::CopyAction& action,
       if (!there || !is_directory) return absent(tree, *plain, named);
     }
     if (action.below && !is_directory) continue;
-    Match match = TRY(select_below(tree, action, choice, *top, std::string(path.name())));
+    Match match = TRY(select_below(tree, action, choice, *top, selection.with_owner, recall));
+    match.name = path.name();
     number_link_groups(match, first_group);
     selection.matches.push_back(std::move(match));
   }
@@ -229,6 +248,7 @@ Result<Selection> select_files(SourceTree& tree, const llb::CopyAction& action,
 Result<Unread> recall_facts(SourceTree& tree, Selection& selection) {
   std::vector<SelectedFile*> unknown;
   for (auto& match : selection.matches) {
+    if (match.recalled) continue;
     for (auto& file : match.files) {
       auto facts = tree.known_facts(file.entry);
       if (!facts) {
@@ -267,6 +287,7 @@ Result<Unread> recall_facts(SourceTree& tree, Selection& selection) {
 Result<void> read_facts(SourceTree& tree, Selection& selection) {
   std::map<std::size_t, Sha256Bytes> by_group;
   for (auto& match : selection.matches) {
+    if (match.recalled) continue;
     for (auto& file : match.files) {
       if (file.facts_known) continue;
       const TimePoint before = os::wall_clock();
@@ -290,28 +311,83 @@ Result<void> read_facts(SourceTree& tree, Selection& selection) {
   return {};
 }
 
-void append_inputs(const Selection& selection, bool with_owner, std::vector<store::Input>& inputs) {
+namespace {
+
+void append_octal(std::string& out, std::uint32_t number) {
+  char digits[16];
+  const auto end = std::to_chars(digits, std::end(digits), number, 8).ptr;
+  out.append(digits, end);
+}
+
+/// What counts of a file, but its path. Groups of links are numbered from the match's first on.
+void append_value(std::string& out, const SelectedFile& file, bool with_owner,
+                  std::size_t first_group) {
+  const os::FileInfo& info = file.entry.info;
+  out += type_letter(info.type);
+  // Only a directory's content is copied, not what it is itself.
+  if (file.relative.empty() && info.type == os::FileType::directory) return;
+  if (info.type != os::FileType::symlink) append_octal(out += ' ', info.permissions);
+  if (with_owner) out += fmt::format(" {}:{}", info.uid, info.gid);
+  if (info.type == os::FileType::file) out.append(" ").append(to_hex(file.facts.content));
+  if (info.type == os::FileType::symlink) append_escaped(out += ' ', file.entry.link_target);
+  if (info.type == os::FileType::char_device || info.type == os::FileType::block_device)
+    out += fmt::format(" {}:{}", info.rdev_major, info.rdev_minor);
+  if (file.on_the_way) out += " way";
+  if (file.link_group) out += fmt::format(" link{}", *file.link_group - first_group);
+  if (!file.facts.xattrs.empty()) out += " x" + to_hex(sha256(file.facts.xattrs));
+}
+
+std::size_t first_group(const Match& match) {
+  std::size_t first = SIZE_MAX;
+  for (const auto& file : match.files) first = std::min(first, file.link_group.value_or(SIZE_MAX));
+  return first;
+}
+
+Sha256Bytes match_digest(const Match& match, bool with_owner) {
+  if (match.recalled) return *match.recalled;
+  const std::size_t group = first_group(match);
+  std::string list;
+  for (const auto& file : match.files) {
+    append_escaped(list, file.relative);
+    append_value(list += '\t', file, with_owner, group);
+    list += '\n';
+  }
+  return sha256(list);
+}
+
+std::string match_input_name(std::size_t number, const Match& match) {
+  std::string out = fmt::format("file:{}:", number);
+  append_escaped(out, match.name);
+  return out;
+}
+
+}  // namespace
+
+void append_inputs(const Selection& selection, std::vector<store::Input>& inputs) {
   std::size_t number = 0;
   for (const auto& match : selection.matches) {
-    const std::string prefix = fmt::format("file:{}:{}", number++, escaped(match.name));
+    const std::string prefix = match_input_name(number++, match) + "/";
+    const std::size_t group = first_group(match);
     for (const auto& file : match.files) {
-      const os::FileInfo& info = file.entry.info;
-      std::string value(1, type_letter(info.type));
-      // Only a directory's content is copied, not what it is itself.
-      const bool is_top_directory = file.relative.empty() && info.type == os::FileType::directory;
-      if (!is_top_directory) {
-        if (info.type != os::FileType::symlink) value += fmt::format(" {:o}", info.permissions);
-        if (with_owner) value += fmt::format(" {}:{}", info.uid, info.gid);
-        if (info.type == os::FileType::file) value += " " + to_hex(file.facts.content);
-        if (info.type == os::FileType::symlink) value += " " + escaped(file.entry.link_target);
-        if (info.type == os::FileType::char_device || info.type == os::FileType::block_device)
-          value += fmt::format(" {}:{}", info.rdev_major, info.rdev_minor);
-        if (file.on_the_way) value += " way";
-        if (file.link_group) value += fmt::format(" link{}", *file.link_group);
-        if (!file.facts.xattrs.empty()) value += " x" + to_hex(sha256(file.facts.xattrs));
-      }
-      inputs.push_back({prefix + "/" + escaped(file.relative), std::move(value)});
+      store::Input input{prefix, {}};
+      append_escaped(input.name, file.relative);
+      append_value(input.value, file, selection.with_owner, group);
+      inputs.push_back(std::move(input));
     }
+  }
+}
+
+void append_digests(const Selection& selection, std::vector<store::Input>& inputs) {
+  std::size_t number = 0;
+  for (const auto& match : selection.matches)
+    inputs.push_back(
+        {match_input_name(number++, match), to_hex(match_digest(match, selection.with_owner))});
+}
+
+void note_selection(SourceTree& tree, const Selection& selection) {
+  for (const auto& match : selection.matches) {
+    if (match.listing.empty()) continue;
+    tree.note(match.id, match_digest(match, selection.with_owner), match.listing);
   }
 }
 

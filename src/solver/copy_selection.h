@@ -29,11 +29,17 @@ struct SelectedFile {
 struct Match {
   std::string name;  ///< the last component as the pattern matched it, before links are followed
   std::vector<SelectedFile> files;  ///< the match itself first
+  /// The digest of its inputs, if nothing has changed since it was noted; then only the match
+  /// itself is among the files.
+  std::optional<Sha256Bytes> recalled;
+  Sha256Bytes id{};     ///< of what it is selected by
+  std::string listing;  ///< to be noted with its digest, if not empty
 };
 
 /// What one copy action selects.
 struct Selection {
   std::vector<Match> matches;
+  bool with_owner = false;  ///< whether it counts whose the files are
 };
 
 /// Finds what a copy action copies. A pattern that matches nothing selects nothing; a plain path
@@ -41,7 +47,7 @@ struct Selection {
 /// excluded itself. Link groups are numbered from `first_group` on, which
 /// then is the next free number: groups of different selections must not meet.
 Result<Selection> select_files(SourceTree& tree, const llb::CopyAction& action,
-                               std::size_t& first_group);
+                               std::size_t& first_group, Recall recall = Recall::ignore);
 
 /// How much of a selection has to be read before its digest is known.
 struct Unread {
@@ -53,9 +59,13 @@ Result<Unread> recall_facts(SourceTree& tree, Selection& selection);
 /// Reads what is still unknown.
 Result<void> read_facts(SourceTree& tree, Selection& selection);
 
-/// The inputs that a selection gives to a cache key: path, type, mode, owner, link target, xattrs
-/// and content of each file, never a time.
-void append_inputs(const Selection& selection, bool with_owner, std::vector<store::Input>& inputs);
+/// What a selection depends on: path, type, mode, owner, link target, xattrs and content of each
+/// file, never a time. Of one that was recalled it isn't known.
+void append_inputs(const Selection& selection, std::vector<store::Input>& inputs);
+/// The same for a cache key, with one digest for each match.
+void append_digests(const Selection& selection, std::vector<store::Input>& inputs);
+/// Lets the tree recall the selection as long as nothing in it changes. All facts are known.
+void note_selection(SourceTree& tree, const Selection& selection);
 
 os::Xattrs decode_xattrs(const std::string& encoded);
 std::string encode_xattrs(const os::Xattrs& xattrs);

@@ -15,8 +15,7 @@ using ::testing::IsEmpty;
 class CopySelection : public FolderTest {
  protected:
   std::unique_ptr<ContextTree> tree(const std::vector<std::string>& patterns = {}) const {
-    auto opened =
-        ContextTree::open(context_path(), patterns, store::StatIndex::load(folder + "/index"));
+    auto opened = ContextTree::open(context_path(), patterns, folder + "/index");
     EXPECT_TRUE(opened.ok());
     return *std::move(opened);
   }
@@ -48,7 +47,7 @@ class CopySelection : public FolderTest {
     EXPECT_TRUE(selection.ok() && recall_facts(*opened_, *selection).ok() &&
                 read_facts(*opened_, *selection).ok());
     std::vector<store::Input> out;
-    append_inputs(*selection, false, out);
+    append_inputs(*selection, out);
     return out;
   }
   std::vector<std::string> ignore;

@@ -247,7 +247,7 @@ Result<void> append_mount_files(SolveContext& context, const StepInputs& inputs,
     Selection selection = TRY(select_files(tree, action, group));
     TRY(recall_facts(tree, selection));
     TRY(read_facts(tree, selection));
-    append_inputs(selection, /*with_owner=*/true, content);
+    append_inputs(selection, content);
   }
   return {};
 }

@@ -35,7 +35,7 @@ class Explain : public testing::SolverTest {
   std::vector<StepForecast> forecasts(llb::VertexId target) {
     testing::RecordingProgress progress;
     SolveContext solve_context{*store, *executor, progress};
-    auto tree = ContextTree::open(context_path(), ignore, store->load_stat_index(context_path()));
+    auto tree = ContextTree::open(context_path(), ignore, store->context_index(context_path()));
     EXPECT_TRUE(tree.ok());
     solve_context.contexts["context"] = *std::move(tree);
     auto out = forecast(solve_context, graph, {target});

@@ -41,13 +41,13 @@ class FileStep {
   Result<StepOutcomeResult> run() {
     const auto started = std::chrono::steady_clock::now();
     const std::vector<oci::DiffId>& base = inputs_->results.front()->layers;
-    append_layers("layer", base, content_inputs_);
+    append_layers("layer", base, definition_inputs_);
     // From another stage: known by its layers, before any file is looked at.
     const bool fixed_sources = sources_are_layers();
     if (fixed_sources) {
       for (std::size_t i = 1; i < inputs_->results.size(); ++i)
-        append_layers(fmt::format("source{}", i), inputs_->results[i]->layers, content_inputs_);
-      definition_key_ = content_key_ = step_key(operation_, content_inputs_);
+        append_layers(fmt::format("source{}", i), inputs_->results[i]->layers, definition_inputs_);
+      definition_key_ = content_key_ = step_key(operation_, definition_inputs_);
       auto hit = TRY(look_up());
       if (hit) return *std::move(hit);
       for (std::size_t i = 1; i < inputs_->results.size(); ++i) {
@@ -58,35 +58,25 @@ class FileStep {
       }
     }
     TRY(open_sources());
-    Unread unread;
-    for (const auto& action : op_->actions) {
-      const auto* copy = std::get_if<llb::CopyAction>(&action);
-      if (copy == nullptr) continue;
-      Selection selection = TRY(select_files(source(*copy), *copy, next_group_));
-      const Unread more = TRY(recall_facts(source(*copy), selection));
-      unread.files += more.files;
-      unread.bytes += more.bytes;
-      selections_.push_back(std::move(selection));
-    }
     const bool looks_up_only = context_->steps == Steps::look_up;
-    const bool read_first = looks_up_only || !context_->imports.empty() ||
-                            (unread.files <= kReadFirstFiles && unread.bytes <= kReadFirstBytes);
+    bool read_first = false;
+    // What is recalled is listed only if it has to be copied.
+    for (const Recall recall : {Recall::use, Recall::ignore}) {
+      const Unread unread = TRY(select(recall));
+      read_first = looks_up_only || !context_->imports.empty() ||
+                   (unread.files <= kReadFirstFiles && unread.bytes <= kReadFirstBytes);
+      if (read_first) {
+        auto known = TRY(find_by_content());
+        if (known) return *std::move(known);
+      }
+      if (!recalled()) break;
+    }
     if (read_first) {
-      std::size_t at = 0;
-      for (const auto& action : op_->actions) {
-        if (const auto* copy = std::get_if<llb::CopyAction>(&action))
-          TRY(read_facts(source(*copy), selections_[at++]));
-      }
-      content_key();
-      auto hit = TRY(look_up());
-      if (!hit) {
-        StepLock lock = TRY(StepLock::acquire(*context_, *inputs_, content_key_));
-        lock_.emplace(std::move(lock));
-        if (lock_->held()) hit = TRY(look_up());
-      }
-      if (hit) {
-        if (!looks_up_only) TRY(alias_definition(*hit));
-        return *std::move(hit);
+      StepLock lock = TRY(StepLock::acquire(*context_, *inputs_, content_key_));
+      lock_.emplace(std::move(lock));
+      if (lock_->held()) {
+        auto known = TRY(find_known());
+        if (known) return *std::move(known);
       }
       MissReason reason = explain();
       if (looks_up_only) return missed_step(std::move(reason));
@@ -94,13 +84,13 @@ class FileStep {
     TRY(context_->imported.ensure(base, inputs_->stop));
     StepOutcomeResult made = TRY(make_layer(base));
     if (!read_first) {
-      content_key();
-      auto hit = TRY(look_up());
-      if (hit) return *std::move(hit);
+      auto known = TRY(find_by_content());
+      if (known) return *std::move(known);
       explain();
     }
     const auto elapsed = std::chrono::steady_clock::now() - started;
     TRY(record(made, std::chrono::duration_cast<std::chrono::milliseconds>(elapsed).count()));
+    note_selections();
     return made;
   }
 
@@ -119,9 +109,47 @@ class FileStep {
       owned_.push_back(std::make_unique<LayerTree>(std::move(view)));
       sources_.push_back(owned_.back().get());
     }
+    opened_ = true;
     return {};
   }
   SourceTree& source(const llb::CopyAction& copy) { return *sources_[copy.source - 1]; }
+  /// Finds what is to be copied, and what is known of it.
+  Result<Unread> select(Recall recall) {
+    Unread unread;
+    selections_.clear();
+    next_group_ = 0;
+    for (const auto& action : op_->actions) {
+      const auto* copy = std::get_if<llb::CopyAction>(&action);
+      if (copy == nullptr) continue;
+      Selection selection = TRY(select_files(source(*copy), *copy, next_group_, recall));
+      const Unread more = TRY(recall_facts(source(*copy), selection));
+      unread.files += more.files;
+      unread.bytes += more.bytes;
+      selections_.push_back(std::move(selection));
+    }
+    return unread;
+  }
+  bool recalled() const {
+    return std::ranges::any_of(selections_, [](const Selection& selection) {
+      return std::ranges::any_of(selection.matches,
+                                 [](const Match& match) { return match.recalled.has_value(); });
+    });
+  }
+  Result<void> read_sources() {
+    std::size_t at = 0;
+    for (const auto& action : op_->actions) {
+      if (const auto* copy = std::get_if<llb::CopyAction>(&action))
+        TRY(read_facts(source(*copy), selections_[at++]));
+    }
+    return {};
+  }
+  void note_selections() {
+    std::size_t at = 0;
+    for (const auto& action : op_->actions) {
+      if (const auto* copy = std::get_if<llb::CopyAction>(&action))
+        note_selection(source(*copy), selections_[at++]);
+    }
+  }
   bool sources_are_layers() const {
     return std::ranges::all_of(
         inputs_->results, [](const StepResult* result) { return result->local_context.empty(); });
@@ -129,21 +157,39 @@ class FileStep {
 
   // --- cache
 
+  Result<std::optional<StepOutcomeResult>> find_by_content() {
+    TRY(read_sources());
+    content_key();
+    return find_known();
+  }
+  /// The result that is kept under the content key.
+  Result<std::optional<StepOutcomeResult>> find_known() {
+    auto hit = TRY(look_up());
+    if (!hit) return hit;
+    if (context_->steps == Steps::run) TRY(alias_definition(*hit));
+    note_selections();
+    return hit;
+  }
+
   const std::string& content_key() {
-    content_inputs_.clear();
-    append_layers("layer", inputs_->results.front()->layers, content_inputs_);
+    content_key_ = step_key(operation_, content_inputs(append_digests));
+    return content_key_;
+  }
+
+  /// The step's inputs, those of its selections as `append` gives them.
+  template <typename Append>
+  std::vector<store::Input> content_inputs(Append append) const {
+    std::vector<store::Input> out;
+    append_layers("layer", inputs_->results.front()->layers, out);
     std::size_t at = 0;
     for (const auto& action : op_->actions) {
       const auto* copy = std::get_if<llb::CopyAction>(&action);
       if (copy == nullptr) continue;
       // Which action a file is chosen by is a part of what is copied.
-      content_inputs_.push_back(
-          {fmt::format("action:{}", at), directory_input(*copy, selections_[at])});
-      append_inputs(selections_[at++], source(*copy).keeps_owner() && copy->chown.empty(),
-                    content_inputs_);
+      out.push_back({fmt::format("action:{}", at), directory_input(*copy, selections_[at])});
+      append(selections_[at++], out);
     }
-    content_key_ = step_key(operation_, content_inputs_);
-    return content_key_;
+    return out;
   }
 
   /// What counts of a directory that is copied itself.
@@ -165,7 +211,7 @@ class FileStep {
     record.instruction = inputs_->vertex.origin.instruction;
     record.place = step_place(*context_, inputs_->vertex);
     record.operation = operation_;
-    record.inputs = content_inputs_;
+    record.inputs = opened_ ? content_inputs(append_inputs) : definition_inputs_;
     return record;
   }
 
@@ -442,13 +488,14 @@ class FileStep {
   const StepInputs* inputs_;
   const llb::FileOp* op_;
   std::string operation_;
+  bool opened_ = false;
   std::vector<SourceTree*> sources_;
   std::vector<std::unique_ptr<LayerTree>> owned_;
   std::vector<Selection> selections_;
   std::size_t next_group_ = 0;
   std::string definition_key_, content_key_;
   std::optional<StepLock> lock_;
-  std::vector<store::Input> content_inputs_;
+  std::vector<store::Input> definition_inputs_;
   std::optional<snapshot::LayerView> base_;
   std::vector<std::pair<SelectedFile*, SourceTree*>> tagged_;
   std::map<std::pair<SourceTree*, std::size_t>, Sha256Bytes> group_content_;

@@ -125,7 +125,7 @@ class SolverTest : public FolderTest {
     SolveContext solve_context{*store, *executor, out.progress};
     solve_context.cache = cache;
     solve_context.run = environment;
-    auto tree = ContextTree::open(context_path(), ignore, store->load_stat_index(context_path()));
+    auto tree = ContextTree::open(context_path(), ignore, store->context_index(context_path()));
     if (!tree) return std::move(tree).error();
     solve_context.contexts["context"] = *std::move(tree);
     if (before) before(solve_context, target);

@@ -20,7 +20,7 @@ Result<StepOutcomeResult> use_tree(SolveContext& context, const StepInputs& inpu
   StepOutcomeResult out;
   out.result.local_context = fmt::format("fetched:{}", inputs.id);
   auto tree =
-      TRY(ContextTree::open(files.path(), {}, context.store.load_stat_index(files.path()), owners));
+      TRY(ContextTree::open(files.path(), {}, context.store.context_index(files.path()), owners));
   context.add_context(out.result.local_context, std::move(tree), std::move(files));
   return out;
 }

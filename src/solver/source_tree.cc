@@ -2,7 +2,6 @@
 #include "solver/source_tree.h"
 
 #include <algorithm>
-#include <iterator>
 
 #include "snapshot/layer_form.h"
 #include "snapshot/link_resolution.h"
@@ -12,12 +11,14 @@ namespace kiln::solver {
 
 Result<std::unique_ptr<ContextTree>> ContextTree::open(const std::string& path,
                                                        const std::vector<std::string>& ignore,
-                                                       store::StatIndex index, Owners owners) {
+                                                       const std::string& index, Owners owners) {
   os::Dir root = TRY(os::Dir::open(path));
   dockerfile::IgnorePatterns patterns =
       TRY(dockerfile::IgnorePatterns::create(ignore).context(".dockerignore"));
+  Sha256 digest;
+  for (const auto& pattern : ignore) digest.update(pattern + "\n");
   return std::unique_ptr<ContextTree>(
-      new ContextTree(std::move(root), std::move(patterns), std::move(index), owners));
+      new ContextTree(std::move(root), std::move(patterns), digest.finish(), index, owners));
 }
 
 Result<std::optional<TreeEntry>> ContextTree::find_unfiltered(const os::RelPath& path) const {
@@ -65,13 +66,34 @@ Result<std::vector<std::string>> ContextTree::list(const os::RelPath& path) cons
   return out;
 }
 
-Result<std::vector<TreeEntry>> ContextTree::walk(const TreeEntry& top) const {
-  std::vector<TreeEntry> out = {top};
-  if (top.info.type != os::FileType::directory) return out;
-  std::vector<TreeEntry> below = TRY(walk_context(root_, ignore_, top.path));
-  out.insert(out.end(), std::make_move_iterator(below.begin()),
-             std::make_move_iterator(below.end()));
+Sha256Bytes ContextTree::record_key(const Sha256Bytes& selection) const {
+  return sha256(to_hex(selection) + to_hex(ignore_digest_));
+}
+
+Result<Walked> ContextTree::walk(const TreeEntry& top, const Sha256Bytes* selection,
+                                 Recall recall) {
+  std::optional<store::TreeRecord> record;
+  std::optional<TreeListing> known;
+  if (selection != nullptr) {
+    const std::lock_guard lock(mutex_);
+    record = trees_.find(record_key(*selection));
+  }
+  if (record) known = TreeListing::parse(record->listing);
+  const ContextWalk walk{root_, ignore_, known ? &*known : nullptr, opened_, recall};
+  WalkedContext walked = TRY(walk_context(walk, top));
+  Walked out{std::move(walked.entries)};
+  if (walked.unchanged) {
+    out.digest = record->digest;
+  } else if (selection != nullptr) {
+    out.listing = std::move(walked.listing);
+  }
   return out;
+}
+
+void ContextTree::note(const Sha256Bytes& selection, const Sha256Bytes& digest,
+                       std::string listing) {
+  const std::lock_guard lock(mutex_);
+  trees_.put(record_key(selection), digest, std::move(listing));
 }
 
 Result<Located> ContextTree::locate(const TreeEntry& entry) const {
@@ -128,6 +150,7 @@ std::string ContextTree::absence_hint(const os::RelPath& path) const {
 
 Result<void> ContextTree::save_index() {
   const std::lock_guard lock(mutex_);
+  TRY(trees_.save());
   return index_.save();
 }
 
@@ -160,9 +183,9 @@ Result<void> LayerTree::walk_into(const TreeEntry& entry, std::vector<TreeEntry>
   return {};
 }
 
-Result<std::vector<TreeEntry>> LayerTree::walk(const TreeEntry& top) const {
-  std::vector<TreeEntry> out = {top};
-  if (top.info.type == os::FileType::directory) TRY(walk_into(top, out));
+Result<Walked> LayerTree::walk(const TreeEntry& top, const Sha256Bytes*, Recall) {
+  Walked out{{top}};
+  if (top.info.type == os::FileType::directory) TRY(walk_into(top, out.entries));
   return out;
 }
 

@@ -13,6 +13,7 @@
 #include "os/system.h"
 #include "snapshot/layer_view.h"
 #include "store/stat_index.h"
+#include "store/tree_records.h"
 
 namespace kiln::solver {
 
@@ -28,6 +29,17 @@ struct TreeEntry {
 struct LastDirectory {
   os::RelPath path;
   os::Dir dir;
+};
+
+/// Whether a whole selection may be recognised instead of listed.
+enum class Recall { use, ignore };
+
+/// What is in a tree from some file or directory on.
+struct Walked {
+  std::vector<TreeEntry> entries;
+  /// The digest that was noted for it, if nothing has changed since: then only the top is listed.
+  std::optional<Sha256Bytes> digest = {};
+  std::string listing = {};  ///< to be noted, if not empty
 };
 
 /// Where a file's bytes can be opened: no symlink is on the way.
@@ -48,7 +60,12 @@ class SourceTree {
   /// The names in a directory, sorted; ignored ones are left out.
   virtual Result<std::vector<std::string>> list(const os::RelPath& path) const = 0;
   /// `top` and all below it, a directory before its content, names sorted; ignored ones left out.
-  virtual Result<std::vector<TreeEntry>> walk(const TreeEntry& top) const = 0;
+  /// `selection` says what it is walked for, if a digest of that can be noted.
+  virtual Result<Walked> walk(const TreeEntry& top, const Sha256Bytes* selection,
+                              Recall recall) = 0;
+  /// Notes what `listing`, of a walk for `selection`, came to.
+  virtual void note(const Sha256Bytes& selection, const Sha256Bytes& digest,
+                    std::string listing) = 0;
   virtual Result<Located> locate(const TreeEntry& entry) const = 0;
   virtual Result<os::Xattrs> xattrs(const TreeEntry& entry, LastDirectory& last) const = 0;
   /// Whose files they are, when --chown says nothing: a context's are root's.
@@ -64,17 +81,18 @@ class SourceTree {
 /// Whose a directory's files are: root's, or whoever's they are on disk, as in an archive.
 enum class Owners { root, as_on_disk };
 
-/// A directory of this machine, with its stat index.
+/// A directory of this machine, with what is remembered of its files, at the path `index`.
 class ContextTree final : public SourceTree {
  public:
   static Result<std::unique_ptr<ContextTree>> open(const std::string& path,
                                                    const std::vector<std::string>& ignore,
-                                                   store::StatIndex index,
+                                                   const std::string& index,
                                                    Owners owners = Owners::root);
   Result<os::RelPath> resolve(std::string_view path) const override;
   Result<std::optional<TreeEntry>> find(const os::RelPath& path) const override;
   Result<std::vector<std::string>> list(const os::RelPath& path) const override;
-  Result<std::vector<TreeEntry>> walk(const TreeEntry& top) const override;
+  Result<Walked> walk(const TreeEntry& top, const Sha256Bytes* selection, Recall recall) override;
+  void note(const Sha256Bytes& selection, const Sha256Bytes& digest, std::string listing) override;
   Result<Located> locate(const TreeEntry& entry) const override;
   Result<os::Xattrs> xattrs(const TreeEntry& entry, LastDirectory& last) const override;
   bool keeps_owner() const override { return owners_ == Owners::as_on_disk; }
@@ -85,21 +103,26 @@ class ContextTree final : public SourceTree {
   Result<void> save_index();
 
  private:
-  ContextTree(os::Dir root, dockerfile::IgnorePatterns ignore, store::StatIndex index,
-              Owners owners)
+  ContextTree(os::Dir root, dockerfile::IgnorePatterns ignore, const Sha256Bytes& ignore_digest,
+              const std::string& index, Owners owners)
       : root_(std::move(root)),
         ignore_(std::move(ignore)),
+        ignore_digest_(ignore_digest),
         owners_(owners),
-        index_(std::move(index)),
+        index_(index),
+        trees_(index + ".trees"),
         opened_(os::wall_clock()) {}
   Result<std::optional<TreeEntry>> find_unfiltered(const os::RelPath& path) const;
   bool is_left_out(const TreeEntry& entry) const;
+  Sha256Bytes record_key(const Sha256Bytes& selection) const;
 
   os::Dir root_;
   dockerfile::IgnorePatterns ignore_;
+  Sha256Bytes ignore_digest_;
   Owners owners_;
   std::mutex mutex_;
-  store::StatIndex index_;  // guarded by mutex_
+  store::StatIndex index_;    // guarded by mutex_
+  store::TreeRecords trees_;  // guarded by mutex_
   TimePoint opened_;
 };
 
@@ -110,7 +133,8 @@ class LayerTree final : public SourceTree {
   Result<os::RelPath> resolve(std::string_view path) const override;
   Result<std::optional<TreeEntry>> find(const os::RelPath& path) const override;
   Result<std::vector<std::string>> list(const os::RelPath& path) const override;
-  Result<std::vector<TreeEntry>> walk(const TreeEntry& top) const override;
+  Result<Walked> walk(const TreeEntry& top, const Sha256Bytes* selection, Recall recall) override;
+  void note(const Sha256Bytes&, const Sha256Bytes&, std::string) override {}
   Result<Located> locate(const TreeEntry& entry) const override;
   Result<os::Xattrs> xattrs(const TreeEntry& entry, LastDirectory& last) const override;
   bool keeps_owner() const override { return true; }

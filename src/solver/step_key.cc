@@ -11,7 +11,7 @@ namespace kiln::solver {
 std::string step_key(const std::string& operation, const std::vector<store::Input>& inputs) {
   Sha256 hash;
   // A new meaning of keys gets a new version; records of the old one are never hit again.
-  hash.update("kiln step key 2\n");
+  hash.update("kiln step key 3\n");
   hash.update(llb::Encoder().field("operation", operation).text());
   for (const auto& input : inputs) {
     hash.update(input.name);

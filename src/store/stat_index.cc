@@ -2,6 +2,7 @@
 #include "store/stat_index.h"
 
 #include <cstring>
+#include <utility>
 
 #include "base/packed.h"
 #include "os/fd.h"
@@ -21,12 +22,24 @@ std::int64_t nanoseconds_between(const TimePoint& from, const TimePoint& to) {
 
 }  // namespace
 
-StatIndex StatIndex::load(std::string path) {
-  StatIndex index;
-  index.path_ = std::move(path);
-  const auto bytes = os::read_file(index.path_, std::size_t{1} << 30);
-  if (bytes && !index.parse(*bytes)) index.entries_.clear();
-  return index;
+StatFacts stat_facts(const os::FileInfo& info) {
+  return {
+      info.device,           info.inode, info.size, info.mtime, info.ctime, info.mtime_nanoseconds,
+      info.ctime_nanoseconds};
+}
+
+bool is_settled(const os::FileInfo& info, const TimePoint& now) {
+  // Whole seconds in both times: a file system that keeps no finer ones.
+  const std::int64_t grain = info.ctime_nanoseconds == 0 && info.mtime_nanoseconds == 0
+                                 ? 2'000'000'000
+                                 : kGrainNanoseconds;
+  return nanoseconds_between({info.ctime, info.ctime_nanoseconds}, now) >= grain;
+}
+
+void StatIndex::load() {
+  if (std::exchange(loaded_, true)) return;
+  const auto bytes = os::read_file(path_, std::size_t{1} << 30);
+  if (bytes && !parse(*bytes)) entries_.clear();
 }
 
 bool StatIndex::parse(std::string_view in) {
@@ -39,9 +52,7 @@ bool StatIndex::parse(std::string_view in) {
   for (; count > 0; --count) {
     std::string_view name, xattrs;
     Entry e{};
-    if (!take_packed_text(in, name) ||
-        !take_packed(in, e.device, e.inode, e.size, e.mtime, e.ctime, e.mtime_nanoseconds,
-                     e.ctime_nanoseconds, e.unseen, e.facts.content) ||
+    if (!take_packed_text(in, name) || !take_packed(in, e.stat, e.unseen, e.facts.content) ||
         !take_packed_text(in, xattrs))
       return false;
     e.facts.xattrs = xattrs;
@@ -51,33 +62,21 @@ bool StatIndex::parse(std::string_view in) {
 }
 
 const FileFacts* StatIndex::find(std::string_view path, const os::FileInfo& info) {
+  load();
   const auto it = entries_.find(path);
   if (it == entries_.end()) return nullptr;
   Entry& e = it->second;
   e.seen = true;
-  if (e.device != info.device || e.inode != info.inode || e.size != info.size ||
-      e.mtime != info.mtime || e.mtime_nanoseconds != info.mtime_nanoseconds ||
-      e.ctime != info.ctime || e.ctime_nanoseconds != info.ctime_nanoseconds)
-    return nullptr;
-  return &e.facts;
+  return e.stat == stat_facts(info) ? &e.facts : nullptr;
 }
 
 void StatIndex::put(std::string_view path, const os::FileInfo& info, FileFacts facts,
                     const TimePoint& now) {
-  // Whole seconds in both times: a file system that keeps no finer ones.
-  const std::int64_t grain = info.ctime_nanoseconds == 0 && info.mtime_nanoseconds == 0
-                                 ? 2'000'000'000
-                                 : kGrainNanoseconds;
-  if (nanoseconds_between({info.ctime, info.ctime_nanoseconds}, now) < grain) return;
+  if (!is_settled(info, now)) return;
+  load();
   changed_ = true;
   Entry e{};
-  e.device = info.device;
-  e.inode = info.inode;
-  e.size = info.size;
-  e.mtime = info.mtime;
-  e.ctime = info.ctime;
-  e.mtime_nanoseconds = info.mtime_nanoseconds;
-  e.ctime_nanoseconds = info.ctime_nanoseconds;
+  e.stat = stat_facts(info);
   e.seen = true;
   e.facts = std::move(facts);
   entries_.insert_or_assign(std::string(path), std::move(e));
@@ -94,8 +93,7 @@ Result<void> StatIndex::save() {
     if (unseen > kMaxUnseen) continue;
     ++count;
     append_packed_text(out, name);
-    append_packed(out, e.device, e.inode, e.size, e.mtime, e.ctime, e.mtime_nanoseconds,
-                  e.ctime_nanoseconds, unseen, e.facts.content);
+    append_packed(out, e.stat, unseen, e.facts.content);
     append_packed_text(out, e.facts.xattrs);
   }
   std::memcpy(out.data() + count_at, &count, sizeof count);

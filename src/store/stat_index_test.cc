@@ -32,7 +32,7 @@ FileFacts facts(std::string_view content) { return {sha256(content), "x=" + std:
 
 class StatIndexTest : public ::testing::Test {
  protected:
-  StatIndex load() { return StatIndex::load(top_.path("index")); }
+  StatIndex load() { return StatIndex(top_.path("index")); }
   void save_one() {
     auto index = load();
     index.put("a", old_file(), facts("a"), kNow);

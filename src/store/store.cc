@@ -62,8 +62,8 @@ Result<Store> Store::open_for_reading(const StorePaths& paths) {
       std::make_unique<Parts>(paths, std::move(use), std::move(database), Workspace::none()));
 }
 
-StatIndex Store::load_stat_index(const std::string& context_path) const {
-  return StatIndex::load(paths().contexts() + "/" + to_hex(sha256(context_path)));
+std::string Store::context_index(const std::string& context_path) const {
+  return paths().contexts() + "/" + to_hex(sha256(context_path));
 }
 
 Result<void> Store::delete_unused_layers() {

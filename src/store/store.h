@@ -20,7 +20,6 @@
 #include "store/layer_store.h"
 #include "store/manifest_lists.h"
 #include "store/remote_cache.h"
-#include "store/stat_index.h"
 #include "store/store_paths.h"
 #include "store/workspace.h"
 
@@ -50,7 +49,8 @@ class Store {
   BuildHistory& builds() { return parts_->builds; }
   RemoteCache& remote() { return parts_->remote; }
   Workspace& workspace() { return parts_->workspace; }
-  StatIndex load_stat_index(const std::string& context_path) const;
+  /// Where what is known of the files of a build context is kept.
+  std::string context_index(const std::string& context_path) const;
 
   /// Deletes the layers and blobs that nothing refers to, and what killed processes left of them.
   /// While another process uses the store that is put off. The caller has no layers in use or in

@@ -12,11 +12,12 @@ namespace kiln::store {
 ///     db/kiln.sqlite             the index: images, names, layers, cache records
 ///     blobs/sha256/HEX           manifests, configs, and layer blobs that came from elsewhere
 ///     layers/HEX/fs/             one directory per layer, by diff ID, in overlay form
-///     layers/HEX/contents        of a layer of many files: what they are, to make the next one of
-///     it context/HEX                stat index of a build context, by the digest of its path
+///     layers/HEX/contents        of a layer of many files: what it holds, to make the next one
+///     context/HEX                stat index of a build context, by the digest of its path
+///     context/HEX.trees          whole selections of its files, as they were seen last
 ///     cache/KEY.N/               contents of RUN --mount=type=cache: record.json, lock, fs/
-///     remote/trees/HEX/tree      what was fetched: a checkout, a file by http, an archive's
-///     content remote/mirrors/HEX/repo    a git repository's objects, as far as they were needed
+///     remote/trees/HEX/tree      what was fetched: a checkout, a file by http, an archive
+///     remote/mirrors/HEX/repo    a git repository's objects, as far as they were needed
 ///     remote/notes/HEX           what is known of a URL: its validators and the file it gave
 ///     executor/                  kept between containers: the compiled seccomp filter
 ///     tmp/ID/                    work in progress of a process; tmp/ID.lock is held while it lives
