@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "solver/context_walk.h"
 
-#include <fcntl.h>
 #include <gmock/gmock.h>
-#include <sys/stat.h>
 
 #include "solver/solver_test_kit.h"
 
