@@ -23,6 +23,17 @@ os::FileType file_type(archive::EntryType type) {
   }
 }
 
+bool is_directly_in(const os::RelPath& path, const os::RelPath& directory) {
+  std::string_view rest = path.str();
+  if (!directory.is_root()) {
+    if (!rest.starts_with(directory.str()) || rest.size() == directory.str().size()) return false;
+    rest.remove_prefix(directory.str().size());
+    if (rest.front() != '/') return false;
+    rest.remove_prefix(1);
+  }
+  return !rest.empty() && rest.find('/') == std::string_view::npos;
+}
+
 PlannedEntry entry_of(PlannedInode inode) {
   return {.inode = std::make_shared<PlannedInode>(std::move(inode))};
 }
@@ -45,7 +56,14 @@ Result<LayerBuilder> LayerBuilder::create(const LayerView& base, Options options
 /// What is at a path: planned, or in the layers below; neither for nothing.
 Result<LayerBuilder::Found> LayerBuilder::look_up(const os::RelPath& path) const {
   const PlannedEntry* entry = root_.get();
-  for (const std::string_view part : path.components()) {
+  std::vector<std::string_view> parts;
+  if (last_parent_ != nullptr && is_directly_in(path, last_parent_path_)) {
+    entry = last_parent_;
+    parts = {path.name()};
+  } else {
+    parts = path.components();
+  }
+  for (const std::string_view part : parts) {
     const auto child = entry->children.find(part);
     if (child != entry->children.end()) {
       entry = &child->second;
@@ -106,6 +124,7 @@ Result<PlannedEntry*> LayerBuilder::descend(PlannedEntry& parent, const os::RelP
 }
 
 Result<PlannedEntry*> LayerBuilder::parent_of(const os::RelPath& path) {
+  if (last_parent_ != nullptr && is_directly_in(path, last_parent_path_)) return last_parent_;
   PlannedEntry* entry = root_.get();
   os::RelPath at;
   const os::RelPath parent = path.parent();
@@ -114,6 +133,8 @@ Result<PlannedEntry*> LayerBuilder::parent_of(const os::RelPath& path) {
     entry = TRY(descend(*entry, at, part));
     if (entry == nullptr) return not_found("/" + at.str() + " does not exist");
   }
+  last_parent_ = entry;
+  last_parent_path_ = parent;
   return entry;
 }
 
@@ -147,8 +168,16 @@ Result<void> LayerBuilder::make_directories(const os::RelPath& path, std::uint32
 Result<void> LayerBuilder::put(const os::RelPath& path, PlannedEntry entry) {
   CHECK(!path.is_root());
   PlannedEntry* parent = TRY(parent_of(path));
-  parent->children.insert_or_assign(std::string(path.name()), std::move(entry));
+  put_into(*parent, path.name(), std::move(entry));
   return {};
+}
+
+void LayerBuilder::put_into(PlannedEntry& parent, std::string_view name, PlannedEntry entry) {
+  const auto [child, is_new] = parent.children.try_emplace(std::string(name), std::move(entry));
+  if (is_new) return;
+  child->second = std::move(entry);  // NOLINT: where there is one, try_emplace moves nothing
+  // What was replaced may have been a directory with the last parent in it.
+  last_parent_ = nullptr;
 }
 
 Result<void> LayerBuilder::put_directory(const os::RelPath& path, Metadata metadata) {
@@ -166,7 +195,7 @@ Result<void> LayerBuilder::put_directory(const os::RelPath& path, Metadata metad
     const auto below = TRY(base_->find(path));
     entry.opaque = below.has_value();
   }
-  parent->children.insert_or_assign(std::string(path.name()), std::move(entry));
+  put_into(*parent, path.name(), std::move(entry));
   return {};
 }
 

@@ -83,12 +83,16 @@ class LayerBuilder {
   Result<Found> look_up(const os::RelPath& path) const;
   Result<PlannedEntry*> parent_of(const os::RelPath& path);
   Result<void> put(const os::RelPath& path, PlannedEntry entry);
+  void put_into(PlannedEntry& parent, std::string_view name, PlannedEntry entry);
   Result<PlannedEntry*> descend(PlannedEntry& parent, const os::RelPath& path,
                                 std::string_view name);
 
   const LayerView* base_;
   Options options_;
   std::unique_ptr<PlannedEntry> root_;
+  /// The directory that was put into last: mostly the next one's too. Null for none.
+  PlannedEntry* last_parent_ = nullptr;
+  os::RelPath last_parent_path_;
   std::map<std::size_t, std::weak_ptr<PlannedInode>> groups_;
   std::vector<std::string> adopted_;
 };

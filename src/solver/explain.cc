@@ -95,6 +95,7 @@ Result<MissReason> find_reason(SolveContext& context, const StepInputs& inputs,
     nearest = std::move(comparison);
     reason.compared = earlier.created;
     reason.milliseconds = earlier.milliseconds;
+    if (nearest->changes.size() == 1) break;  // none differs less
   }
   if (!nearest) return reason;
   if (nearest->only_below && nearest->below != nullptr && context.has_missed(nearest->below)) {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <deque>
+#include <utility>
 
 #include "base/strings.h"
 #include "llb/file_mode.h"
@@ -60,8 +61,10 @@ class FileStep {
     TRY(open_sources());
     const bool looks_up_only = context_->steps == Steps::look_up;
     bool read_first = false;
-    // What is recalled is listed only if it has to be copied.
+    // What is recalled is listed only if it has to be copied, or a record elsewhere may be taken
+    // over, whose inputs are kept with it.
     for (const Recall recall : {Recall::use, Recall::ignore}) {
+      if (recall == Recall::use && !context_->imports.empty()) continue;
       const Unread unread = TRY(select(recall));
       read_first = looks_up_only || !context_->imports.empty() ||
                    (unread.files <= kReadFirstFiles && unread.bytes <= kReadFirstBytes);
@@ -116,6 +119,7 @@ class FileStep {
   /// Finds what is to be copied, and what is known of it.
   Result<Unread> select(Recall recall) {
     Unread unread;
+    record_.reset();
     selections_.clear();
     next_group_ = 0;
     for (const auto& action : op_->actions) {
@@ -205,8 +209,10 @@ class FileStep {
     return find_step(*context_, *inputs_, key, [this] { return unfinished_record(); });
   }
 
-  store::CacheRecord unfinished_record() {
-    store::CacheRecord record;
+  /// Its input list is long: it is made once, as long as the key stays the same.
+  const store::CacheRecord& unfinished_record() {
+    if (record_ && !content_key_.empty() && record_->key == content_key_) return *record_;
+    store::CacheRecord& record = record_.emplace();
     record.key = content_key_.empty() ? content_key() : content_key_;
     record.instruction = inputs_->vertex.origin.instruction;
     record.place = step_place(*context_, inputs_->vertex);
@@ -218,10 +224,11 @@ class FileStep {
   MissReason explain() { return report_miss(*context_, *inputs_, unfinished_record()); }
 
   Result<void> record(const StepOutcomeResult& made, std::int64_t milliseconds) {
-    store::CacheRecord record = unfinished_record();
+    unfinished_record();
+    store::CacheRecord record = *std::exchange(record_, std::nullopt);
     record.milliseconds = milliseconds;
+    if (definition_key_.empty()) return keep_record(*context_, std::move(record), made);
     TRY(keep_record(*context_, record, made));
-    if (definition_key_.empty()) return {};
     record.key = definition_key_;
     return keep_record(*context_, std::move(record), made);
   }
@@ -496,6 +503,7 @@ class FileStep {
   std::string definition_key_, content_key_;
   std::optional<StepLock> lock_;
   std::vector<store::Input> definition_inputs_;
+  std::optional<store::CacheRecord> record_;  ///< by what is known so far
   std::optional<snapshot::LayerView> base_;
   std::vector<std::pair<SelectedFile*, SourceTree*>> tagged_;
   std::map<std::pair<SourceTree*, std::size_t>, Sha256Bytes> group_content_;

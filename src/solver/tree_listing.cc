@@ -12,9 +12,7 @@ static_assert(std::is_trivially_copyable_v<TreeListing::Entry> && sizeof(TreeLis
 std::optional<TreeListing> TreeListing::parse(std::string_view bytes) {
   TreeListing out;
   std::uint32_t entries = 0;
-  if (!take_packed(bytes, out.top_) || !take_packed(bytes, out.folder_count_) ||
-      !take_packed(bytes, entries))
-    return std::nullopt;
+  if (!take_packed(bytes, out.top_, out.folder_count_, entries)) return std::nullopt;
   const std::size_t folders_size = sizeof(Folder) * std::size_t{out.folder_count_};
   const std::size_t entries_size = sizeof(Entry) * std::size_t{entries};
   if (bytes.size() < folders_size + entries_size) return std::nullopt;
@@ -63,9 +61,8 @@ std::string TreeListing::Builder::bytes() const {
   const std::size_t folders_size = sizeof(Folder) * folders_.size();
   const std::size_t entries_size = sizeof(Entry) * entries_.size();
   out.reserve(sizeof top_ + 8 + folders_size + entries_size + text_.size());
-  append_packed(out, top_);
-  append_packed(out, static_cast<std::uint32_t>(folders_.size()));
-  append_packed(out, static_cast<std::uint32_t>(entries_.size()));
+  append_packed(out, top_, static_cast<std::uint32_t>(folders_.size()),
+                static_cast<std::uint32_t>(entries_.size()));
   out.append(reinterpret_cast<const char*>(folders_.data()), folders_size);
   out.append(reinterpret_cast<const char*>(entries_.data()), entries_size);
   return out += text_;

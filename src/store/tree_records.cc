@@ -32,9 +32,7 @@ bool TreeRecords::parse(std::string_view bytes) {
   while (!in.empty()) {
     Entry entry;
     std::uint64_t size = 0;
-    if (!take_packed(in, entry.key) || !take_packed(in, entry.digest) || !take_packed(in, size) ||
-        size > in.size())
-      return false;
+    if (!take_packed(in, entry.key, entry.digest, size) || size > in.size()) return false;
     entry.listing = in.substr(0, size);
     in.remove_prefix(size);
     entries_.push_back(entry);
@@ -66,9 +64,7 @@ Result<void> TreeRecords::save() {
   for (std::size_t i = 0; i < std::min(entries_.size(), kMostRecords); ++i) {
     const Entry& entry = entries_[i];
     if (out.size() + entry.listing.size() > kMostBytes) continue;
-    append_packed(out, entry.key);
-    append_packed(out, entry.digest);
-    append_packed(out, static_cast<std::uint64_t>(entry.listing.size()));
+    append_packed(out, entry.key, entry.digest, static_cast<std::uint64_t>(entry.listing.size()));
     out += entry.listing;
   }
   append_packed(out, sha256(out));
