@@ -37,6 +37,21 @@ class MemorySource final : public ByteSource {
   Bytes rest_;
 };
 
+/// Gives on what a source gives, and a copy of it to a sink.
+class CopyingSource final : public ByteSource {
+ public:
+  CopyingSource(ByteSource& source, ByteSink& copy) : source_(&source), copy_(&copy) {}
+  Result<std::size_t> read(MutableBytes into) override {
+    const std::size_t n = TRY(source_->read(into));
+    TRY(copy_->write(Bytes(into).first(n)));
+    return n;
+  }
+
+ private:
+  ByteSource* source_;
+  ByteSink* copy_;
+};
+
 /// A sink that keeps everything: for tests and for small things.
 class StringSink final : public ByteSink {
  public:

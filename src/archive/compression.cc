@@ -2,11 +2,13 @@
 #include "archive/compression.h"
 
 #include <algorithm>
-#include <cstring>
+#include <cstdint>
+#include <string>
 #include <vector>
 
 #include "archive/block_compressor.h"
 #include "archive/decoders.h"
+#include "archive/prefixed_source.h"
 #include "base/check.h"
 
 namespace kiln::archive {
@@ -14,25 +16,6 @@ namespace {
 
 constexpr std::size_t kHeadSize = std::size_t{4} << 10;
 constexpr std::size_t kLongestMagic = 6;
-
-/// Gives bytes that were read ahead of a source, then the source's own.
-class PrefixedSource final : public ByteSource {
- public:
-  PrefixedSource(std::vector<std::byte> head, ByteSource& rest)
-      : head_(std::move(head)), rest_(&rest) {}
-  Result<std::size_t> read(MutableBytes into) override {
-    if (given_ == head_.size()) return rest_->read(into);
-    const std::size_t count = std::min(into.size(), head_.size() - given_);
-    std::memcpy(into.data(), head_.data() + given_, count);
-    given_ += count;
-    return count;
-  }
-
- private:
-  std::vector<std::byte> head_;
-  std::size_t given_ = 0;
-  ByteSource* rest_;
-};
 
 /// A decoder together with the source that it reads.
 class OwningDecoder final : public ByteSource {
@@ -120,6 +103,20 @@ std::unique_ptr<CompressingSink> compress(ByteSink& sink, Compression compressio
   }
   CHECK(compression != Compression::bzip2 && compression != Compression::xz);
   std::unreachable();
+}
+
+std::uint64_t expansion_limit(std::uint64_t packed) {
+  constexpr std::uint64_t kMost = 10'000, kNeverTooMuch = std::uint64_t{1} << 30;
+  return std::max(kNeverTooMuch, std::min(packed, UINT64_MAX / kMost) * kMost);
+}
+
+Result<std::size_t> BoundedSource::read(MutableBytes into) {
+  const std::size_t n = TRY(source_->read(into));
+  if (n > left_) {
+    return corrupt("it unpacks to too much: more than " + std::to_string(limit_) + " bytes");
+  }
+  left_ -= n;
+  return n;
 }
 
 }  // namespace kiln::archive

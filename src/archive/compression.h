@@ -36,4 +36,21 @@ inline constexpr int kUsualLevel = -1;
 std::unique_ptr<CompressingSink> compress(ByteSink& sink, Compression compression, int level,
                                           unsigned threads);
 
+/// What so many bytes of a compressed stream may become: little that becomes more than any disk
+/// holds is no image, and its digest would tell only at its end. 10,000 times as much, 1 GiB at the
+/// least.
+std::uint64_t expansion_limit(std::uint64_t packed);
+
+/// Gives on what a source gives, up to a limit: kind corrupt beyond it.
+class BoundedSource final : public ByteSource {
+ public:
+  BoundedSource(ByteSource& source, std::uint64_t limit)
+      : source_(&source), limit_(limit), left_(limit) {}
+  Result<std::size_t> read(MutableBytes into) override;
+
+ private:
+  ByteSource* source_;
+  std::uint64_t limit_, left_;
+};
+
 }  // namespace kiln::archive

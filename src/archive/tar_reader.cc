@@ -19,9 +19,11 @@ constexpr std::size_t kBufferSize = std::size_t{64} << 10;
 constexpr std::uint64_t kMaxSpecialSize = std::uint64_t{1} << 20;
 constexpr auto kMaxSize = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
 
-bool is_zero(const char* block) {
-  return std::all_of(block, block + kBlockSize, [](char c) { return c == '\0'; });
+bool is_zero(Bytes data) {
+  return std::ranges::all_of(data, [](std::byte b) { return b == std::byte{0}; });
 }
+
+bool is_zero(const char* block) { return is_zero(std::as_bytes(std::span(block, kBlockSize))); }
 
 bool is_gnu(const char* block) {
   return std::string_view(block + kMagic.offset, kMagic.size) == kGnuMagicAndVersion;
@@ -103,6 +105,7 @@ Error TarReader::unsound(std::string_view what) const {
 Result<std::optional<TarEntry>> TarReader::next() {
   if (ended_) return std::nullopt;
   TRY(skip_rest_of_entry());
+  raw_.clear();
   Extensions extensions;
   while (true) {
     const bool at_header = TRY(read_header());
@@ -110,6 +113,7 @@ Result<std::optional<TarEntry>> TarReader::next() {
     const bool is_extension = TRY(read_extension(extensions));
     if (is_extension) continue;
     TarEntry entry = TRY(read_entry(std::move(extensions)));
+    if (canonical_) compare_header(entry);
     return entry;
   }
   if (extensions.any) return unsound("archive ends after an extended header");
@@ -121,16 +125,32 @@ Result<std::optional<TarEntry>> TarReader::next() {
 Result<bool> TarReader::read_header() {
   header_offset_ = offset_;
   const bool any_block = TRY(read_block(header_));
-  if (!any_block) return false;
+  if (!any_block) {
+    canonical_ = false;
+    return false;
+  }
   if (!is_zero(header_)) {
     if (!has_right_checksum(header_)) return unsound("bad checksum");
+    if (canonical_) raw_.append(header_, kBlockSize);
     return true;
   }
   const bool second_block = TRY(read_block(header_));
-  if (!second_block) return false;
+  if (!second_block) {
+    canonical_ = false;
+    return false;
+  }
   if (!is_zero(header_)) return unsound("one block of zeros where two end an archive");
-  while (const std::size_t count = TRY(fill())) consume(count);
+  while (const std::size_t count = TRY(fill())) {
+    canonical_ = false;
+    consume(count);
+  }
   return false;
+}
+
+void TarReader::compare_header(const TarEntry& entry) {
+  canonical_header_.clear();
+  append_tar_header(canonical_header_, entry);
+  canonical_ = raw_ == canonical_header_;
 }
 
 /// Takes in header_ and what follows it if it says something about the entry to come; false if it
@@ -139,6 +159,8 @@ Result<bool> TarReader::read_extension(Extensions& extensions) {
   const char type = header_[kTypeFlag.offset];
   if (std::string_view("xXgLKVNM").find(type) == std::string_view::npos) return false;
   if (type == 'M') return unsupported("tar archive: goes on from another volume");
+  // What TarWriter writes before an entry is one pax header.
+  if (type != 'x') canonical_ = false;
   const auto size = field_number(header_, kSize);
   if (!size || *size < 0) return unsound("bad size");
   if (type == 'V' || type == 'N') {
@@ -347,11 +369,19 @@ Result<std::string> TarReader::read_special_content(std::uint64_t size) {
     rest = rest.subspan(count);
   }
   padding_left_ = tar_padding(size);
+  if (canonical_) raw_.append(content).append(padding_left_, '\0');
   TRY(skip_rest_of_entry());
   return content;
 }
 
 Result<void> TarReader::skip_rest_of_entry() {
+  const std::uint64_t buffered = buffer_end_ - buffer_begin_;
+  if (stored_left_ >= buffered + kBufferSize) {
+    consume(static_cast<std::size_t>(buffered));
+    const std::uint64_t passed = TRY(source_->skip(stored_left_ - buffered));
+    offset_ += passed;
+    stored_left_ -= buffered + passed;
+  }
   while (stored_left_ > 0) {
     const std::size_t count = TRY(fill());
     if (count == 0) return unsound(fmt::format("archive ends {} bytes too early", stored_left_));
@@ -362,8 +392,12 @@ Result<void> TarReader::skip_rest_of_entry() {
   // Padding that is missing at the archive's end is forgiven, as Go's reader does.
   while (padding_left_ > 0) {
     const std::size_t count = TRY(fill());
-    if (count == 0) break;
+    if (count == 0) {
+      canonical_ = false;
+      break;
+    }
     const std::size_t skipped = std::min(count, padding_left_);
+    if (canonical_ && !is_zero(Bytes(buffer_.get() + buffer_begin_, skipped))) canonical_ = false;
     consume(skipped);
     padding_left_ -= skipped;
   }

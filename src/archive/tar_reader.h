@@ -38,6 +38,9 @@ class TarReader {
   /// Right after next(): where in the stream the entry's content begins. It stands there as it is
   /// unless the file is sparse.
   std::uint64_t content_offset() const { return offset_; }
+  /// Whether all that was read so far, headers, padding and the end, is what TarWriter writes for
+  /// the same entries and contents. Sub-second times are in no such stream.
+  bool canonical() const { return canonical_; }
 
  private:
   /// What headers before an entry's own say about it.
@@ -51,6 +54,7 @@ class TarReader {
   Result<bool> read_header();
   Result<bool> read_extension(Extensions& extensions);
   Result<TarEntry> read_entry(Extensions extensions);
+  void compare_header(const TarEntry& entry);
   Result<std::uint64_t> content_size(const PaxRecords& pax) const;
   Result<void> read_sparse_map(const PaxRecords& pax, TarEntry& entry);
   Result<void> read_gnu_sparse_map(TarEntry& entry);
@@ -74,6 +78,9 @@ class TarReader {
   char header_[kBlockSize] = {};
   PaxRecords globals_;
   bool ended_ = false;
+  bool canonical_ = true;
+  std::string raw_;               ///< the current entry's headers as they came, while canonical_
+  std::string canonical_header_;  ///< kept for its capacity
 
   std::uint64_t size_ = 0;      ///< of the current entry's content, holes included
   std::uint64_t position_ = 0;  ///< in it

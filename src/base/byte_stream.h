@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 
 #include "base/result.h"
@@ -17,7 +19,23 @@ class ByteSource {
   virtual ~ByteSource() = default;
   /// Reads 1 to `into.size()` bytes (`into` must not be empty); 0 only at the end.
   virtual Result<std::size_t> read(MutableBytes into) = 0;
+  /// Passes over `count` bytes; fewer, of which the number tells, only at the end. Where there is
+  /// no better way they are read.
+  virtual Result<std::uint64_t> skip(std::uint64_t count);
 };
+
+inline Result<std::uint64_t> ByteSource::skip(std::uint64_t count) {
+  std::byte away[4096];
+  std::uint64_t passed = 0;
+  while (passed < count) {
+    const auto want =
+        static_cast<std::size_t>(std::min<std::uint64_t>(count - passed, sizeof away));
+    const std::size_t n = TRY(read(MutableBytes(away).first(want)));
+    if (n == 0) break;
+    passed += n;
+  }
+  return passed;
+}
 
 /// Takes bytes in order. Whoever creates a sink says how its end is told.
 class ByteSink {

@@ -125,7 +125,8 @@ Result<void> Importer::fetch_layer(const std::string& key, const std::stop_token
     return std::unique_ptr<archive::ByteSource>(
         std::make_unique<FetchedBlob>(*storage_, step.blob, stop));
   };
-  auto applied = snapshot::apply_layer(*store_, open, step.layer);
+  auto applied =
+      snapshot::apply_layer(*store_, open, step.layer, snapshot::expansion_limit(step.blob));
   if (!applied) {
     // Content that is wrong is the matter of one step; a server that fails is that of all.
     const ErrorKind kind = applied.error().kind();

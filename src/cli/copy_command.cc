@@ -89,10 +89,10 @@ Result<transport::CopyOptions> copy_options(const CopyFlags& flags) {
   if (flags.all || flags.multi_arch == "all") {
     out.instances = transport::Instances::all;
   } else if (flags.multi_arch == "index-only") {
-    return unsupported("--multi-arch=index-only is not supported by this version of kiln")
-        .with_hint("kiln imagetools create copies an index within a registry");
+    out.instances = transport::Instances::none;
   } else if (!flags.multi_arch.empty() && flags.multi_arch != "system") {
-    return invalid_input("unknown --multi-arch \"" + flags.multi_arch + "\": all or system");
+    return invalid_input("unknown --multi-arch \"" + flags.multi_arch +
+                         "\": all, system or index-only");
   }
   out.preserve_digests = flags.preserve_digests;
   out.threads = os::processor_count();

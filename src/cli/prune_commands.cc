@@ -119,6 +119,7 @@ Result<PrunedImages> prune_images(store::Store& store, const ImageFilters& filte
   TRY(delete_layers(store));
   const store::LayerUsage after = TRY(store.cache().usage());
   if (before.bytes > after.bytes) out.bytes = before.bytes - after.bytes;
+  out.bytes += TRY(store.blobs().remove_partial(0));
   if (!out.text.empty()) out.text = "Deleted Images:\n" + out.text + "\n";
   return out;
 }

@@ -27,6 +27,12 @@ class RangeSource final : public archive::ByteSource {
     left_ -= n;
     return n;
   }
+  Result<std::uint64_t> skip(std::uint64_t count) override {
+    const std::uint64_t passed = std::min(count, left_);
+    at_ += passed;
+    left_ -= passed;
+    return passed;
+  }
 
  private:
   const os::Fd* fd_;
@@ -43,7 +49,8 @@ Result<ArchiveFile> ArchiveFile::open(store::Store& store, const os::Fd& input,
   out.name_ = name;
   out.fd_ = TRY(seekable(store, input, name, stop));
   out.stop_ = std::move(stop);
-  archive::FdSource source(out.fd_, name, out.stop_);
+  const os::FileInfo info = TRY(os::file_info(out.fd_, name));
+  RangeSource source(out.fd_, 0, info.size, name, out.stop_);
   archive::TarReader tar(source);
   for (;;) {
     const auto entry = TRY(tar.next().context(name));

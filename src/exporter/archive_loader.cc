@@ -2,11 +2,15 @@
 #include "exporter/archive_loader.h"
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 
+#include "archive/compression.h"
 #include "base/json.h"
 #include "exporter/archive_file.h"
+#include "exporter/layer_workers.h"
 #include "oci/manifest.h"
 #include "oci/platform_match.h"
 #include "oci/reference.h"
@@ -19,22 +23,6 @@ namespace {
 using nlohmann::json;
 
 std::string blob_path(const oci::Digest& digest) { return "blobs/sha256/" + digest.hex(); }
-
-/// Keeps a copy of what is read.
-class CopyingSource final : public archive::ByteSource {
- public:
-  CopyingSource(archive::ByteSource& source, archive::ByteSink& copy)
-      : source_(&source), copy_(&copy) {}
-  Result<std::size_t> read(archive::MutableBytes into) override {
-    const std::size_t n = TRY(source_->read(into));
-    TRY(copy_->write(archive::Bytes(into).first(n)));
-    return n;
-  }
-
- private:
-  archive::ByteSource* source_;
-  archive::ByteSink* copy_;
-};
 
 class Loader {
  public:
@@ -96,10 +84,13 @@ class Loader {
       const auto paths = layers.value_or(std::vector<std::string>());
       const oci::ImageConfig config = TRY(parse_config(config_json, paths.size()));
       if (!is_wanted(config.platform)) continue;
-      for (std::size_t i = 0; i < paths.size(); ++i) {
+      const auto load_one = [&](std::size_t i) -> Result<void> {
         const auto open = [&] { return file_->open_member(paths[i]); };
-        TRY(snapshot::apply_layer(*store_, open, config.diff_ids[i]).context(file_->name()));
-      }
+        TRY(snapshot::apply_layer(*store_, open, config.diff_ids[i],
+                                  archive::expansion_limit(file_->size(paths[i]).value_or(0))));
+        return {};
+      };
+      TRY(load_layers(config.diff_ids, load_one));
       const store::Image image = TRY(store_->images().put(config_json, names));
       add_loaded(image, names);
     }
@@ -212,17 +203,35 @@ class Loader {
     const std::string config_json = TRY(read_verified(manifest.config.digest, oci::kMaxConfigSize));
     const oci::ImageConfig config = TRY(parse_config(config_json, manifest.layers.size()));
     if (!is_wanted(config.platform)) return std::optional<store::Image>();
-    for (std::size_t i = 0; i < manifest.layers.size(); ++i)
-      TRY(load_layer(manifest.layers[i], config.diff_ids[i]).context(file_->name()));
+    const auto load_one = [&](std::size_t i) {
+      return load_layer(manifest.layers[i], config.diff_ids[i]);
+    };
+    TRY(load_layers(config.diff_ids, load_one));
     store::Image image = TRY(store_->images().put_with_manifest(config_json, text, names));
     return std::optional(std::move(image));
+  }
+
+  /// Several at once. Of a layer that an image holds several times, its first place is loaded.
+  Result<void> load_layers(const std::vector<oci::DiffId>& ids,
+                           const std::function<Result<void>(std::size_t)>& load) const {
+    std::set<oci::DiffId> seen;
+    std::vector<std::size_t> wanted;
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      if (seen.insert(ids[i]).second) wanted.push_back(i);
+    }
+    const auto load_one = [&](std::size_t index, const std::stop_token&) {
+      return load(wanted[index]).context(file_->name());
+    };
+    return for_each_layer(wanted.size(), os::processor_count(), options_->stop, load_one);
   }
 
   /// A layer of a layout, which keeps its compressed blob: the manifest stays what it is.
   Result<void> load_layer(const oci::Descriptor& blob, const oci::DiffId& diff_id) {
     const std::string path = blob_path(blob.digest);
     if (blob.digest.hex() == diff_id.hex()) {
-      TRY(snapshot::apply_layer(*store_, [&] { return file_->open_member(path); }, diff_id));
+      TRY(snapshot::apply_layer(
+          *store_, [&] { return file_->open_member(path); }, diff_id,
+          snapshot::expansion_limit(blob)));
       return {};
     }
     const auto known = TRY(store_->layers().find(diff_id));
@@ -233,13 +242,14 @@ class Loader {
     }
     store::Ingest ingest = TRY(store_->blobs().create());
     const auto source = TRY(file_->open_member(path));
-    CopyingSource copied(*source, ingest);
+    archive::CopyingSource copied(*source, ingest);
     const auto keep = [&]() -> Result<oci::Descriptor> {
       TRY(store_->distribution().note_layer_blob(diff_id, blob));
       TRY(ingest.commit_as(blob.digest));
       return blob;
     };
-    auto applied = snapshot::apply_layer_once(*store_, copied, diff_id, keep);
+    auto applied =
+        snapshot::apply_layer_once(*store_, copied, diff_id, snapshot::expansion_limit(blob), keep);
     if (!applied) return std::move(applied).error();
     return {};
   }

@@ -32,16 +32,28 @@ void report(const PullOptions& options, const oci::Descriptor& blob, std::string
   if (options.progress != nullptr) options.progress->layer(blob.digest.short_hex(), status);
 }
 
+Result<void> fetch_rest(registry::Repository& repository, const oci::Descriptor& blob,
+                        const store::Ingest& ingest, archive::ByteSink& sink,
+                        std::stop_token stop) {
+  const auto earlier = [&](archive::ByteSink& into) { return ingest.copy_earlier(into); };
+  return repository.fetch_rest_of_blob(blob, earlier, sink, std::move(stop));
+}
+
+/// Bytes that are not what they should be are nothing to go on with.
+void discard_if_broken(store::Ingest& ingest, const Result<void>& outcome) {
+  if (!outcome.ok() && outcome.error().kind() == ErrorKind::corrupt) ingest.discard();
+}
+
 /// Download on a thread of its own, unpacking on this one.
 Result<void> stream_layer(store::Store& store, registry::Repository& repository,
                           const oci::Descriptor& blob, const oci::DiffId& diff_id,
                           const PullOptions& options, std::stop_token stop) {
-  store::Ingest ingest = TRY(store.blobs().create());
+  store::Ingest ingest = TRY(store.blobs().resume(blob));
   archive::BytePipe pipe;
   TeeSink tee(ingest, pipe.sink());
   std::optional<Result<void>> fetched;
   std::jthread download([&] {
-    fetched = repository.fetch_blob(blob, tee, stop);
+    fetched = fetch_rest(repository, blob, ingest, tee, stop);
     if (fetched->ok()) report(options, blob, "Download complete");
     pipe.finish(*fetched);
   });
@@ -52,9 +64,12 @@ Result<void> stream_layer(store::Store& store, registry::Repository& repository,
     TRY(ingest.commit_as(blob.digest));
     return blob;
   };
-  auto applied = snapshot::apply_layer_once(store, pipe.source(), diff_id, keep);
+  auto applied = snapshot::apply_layer_once(store, pipe.source(), diff_id,
+                                            snapshot::expansion_limit(blob), keep);
   if (!applied.ok()) pipe.abandon(applied.error());
   if (download.joinable()) download.join();
+  discard_if_broken(ingest, *fetched);
+  if (!applied.ok()) discard_if_broken(ingest, applied.error());
   // Of two errors, the one that caused the other.
   if (fetched && !fetched->ok() &&
       (applied.ok() || fetched->error().message() != applied.error().message())) {
@@ -68,8 +83,10 @@ Result<void> stream_layer(store::Store& store, registry::Repository& repository,
 Result<void> keep_blob(store::Store& store, registry::Repository& repository,
                        const oci::Descriptor& blob, const oci::DiffId& diff_id,
                        std::stop_token stop) {
-  store::Ingest ingest = TRY(store.blobs().create());
-  TRY(repository.fetch_blob(blob, ingest, stop));
+  store::Ingest ingest = TRY(store.blobs().resume(blob));
+  const auto fetched = fetch_rest(repository, blob, ingest, ingest, stop);
+  discard_if_broken(ingest, fetched);
+  TRY(fetched);
   // Noted first: what is noted goes when the layer goes.
   TRY(store.distribution().note_layer_blob(diff_id, blob));
   return ingest.commit_as(blob.digest);

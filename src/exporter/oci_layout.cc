@@ -107,7 +107,9 @@ class Layout {
       const auto there = TRY(store_->layers().find(id));
       if (there) continue;
       TRY(verify(manifest.layers[i].digest));
-      TRY(snapshot::apply_layer(*store_, [&] { return open_blob(manifest.layers[i].digest); }, id));
+      const oci::Descriptor& blob = manifest.layers[i];
+      TRY(snapshot::apply_layer(
+          *store_, [&] { return open_blob(blob.digest); }, id, snapshot::expansion_limit(blob)));
       out.new_layers.push_back(id);
     }
     return out;

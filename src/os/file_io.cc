@@ -22,7 +22,7 @@ Result<Fd> create_or_truncate_file(const std::string& path, unsigned mode) {
 }
 
 Result<Fd> open_for_appending(const std::string& path, unsigned mode) {
-  return open_file(path, O_WRONLY | O_CREAT | O_APPEND, mode);
+  return open_file(path, O_RDWR | O_CREAT | O_APPEND, mode);
 }
 
 Result<std::size_t> read_at(const Fd& fd, std::span<std::byte> into, std::uint64_t offset,

@@ -17,7 +17,7 @@ Result<Fd> open_for_reading(const std::string& path);
 Result<Fd> create_file(const std::string& path, unsigned mode = 0644);
 /// An existing file is emptied.
 Result<Fd> create_or_truncate_file(const std::string& path, unsigned mode = 0644);
-/// What is written is added at its end; made if there is none.
+/// For reading and writing; what is written is added at its end. Made if there is none.
 Result<Fd> open_for_appending(const std::string& path, unsigned mode = 0644);
 /// At an offset, leaving the file's position alone; 0 at the end.
 Result<std::size_t> read_at(const Fd& fd, std::span<std::byte> into, std::uint64_t offset,

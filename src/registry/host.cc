@@ -18,7 +18,15 @@ Result<net::HttpResponse> Host::send(net::HttpRequest request, const Scopes& sco
   {
     const std::scoped_lock lock(mutex_);
     // Others wait: the first answer tells them where to ask.
-    if (base_.empty()) return send_first(request, scopes);
+    if (base_.empty() && request.body == nullptr) return send_first(request, scopes);
+    if (base_.empty()) {
+      // A body can be read only once.
+      net::HttpRequest first;
+      first.url = "/v2/";
+      first.stop = request.stop;
+      auto answered = send_first(first, scopes);
+      if (!answered.ok()) return answered;
+    }
     base = base_;
   }
   if (request.url.starts_with('/')) request.url.insert(0, base);

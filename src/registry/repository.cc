@@ -177,7 +177,16 @@ Result<FetchedManifest> Repository::fetch_manifest_from(const Registries::Place&
 
 Result<void> Repository::fetch_blob(const oci::Descriptor& blob, archive::ByteSink& sink,
                                     std::stop_token stop) {
+  const auto nothing = [](archive::ByteSink&) { return Result<void>(); };
+  return fetch_rest_of_blob(blob, nothing, sink, std::move(stop));
+}
+
+Result<void> Repository::fetch_rest_of_blob(
+    const oci::Descriptor& blob,
+    const std::function<Result<void>(archive::ByteSink& sink)>& earlier, archive::ByteSink& sink,
+    std::stop_token stop) {
   BlobVerifier verifier(blob, sink);
+  TRY(earlier(verifier));
   std::optional<Error> last;
   for (const auto& place : places_) {
     auto fetched = fetch_blob_from(place, blob, verifier, stop);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -39,6 +40,12 @@ class Repository {
   /// has seen no more of them than `blob.size` by then.
   Result<void> fetch_blob(const oci::Descriptor& blob, archive::ByteSink& sink,
                           std::stop_token stop);
+  /// The same, of which the first bytes are known: `earlier` writes them, and they are given to
+  /// `sink`, but not asked for again.
+  Result<void> fetch_rest_of_blob(
+      const oci::Descriptor& blob,
+      const std::function<Result<void>(archive::ByteSink& sink)>& earlier, archive::ByteSink& sink,
+      std::stop_token stop);
   /// A small blob as a whole: at most `limit` bytes.
   Result<std::string> read_blob(const oci::Descriptor& blob, std::size_t limit,
                                 std::stop_token stop);

@@ -138,6 +138,47 @@ TEST_F(RepositoryTest, ATemporaryFailureIsWaitedOutAsLongAsTheServerSays) {
   EXPECT_THAT(slept_, ElementsAre(milliseconds(7000), milliseconds(600), milliseconds(1200)));
 }
 
+TEST_F(RepositoryTest, TheServerMayNameTheTimeByADate) {
+  servers_.on(get("manifests/1"), {.status = 503,
+                                   .headers = {{"Retry-After", "Sun, 06 Nov 1994 08:49:37 GMT"},
+                                               {"Date", "Sun, 06 Nov 1994 08:49:26 GMT"}}});
+  // One that is over, by our own clock.
+  servers_.on(get("manifests/1"),
+              {.status = 429, .headers = {{"Retry-After", "Sun, 06 Nov 1994 08:49:37 GMT"}}});
+  servers_.on(get("manifests/1"), {.status = 503, .headers = {{"Retry-After", "tomorrow"}}});
+  servers_.on(get("manifests/1"), {.body = kManifest});
+  must(repository().fetch_manifest(reference_, stop_));
+  using std::chrono::milliseconds;
+  EXPECT_THAT(slept_, ElementsAre(milliseconds(11'000), milliseconds(0), milliseconds(1200)));
+}
+
+TEST_F(RepositoryTest, OnlyTheRestIsFetchedOfABlobWhoseBeginningIsKnown) {
+  const auto descriptor = blob("0123456789");
+  servers_.on(get("blobs/" + descriptor.digest.str()),
+              {.status = 206, .headers = {{"Content-Range", "bytes 4-9/10"}}, .body = "456789"});
+  archive::StringSink sink;
+  const auto earlier = [](archive::ByteSink& into) {
+    return into.write(archive::as_bytes("0123"));
+  };
+  must(repository().fetch_rest_of_blob(descriptor, earlier, sink, stop_));
+  EXPECT_EQ(sink.text(), "0123456789");
+  ASSERT_EQ(servers_.seen.size(), 1U);
+  EXPECT_EQ(servers_.seen[0].range, "4");
+}
+
+TEST_F(RepositoryTest, WrongEarlierBytesAreFound) {
+  const auto descriptor = blob("0123456789");
+  servers_.on(get("blobs/" + descriptor.digest.str()),
+              {.status = 206, .headers = {{"Content-Range", "bytes 4-9/10"}}, .body = "456789"});
+  archive::StringSink sink;
+  const auto earlier = [](archive::ByteSink& into) {
+    return into.write(archive::as_bytes("012x"));
+  };
+  const auto fetched = repository().fetch_rest_of_blob(descriptor, earlier, sink, stop_);
+  ASSERT_FALSE(fetched.ok());
+  EXPECT_EQ(fetched.error().kind(), ErrorKind::corrupt);
+}
+
 TEST_F(RepositoryTest, TheLastErrorSaysHowOftenItWasTried) {
   servers_.on(get("manifests/1"), {.status = 500, .body = "oops"});
   const auto failed = repository().fetch_manifest(reference_, stop_);

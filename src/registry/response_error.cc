@@ -7,6 +7,8 @@
 
 #include "base/json.h"
 #include "base/strings.h"
+#include "net/http_date.h"
+#include "os/system.h"
 
 namespace kiln::registry {
 namespace {
@@ -86,9 +88,15 @@ bool is_temporary(const Error& error) {
 std::optional<std::chrono::seconds> retry_after(const net::HttpResponse& response) {
   const std::string* text = response.header("Retry-After");
   if (text == nullptr) return std::nullopt;
-  const auto seconds = parse_uint(trim(*text));
-  if (!seconds) return std::nullopt;
-  return std::chrono::seconds(std::min<std::uint64_t>(*seconds, 3600));
+  constexpr std::int64_t kMost = 3600;
+  if (const auto seconds = parse_uint(trim(*text)))
+    return std::chrono::seconds(std::min<std::uint64_t>(*seconds, kMost));
+  const auto date = net::parse_http_date(trim(*text));
+  if (!date) return std::nullopt;
+  const std::string* header = response.header("Date");
+  const auto served = header == nullptr ? std::nullopt : net::parse_http_date(trim(*header));
+  const std::int64_t now = served.value_or(os::wall_clock().seconds);
+  return std::chrono::seconds(std::clamp(*date - now, std::int64_t{0}, kMost));
 }
 
 }  // namespace kiln::registry

@@ -19,7 +19,8 @@ Error response_error(const net::HttpResponse& response, std::string_view what);
 /// Whether the same request may do better a little later.
 bool is_temporary(int status);
 bool is_temporary(const Error& error);
-/// Retry-After in seconds, if the server says so.
+/// Retry-After, if the server says so: seconds, or a date, which is compared with the server's own
+/// where it tells that.
 std::optional<std::chrono::seconds> retry_after(const net::HttpResponse& response);
 
 }  // namespace kiln::registry

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/strings.h"
 #include "base/url.h"
+#include "net/http_date.h"
 #include "os/file_io.h"
 #include "snapshot/hash_sink.h"
 
@@ -179,7 +180,7 @@ class Fetch {
       if (const std::string* etag = answer.header("ETag")) note.etag = *etag;
       if (const std::string* modified = answer.header("Last-Modified")) {
         note.last_modified = *modified;
-        note.mtime = parse_http_date(*modified).value_or(0);
+        note.mtime = net::parse_http_date(*modified).value_or(0);
       }
     }
     const oci::Digest digest = TRY(oci::Digest::parse(note.digest));

@@ -31,7 +31,4 @@ struct FetchedFile {
 /// are sent. Kind corrupt for another checksum than the wanted one. Messages have no credentials.
 Result<FetchedFile> fetch_file(const Access& access, const HttpFile& file);
 
-/// Seconds since 1970 of an HTTP date (RFC 9110, 5.6.7: IMF-fixdate and the two obsolete forms).
-std::optional<std::int64_t> parse_http_date(std::string_view text);
-
 }  // namespace kiln::remote

@@ -2,10 +2,15 @@
 #include "snapshot/layer_apply.h"
 
 #include <optional>
+#include <utility>
+#include <vector>
 
 #include "archive/compression.h"
 #include "archive/fd_stream.h"
+#include "archive/prefixed_source.h"
+#include "archive/read_ahead.h"
 #include "archive/tar_reader.h"
+#include "base/strings.h"
 #include "snapshot/hashing_source.h"
 #include "snapshot/tar_unpack.h"
 #include "snapshot/tree_tar.h"
@@ -14,72 +19,148 @@ namespace kiln::snapshot {
 namespace {
 
 /// Unpacks into an ingest and reads the stream to its end, so that all of it is in the digest.
-Result<void> unpack_all(archive::ByteSource& source, const os::Dir& fs) {
+Result<UnpackedTree> unpack_all(archive::ByteSource& source, const os::Dir& fs) {
   archive::TarReader tar(source);
-  TRY(unpack_tar(tar, fs));
-  return read_to_end(source);
+  UnpackedTree tree = TRY(unpack_tar(tar, fs));
+  TRY(read_to_end(source));
+  return tree;
+}
+
+/// Unpacks a plain stream, checks it against its digest and notes its sizes.
+Result<UnpackedTree> unpack_verified(archive::ByteSource& plain, const os::Dir& fs,
+                                     store::LayerInfo& info) {
+  HashingSource hashed(plain);
+  UnpackedTree tree = TRY(unpack_all(hashed, fs));
+  const oci::DiffId found(hashed.finish());
+  if (found != info.diff_id)
+    return corrupt("layer " + info.diff_id.str() + ": its content has the digest " + found.str());
+  info.tar_size = hashed.size();
+  return tree;
+}
+
+/// Notes what the files take, and finds out whether the directory's stream is the layer's. It is
+/// made, and the files read for it, only where unpacking left the answer open.
+Result<bool> complete(const UnpackedTree& tree, const os::Dir& fs, store::LayerInfo& info) {
+  if (tree.content_size && tree.disk_size && tree.canonical) {
+    info.content_size = *tree.content_size;
+    info.disk_size = *tree.disk_size;
+    return *tree.canonical;
+  }
+  const TreeDigest made = TRY(digest_tree(fs));
+  info.content_size = made.stats.content_size;
+  info.disk_size = made.stats.disk_size;
+  return made.diff_id == info.diff_id;
+}
+
+store::Likeness likeness(bool canonical) {
+  return canonical ? store::Likeness::diff_id : store::Likeness::blob;
+}
+
+/// A stream's first bytes.
+Result<std::vector<std::byte>> read_head(archive::ByteSource& source) {
+  constexpr std::size_t kHeadSize = 4096;
+  std::vector<std::byte> head(kHeadSize);
+  std::size_t have = 0;
+  while (have < head.size()) {
+    const std::size_t n = TRY(source.read(archive::MutableBytes(head).subspan(have)));
+    if (n == 0) break;
+    have += n;
+  }
+  head.resize(have);
+  return head;
+}
+
+/// Whether the stream can be kiln's own. Other programs' differ from it in their first header. One
+/// that isn't all there tells nothing.
+bool begins_canonically(archive::Bytes head) {
+  archive::MemorySource source(head);
+  archive::TarReader tar(source);
+  return !tar.next().ok() || tar.canonical();
+}
+
+/// Names the uncompressed stream, which is all in `copy`, as the layer's blob.
+Result<void> keep_stream(store::Ingest copy, store::LayerInfo& info) {
+  oci::Descriptor blob;
+  blob.media_type = oci::media_type::kOciLayer;
+  blob.digest = TRY(oci::Digest::parse(info.diff_id.str()));
+  blob.size = copy.size();
+  TRY(copy.commit_as(blob.digest));
+  info.blob = std::move(blob);
+  return {};
+}
+
+/// A stream that will have to be kept: in one go.
+Result<UnpackedTree> unpack_and_keep(store::Store& store, archive::ByteSource& plain,
+                                     const os::Dir& fs, store::LayerInfo& info) {
+  store::Ingest copy = TRY(store.blobs().create());
+  UnpackedTree tree;
+  {
+    archive::CopyingSource copied(plain, copy);
+    archive::ReadAhead ahead(copied);
+    tree = TRY(unpack_all(ahead, fs));
+  }
+  info.tar_size = copy.size();
+  TRY(keep_stream(std::move(copy), info).context("layer " + info.diff_id.str()));
+  return tree;
 }
 
 }  // namespace
 
+std::uint64_t expansion_limit(const oci::Descriptor& blob) {
+  const auto declared = blob.annotations.find("io.containers.estargz.uncompressed-size");
+  if (declared != blob.annotations.end()) {
+    if (const auto size = parse_uint(declared->second)) return *size;
+  }
+  return archive::expansion_limit(blob.size);
+}
+
 Result<store::LayerInfo> apply_layer(store::Store& store, const OpenSource& open,
-                                     const oci::DiffId& expected) {
+                                     const oci::DiffId& expected, std::uint64_t limit) {
   auto existing = TRY(store.layers().find(expected));
   if (existing) return *std::move(existing);
   store::LayerIngest ingest = TRY(store.layers().create());
   store::LayerInfo info;
   info.diff_id = expected;
+  UnpackedTree tree;
   {
     const auto source = TRY(open());
     const auto plain = TRY(archive::decompress(*source));
-    HashingSource hashed(*plain);
-    TRY(unpack_all(hashed, ingest.fs()));
-    const oci::DiffId found(hashed.finish());
-    if (found != expected)
-      return corrupt("layer " + expected.str() + ": its content has the digest " + found.str());
-    info.tar_size = hashed.size();
+    archive::BoundedSource bounded(*plain, limit);
+    std::vector<std::byte> head = TRY(read_head(bounded));
+    const bool own = begins_canonically(head);
+    archive::PrefixedSource whole(std::move(head), bounded);
+    if (own) {
+      tree = TRY(unpack_verified(whole, ingest.fs(), info));
+    } else {
+      tree = TRY(unpack_and_keep(store, whole, ingest.fs(), info));
+    }
   }
-  const TreeDigest tree = TRY(digest_tree(ingest.fs()));
-  info.content_size = tree.stats.content_size;
-  info.disk_size = tree.stats.disk_size;
-  if (tree.diff_id != expected) {
+  const bool canonical = TRY(complete(tree, ingest.fs(), info));
+  if (!canonical && !info.blob) {
     const auto source = TRY(open());
     const auto plain = TRY(archive::decompress(*source));
     store::Ingest copy = TRY(store.blobs().create());
     TRY(archive::copy_all(*plain, copy));
-    oci::Descriptor blob;
-    blob.media_type = oci::media_type::kOciLayer;
-    blob.digest = TRY(oci::Digest::parse(expected.str()));
-    blob.size = copy.size();
-    TRY(copy.commit_as(blob.digest));
-    info.blob = std::move(blob);
+    TRY(keep_stream(std::move(copy), info));
   }
-  TRY(store.layers().commit(std::move(ingest), info, tree.diff_id));
+  TRY(store.layers().commit(std::move(ingest), info, likeness(canonical)));
   return info;
 }
 
 Result<store::LayerInfo> apply_layer_once(store::Store& store, archive::ByteSource& source,
-                                          const oci::DiffId& expected,
+                                          const oci::DiffId& expected, std::uint64_t limit,
                                           const std::function<Result<oci::Descriptor>()>& keep) {
   store::LayerIngest ingest = TRY(store.layers().create());
   store::LayerInfo info;
   info.diff_id = expected;
-  {
-    const auto plain = TRY(archive::decompress(source));
-    HashingSource hashed(*plain);
-    TRY(unpack_all(hashed, ingest.fs()));
-    const oci::DiffId found(hashed.finish());
-    if (found != expected)
-      return corrupt("layer " + expected.str() + ": its content has the digest " + found.str());
-    info.tar_size = hashed.size();
-  }
+  const auto plain = TRY(archive::decompress(source));
+  archive::BoundedSource bounded(*plain, limit);
+  const UnpackedTree tree = TRY(unpack_verified(bounded, ingest.fs(), info));
   // What stands after the end of the compressed stream.
   TRY(read_to_end(source));
   info.blob = TRY(keep());
-  const TreeDigest tree = TRY(digest_tree(ingest.fs()));
-  info.content_size = tree.stats.content_size;
-  info.disk_size = tree.stats.disk_size;
-  TRY(store.layers().commit(std::move(ingest), info, tree.diff_id));
+  const bool canonical = TRY(complete(tree, ingest.fs(), info));
+  TRY(store.layers().commit(std::move(ingest), info, likeness(canonical)));
   return info;
 }
 
@@ -128,6 +209,21 @@ Result<void> write_layer_tar(store::Store& store, const store::LayerInfo& layer,
     return corrupt("layer " + layer.diff_id.str() +
                    " in the store is damaged: its content has the digest " + found.str());
   return {};
+}
+
+Result<bool> is_what_its_blob_unpacks_to(store::Store& store, const store::LayerInfo& layer) {
+  if (!layer.blob || !store.blobs().has(layer.blob->digest)) return false;
+  const os::Fd fd = TRY(store.blobs().open(layer.blob->digest));
+  archive::FdSource file(fd, "blob " + layer.blob->digest.str());
+  const auto plain = TRY(archive::decompress(file));
+  const store::LayerIngest again = TRY(store.layers().create());
+  store::LayerInfo info;
+  info.diff_id = layer.diff_id;
+  TRY(unpack_verified(*plain, again.fs(), info));
+  const TreeDigest right = TRY(digest_tree(again.fs()));
+  const os::Dir fs = TRY(store.layers().open_fs(layer.diff_id));
+  const TreeDigest found = TRY(digest_tree(fs));
+  return found.diff_id == right.diff_id;
 }
 
 }  // namespace kiln::snapshot

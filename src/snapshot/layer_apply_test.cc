@@ -14,6 +14,8 @@ using os::test::must;
 using os::test::TempDir;
 using test::Tar;
 
+constexpr std::uint64_t kNoLimit = UINT64_MAX;
+
 OpenSource from(const std::string& bytes) {
   return [&bytes]() -> Result<std::unique_ptr<archive::ByteSource>> {
     return std::unique_ptr<archive::ByteSource>(
@@ -39,7 +41,7 @@ TEST_F(LayerApply, CanonicalStreamNeedsNoBlob) {
   tar.file("a", "one").dir("d").file("d/f", "two");
   const std::string bytes = tar.text();
   const auto id = oci::DiffId::of(bytes);
-  const auto info = must(apply_layer(store_, from(bytes), id));
+  const auto info = must(apply_layer(store_, from(bytes), id, kNoLimit));
   EXPECT_FALSE(info.blob.has_value());
   EXPECT_EQ(info.tar_size, bytes.size());
   EXPECT_EQ(info.content_size, 6u);
@@ -53,7 +55,7 @@ TEST_F(LayerApply, OtherStreamsLeaveTheStoreAsTheyCame) {
   tar.file("z", "order").file("a", "is not canonical");
   const std::string bytes = tar.text() + std::string(10240, '\0');
   const auto id = oci::DiffId::of(bytes);
-  const auto info = must(apply_layer(store_, from(bytes), id));
+  const auto info = must(apply_layer(store_, from(bytes), id, kNoLimit));
   ASSERT_TRUE(info.blob.has_value());
   archive::StringSink out;
   must(write_layer_tar(store_, must(store_.layers().get(id)), out));
@@ -65,7 +67,7 @@ TEST_F(LayerApply, WrongDigestIsCorruptAndNothingIsNamed) {
   tar.file("a", "one");
   const std::string bytes = tar.text();
   const auto id = oci::DiffId::of("something else");
-  const auto applied = apply_layer(store_, from(bytes), id);
+  const auto applied = apply_layer(store_, from(bytes), id, kNoLimit);
   ASSERT_FALSE(applied.ok());
   EXPECT_EQ(applied.error().kind(), ErrorKind::corrupt);
   EXPECT_FALSE(must(store_.layers().find(id)).has_value());
@@ -78,17 +80,17 @@ TEST_F(LayerApply, LayerThatIsThereIsNotRead) {
   tar.file("a", "one");
   const std::string bytes = tar.text();
   const auto id = oci::DiffId::of(bytes);
-  must(apply_layer(store_, from(bytes), id));
+  must(apply_layer(store_, from(bytes), id, kNoLimit));
   must(apply_layer(
       store_, []() -> Result<std::unique_ptr<archive::ByteSource>> { return corrupt("was read"); },
-      id));
+      id, kNoLimit));
 }
 
 TEST_F(LayerApply, HostileStreamLeavesNothing) {
   Tar tar;
   tar.file("ok").file("../evil");
   const std::string bytes = tar.text();
-  const auto applied = apply_layer(store_, from(bytes), oci::DiffId::of(bytes));
+  const auto applied = apply_layer(store_, from(bytes), oci::DiffId::of(bytes), kNoLimit);
   ASSERT_FALSE(applied.ok());
   EXPECT_EQ(applied.error().kind(), ErrorKind::corrupt);
   EXPECT_TRUE(names_in(store_.paths().layers()).empty());
@@ -103,11 +105,38 @@ TEST_F(LayerApply, ImportedLayerHasItsCanonicalDigest) {
   EXPECT_EQ(must(import_layer(store_, source)).diff_id, oci::DiffId::of(canonical.text()));
 }
 
+TEST_F(LayerApply, StreamThatBecomesTooMuchIsNotUnpackedToItsEnd) {
+  Tar tar;
+  tar.file("a", std::string(100'000, 'a')).file("b", "never written");
+  const std::string bytes = tar.text();
+  archive::MemorySource source(archive::as_bytes(bytes));
+  const auto keep = []() -> Result<oci::Descriptor> { return corrupt("was kept"); };
+  const auto applied =
+      apply_layer_once(store_, source, oci::DiffId::of(bytes), bytes.size() - 1, keep);
+  ASSERT_FALSE(applied.ok());
+  EXPECT_EQ(applied.error().kind(), ErrorKind::corrupt);
+  EXPECT_NE(applied.error().message().find("unpacks to too much"), std::string::npos);
+  const auto again = apply_layer(store_, from(bytes), oci::DiffId::of(bytes), bytes.size() - 1);
+  ASSERT_FALSE(again.ok());
+  EXPECT_EQ(again.error().kind(), ErrorKind::corrupt);
+  EXPECT_TRUE(names_in(store_.paths().layers()).empty());
+}
+
+TEST_F(LayerApply, WhatABlobSaysOfItsSizeIsItsLimit) {
+  oci::Descriptor blob;
+  blob.size = 200'000;
+  EXPECT_EQ(expansion_limit(blob), std::uint64_t{2'000'000'000});
+  blob.size = 10;
+  EXPECT_EQ(expansion_limit(blob), std::uint64_t{1} << 30);
+  blob.annotations["io.containers.estargz.uncompressed-size"] = "4096";
+  EXPECT_EQ(expansion_limit(blob), 4096U);
+}
+
 TEST_F(LayerApply, DamagedLayerIsNotHandedOut) {
   Tar tar;
   tar.file("a", "one");
   const std::string bytes = tar.text();
-  const auto info = must(apply_layer(store_, from(bytes), oci::DiffId::of(bytes)));
+  const auto info = must(apply_layer(store_, from(bytes), oci::DiffId::of(bytes), kNoLimit));
   must(os::write_all(
       must(os::create_or_truncate_file(store_.paths().layer_fs(info.diff_id) + "/a")), "two", "a"));
   archive::StringSink out;
@@ -130,7 +159,7 @@ TEST_F(LayerApply, RandomLayersTravelBetweenStores) {
     must(store_.layers().commit(std::move(ingest), info));
     archive::StringSink bytes;
     must(write_layer_tar(store_, info, bytes));
-    const auto applied = must(apply_layer(other, from(bytes.text()), info.diff_id));
+    const auto applied = must(apply_layer(other, from(bytes.text()), info.diff_id, kNoLimit));
     EXPECT_FALSE(applied.blob.has_value());
     ASSERT_EQ(there, test::describe(must(other.layers().open_fs(info.diff_id))));
   }
@@ -170,7 +199,7 @@ TEST_F(FullDisk, UnpackedLayerFailsForWantOfSpace) {
   Tar tar;
   tar.file("small").file("large", large_);
   const std::string bytes = tar.text();
-  const auto applied = apply_layer(*store_, from(bytes), oci::DiffId::of(bytes));
+  const auto applied = apply_layer(*store_, from(bytes), oci::DiffId::of(bytes), kNoLimit);
   ASSERT_FALSE(applied.ok());
   EXPECT_EQ(applied.error().kind(), ErrorKind::no_space) << applied.error().message();
   expect_nothing_named();

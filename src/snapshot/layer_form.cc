@@ -21,6 +21,12 @@ bool is_refused(const Error& error) {
   return error.kind() == ErrorKind::permission || error.kind() == ErrorKind::unsupported;
 }
 
+Result<void> give_to_owner(const os::Dir& dir, std::string_view name, const Metadata& metadata) {
+  return dir.set_owner(name, metadata.uid, metadata.gid).context([&] {
+    return fmt::format("give {} to {}:{}", name, metadata.uid, metadata.gid);
+  });
+}
+
 }  // namespace
 
 os::Xattrs image_xattrs(const os::Xattrs& on_disk) {
@@ -70,9 +76,7 @@ Result<void> create_device(const os::Dir& dir, std::string_view name, archive::E
 
 Result<void> apply_metadata(const os::Dir& dir, std::string_view name, bool is_symlink,
                             const Metadata& metadata) {
-  TRY(dir.set_owner(name, metadata.uid, metadata.gid).context([&] {
-    return fmt::format("give {} to {}:{}", name, metadata.uid, metadata.gid);
-  }));
+  TRY(give_to_owner(dir, name, metadata));
   if (!is_symlink) TRY(dir.set_mode(name, metadata.mode));
   for (const auto& [key, value] : metadata.xattrs) {
     if (is_of_host(key)) continue;
@@ -85,6 +89,14 @@ Result<void> apply_metadata(const os::Dir& dir, std::string_view name, bool is_s
     TRY(std::move(set));
   }
   return dir.set_mtime(name, metadata.mtime, metadata.mtime_nanoseconds);
+}
+
+Result<void> apply_metadata(const os::Dir& dir, std::string_view name, const os::Fd& file,
+                            const os::FileInfo& there, const Metadata& metadata) {
+  if (there.uid != metadata.uid || there.gid != metadata.gid)
+    TRY(give_to_owner(dir, name, metadata));
+  if (there.permissions != metadata.mode) TRY(os::set_file_mode(file, metadata.mode, name));
+  return os::set_file_mtime(file, metadata.mtime, metadata.mtime_nanoseconds, name);
 }
 
 }  // namespace kiln::snapshot

@@ -60,5 +60,8 @@ Result<void> create_device(const os::Dir& dir, std::string_view name, archive::E
 /// and file capabilities.
 Result<void> apply_metadata(const os::Dir& dir, std::string_view name, bool is_symlink,
                             const Metadata& metadata);
+/// The same of a file without xattrs that is open and known to be as `there` says: fewer calls.
+Result<void> apply_metadata(const os::Dir& dir, std::string_view name, const os::Fd& file,
+                            const os::FileInfo& there, const Metadata& metadata);
 
 }  // namespace kiln::snapshot

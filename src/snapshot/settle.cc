@@ -4,6 +4,7 @@
 #include "os/file_io.h"
 #include "os/kernel.h"
 #include "os/system.h"
+#include "snapshot/layer_apply.h"
 #include "snapshot/tree_tar.h"
 
 namespace kiln::snapshot {
@@ -15,14 +16,21 @@ constexpr std::int64_t kWrittenAfterSeconds = 60;
 /// As long as others have more than this to write, the disk is busy and we would wait for them.
 constexpr std::uint64_t kQuietBytes = std::uint64_t{32} << 20;
 
-Result<bool> is_whole(const store::Store& store, const store::UnsettledLayer& layer) {
+Result<bool> is_whole(store::Store& store, const store::UnsettledLayer& layer) {
   const auto root = os::Dir::open(store.paths().layer_fs(layer.diff_id));
   if (!root) {
     if (root.error().kind() == ErrorKind::not_found) return false;
     return root.error();
   }
-  const TreeDigest tree = TRY(digest_tree(*root));
-  return tree.diff_id == layer.tree;
+  if (layer.tree) {
+    const TreeDigest tree = TRY(digest_tree(*root));
+    return tree.diff_id == *layer.tree;
+  }
+  const store::LayerInfo info = TRY(store.layers().get(layer.diff_id));
+  auto same = is_what_its_blob_unpacks_to(store, info);
+  // A blob that is damaged as well can prove nothing.
+  if (!same && same.error().kind() == ErrorKind::corrupt) return false;
+  return same;
 }
 
 }  // namespace

@@ -6,6 +6,8 @@
 
 #include "os/kernel.h"
 #include "os/test_temp_dir.h"
+#include "snapshot/layer_apply.h"
+#include "snapshot/test_tar.h"
 #include "snapshot/tree_tar.h"
 
 namespace kiln::snapshot {
@@ -24,6 +26,17 @@ class SettleTest : public ::testing::Test {
     info.diff_id = must(digest_tree(ingest.fs())).diff_id;
     must(store_.layers().commit(std::move(ingest), info));
     return info.diff_id;
+  }
+  /// One whose stream is not the one that its directory has.
+  oci::DiffId load_layer(const std::string& content) {
+    test::Tar tar;
+    tar.file("z", "first").file("file", content);
+    const std::string bytes = tar.text();
+    const auto open = [&]() -> Result<std::unique_ptr<archive::ByteSource>> {
+      return std::unique_ptr<archive::ByteSource>(
+          std::make_unique<archive::MemorySource>(archive::as_bytes(bytes)));
+    };
+    return must(apply_layer(store_, open, oci::DiffId::of(bytes), bytes.size())).diff_id;
   }
   void set(const std::string& what) {
     const auto database = must(store::Database::open(store_.paths().database()));
@@ -72,6 +85,19 @@ TEST_F(SettleTest, DamagedLayerOfAnEarlierBootIsForgotten) {
   EXPECT_TRUE(must(store_.layers().find(other)).has_value());
   EXPECT_EQ(add_layer("a"), layer);
   EXPECT_EQ(must(digest_tree(must(store_.layers().open_fs(layer)))).diff_id, layer);
+}
+
+TEST_F(SettleTest, LoadedLayerIsComparedWithItsBlob) {
+  const auto whole = load_layer("a"), damaged = load_layer("b"), blobless = load_layer("c");
+  damage(damaged);
+  const auto blob = must(store_.layers().get(blobless)).blob;
+  ASSERT_TRUE(blob.has_value());
+  must(store_.blobs().remove(blob->digest));
+  set("boot = 'earlier'");
+  EXPECT_THAT(must(settle_layers(store_)), ::testing::UnorderedElementsAre(damaged, blobless));
+  EXPECT_TRUE(must(store_.layers().find(whole)).has_value());
+  EXPECT_EQ(unsettled(), 0U);
+  EXPECT_TRUE(must(must(os::Dir::open(store_.workspace().path())).list()).empty());
 }
 
 TEST_F(SettleTest, LayerWhoseDirectoryIsGoneIsForgotten) {

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "snapshot/tar_unpack.h"
 
+#include <algorithm>
 #include <memory>
+#include <optional>
 
 #include "snapshot/directory_times.h"
 #include "snapshot/layer_form.h"
 #include "snapshot/link_resolution.h"
 #include "snapshot/tar_content.h"
+#include "snapshot/tree_order.h"
 #include "snapshot/whiteout_names.h"
 
 namespace kiln::snapshot {
@@ -27,15 +30,30 @@ class Unpacker {
   Unpacker(archive::TarReader& tar, const os::Dir& root, Form form)
       : tar_(&tar), root_(&root), form_(form) {}
 
-  Result<void> run() {
+  Result<UnpackedTree> run() {
+    // What a directory gives to all that is made in it (default access lists) is in no stream.
+    const os::Xattrs inherited = TRY(root_->xattrs("."));
+    as_told_ = image_xattrs(inherited).empty();
     for (;;) {
       const auto entry = TRY(tar_->next());
       if (!entry) break;
+      if (tar_->canonical() && as_told_) as_told_ = order_.add(*entry);
       TRY(unpack(*entry).context([&] { return "entry \"" + entry->path + "\""; }));
     }
     // An archive that doesn't name its root says nothing of it, least of all when it was unpacked.
     times_.add({}, Time{0, 0});
-    return set_directory_times();
+    TRY(set_directory_times());
+    UnpackedTree out;
+    if (!replaced_) {
+      out.content_size = content_size_;
+      out.disk_size = disk_size_;
+    }
+    if (!tar_->canonical()) {
+      out.canonical = false;
+    } else if (as_told_) {
+      out.canonical = true;
+    }
+    return out;
   }
 
  private:
@@ -53,7 +71,9 @@ class Unpacker {
     const std::string name(path.name());
     if (form_ == Form::layer && name.starts_with(kWhiteoutPrefix))
       return apply_whiteout_mark(*parent, name);
-    const bool hidden = TRY(clear(*parent, name, entry));
+    auto created = create(*parent, name, path, entry);
+    if (created || created.error().kind() != ErrorKind::already_exists) return created;
+    const bool hidden = TRY(clear(*parent, name));
     TRY(create(*parent, name, path, entry));
     // The name is whited out in this layer too: what is below must not show through.
     if (hidden && form_ == Form::layer && entry.type == EntryType::directory)
@@ -62,28 +82,24 @@ class Unpacker {
   }
 
   /// Makes room at a name; tells whether a whiteout was there.
-  Result<bool> clear(const os::Dir& parent, const std::string& name, const TarEntry& entry) {
-    const auto there = TRY(parent.find(name));
-    if (!there) return false;
-    if (there->type == os::FileType::directory && entry.type == EntryType::directory) return false;
+  Result<bool> clear(const os::Dir& parent, const std::string& name) {
+    const os::FileInfo there = TRY(parent.stat(name));
+    replaced_ = true;
     // What the next entry's folder is may have changed.
-    if (there->type == os::FileType::directory || there->type == os::FileType::symlink)
+    if (there.type == os::FileType::directory || there.type == os::FileType::symlink)
       forget_parent();
     TRY(parent.remove_tree(name));
-    return there->is_whiteout();
+    return there.is_whiteout();
   }
 
+  /// Kind already_exists, and nothing changed, if something is there that the entry can't become.
   Result<void> create(const os::Dir& parent, const std::string& name, const os::RelPath& path,
                       const TarEntry& entry) {
     switch (entry.type) {
-      case EntryType::directory: {
-        const auto there = TRY(parent.find(name));
-        if (!there) TRY(parent.create_dir(name, 0700));
-        return apply_directory(parent, name, path, entry);
-      }
+      case EntryType::directory:
+        return create_directory(parent, name, path, entry);
       case EntryType::file:
-        TRY(write_file(parent, name, entry));
-        break;
+        return write_file(parent, name, entry);
       case EntryType::hardlink:
         return create_hardlink(parent, name, entry);
       case EntryType::symlink:
@@ -106,7 +122,22 @@ class Unpacker {
         TRY(create_device(parent, name, entry.type, entry.device_major, entry.device_minor));
         break;
     }
-    return apply_metadata(parent, name, entry.type == EntryType::symlink, metadata_of(entry));
+    TRY(apply_metadata(parent, name, entry.type == EntryType::symlink, metadata_of(entry)));
+    TRY(check_xattrs(parent, name, entry));
+    const os::FileInfo info = TRY(parent.stat(name));
+    disk_size_ += info.allocated;
+    return {};
+  }
+
+  Result<void> create_directory(const os::Dir& parent, const std::string& name,
+                                const os::RelPath& path, const TarEntry& entry) {
+    auto made = parent.create_dir(name, 0700);
+    if (!made) {
+      if (made.error().kind() != ErrorKind::already_exists) return made;
+      const os::FileInfo there = TRY(parent.stat(name));
+      if (there.type != os::FileType::directory) return made;
+    }
+    return apply_directory(parent, name, path, entry);
   }
 
   Result<void> create_hardlink(const os::Dir& parent, const std::string& name,
@@ -121,6 +152,7 @@ class Unpacker {
         there->is_whiteout())
       return corrupt("a hard link to \"" + entry.link_target + "\", which is not there");
     TRY(parent.create_hardlink(name, *dir, target.name()));
+    if (as_told_) as_told_ = is_as_told(entry, target, *there);
     // A link's own owner counts, as for docker; in a sound archive it is the file's.
     if (there->uid == entry.uid && there->gid == entry.gid) return {};
     const Metadata kept{there->permissions,       entry.uid, entry.gid, there->mtime,
@@ -128,9 +160,34 @@ class Unpacker {
     return apply_metadata(parent, name, there->type == os::FileType::symlink, kept);
   }
 
+  /// Whether the tree's stream would say this of the link.
+  bool is_as_told(const TarEntry& link, const os::RelPath& target, const os::FileInfo& file) const {
+    return target.str() == link.link_target && file.permissions == link.mode &&
+           file.uid == link.uid && file.gid == link.gid && file.mtime == link.mtime &&
+           root_->open_dir_beneath(target.parent()).ok();
+  }
+
+  /// Permissions that only restrict can be there from the beginning: the descriptor is open.
   Result<void> write_file(const os::Dir& parent, const std::string& name, const TarEntry& entry) {
-    const os::Fd out = TRY(parent.create_file(name, 0600));
-    return write_tar_content(*tar_, entry.size, out, name);
+    const os::Fd out = TRY(parent.create_file(name, entry.mode & 0777));
+    TRY(write_tar_content(*tar_, entry.size, out, name));
+    const os::FileInfo info = TRY(os::file_info(out, name));
+    content_size_ += entry.size;
+    disk_size_ += info.allocated;
+    if (entry.xattrs.empty()) return apply_metadata(parent, name, out, info, metadata_of(entry));
+    TRY(apply_metadata(parent, name, false, metadata_of(entry)));
+    return check_xattrs(parent, name, entry);
+  }
+
+  /// Some file systems and users can't have some xattrs; access lists change more than themselves.
+  Result<void> check_xattrs(const os::Dir& parent, std::string_view name, const TarEntry& entry) {
+    if (!as_told_ || entry.xattrs.empty()) return {};
+    const os::Xattrs on_disk = TRY(parent.xattrs(name));
+    as_told_ = image_xattrs(on_disk) == entry.xattrs &&
+               std::ranges::none_of(entry.xattrs, [](const auto& xattr) {
+                 return xattr.first.starts_with("system.");
+               });
+    return {};
   }
 
   static Metadata metadata_of(const TarEntry& entry) {
@@ -140,7 +197,8 @@ class Unpacker {
   Result<void> apply_directory(const os::Dir& parent, std::string_view name,
                                const os::RelPath& path, const TarEntry& entry) {
     times_.set(path, Time{entry.mtime, entry.mtime_nanoseconds});
-    return apply_metadata(parent, name, false, metadata_of(entry));
+    TRY(apply_metadata(parent, name, false, metadata_of(entry)));
+    return check_xattrs(parent, name, entry);
   }
 
   /// The directory that `path` is to be created in. Missing ones are made, 0755 of 0:0.
@@ -207,14 +265,19 @@ class Unpacker {
 
   /// Last, the deepest first: making an entry changes its directory's time.
   Result<void> set_directory_times() {
-    return times_.visit([this](const os::RelPath& path, const Time& time) -> Result<void> {
+    Result<os::Dir> parent = os::Dir();
+    std::optional<os::RelPath> parent_path;
+    return times_.visit([&](const os::RelPath& path, const Time& time) -> Result<void> {
       if (path.is_root()) return root_->set_mtime(".", time.seconds, time.nanoseconds);
-      auto parent = open_existing_parent(path);
+      if (os::RelPath above = path.parent(); parent_path != above) {
+        parent = open_existing_parent(path);
+        parent_path = std::move(above);
+      }
       if (!parent) return {};  // replaced by something else since
       const auto there = parent->find(path.name());
-      if (there && *there && (*there)->type == os::FileType::directory)
-        return parent->set_mtime(path.name(), time.seconds, time.nanoseconds);
-      return {};
+      if (!there || !*there || (*there)->type != os::FileType::directory) return {};
+      disk_size_ += (*there)->allocated;
+      return parent->set_mtime(path.name(), time.seconds, time.nanoseconds);
     });
   }
 
@@ -225,16 +288,23 @@ class Unpacker {
   /// Of the last entry: the next one is mostly beside it.
   std::shared_ptr<const os::Dir> parent_;
   os::RelPath parent_path_;
+
+  TreeOrder order_;
+  bool as_told_ = true;    ///< the tree is what the entries say, in its own order
+  bool replaced_ = false;  ///< something that was made is gone, so that the sizes are not right
+  std::uint64_t content_size_ = 0;
+  std::uint64_t disk_size_ = 0;
 };
 
 }  // namespace
 
-Result<void> unpack_tar(archive::TarReader& tar, const os::Dir& root) {
+Result<UnpackedTree> unpack_tar(archive::TarReader& tar, const os::Dir& root) {
   return Unpacker(tar, root, Form::layer).run();
 }
 
 Result<void> unpack_plain_tar(archive::TarReader& tar, const os::Dir& root) {
-  return Unpacker(tar, root, Form::plain).run();
+  TRY(Unpacker(tar, root, Form::plain).run());
+  return {};
 }
 
 }  // namespace kiln::snapshot

@@ -18,7 +18,7 @@ using test::untar;
 
 class TarUnpack : public ::testing::Test {
  protected:
-  Result<void> unpack(Tar& tar) { return untar(tar.text(), root_); }
+  Result<UnpackedTree> unpack(Tar& tar) { return untar(tar.text(), root_); }
   std::string read(std::string_view path) const { return top_.read("root/" + std::string(path)); }
 
   TempDir top_;

@@ -250,7 +250,7 @@ inline std::string tar_of(const os::Dir& root) {
   return sink.text();
 }
 
-inline Result<void> untar(std::string_view tar, const os::Dir& root) {
+inline Result<UnpackedTree> untar(std::string_view tar, const os::Dir& root) {
   archive::MemorySource source(archive::as_bytes(tar));
   archive::TarReader reader(source);
   return unpack_tar(reader, root);

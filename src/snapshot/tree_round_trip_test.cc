@@ -101,6 +101,108 @@ TEST(TreeRoundTrip, DiffIdDependsOnTheTreeAlone) {
   }
 }
 
+using Members = std::vector<std::pair<archive::TarEntry, std::string>>;
+
+Members members_of(const std::string& tar) {
+  Members out;
+  archive::MemorySource source(archive::as_bytes(tar));
+  archive::TarReader reader(source);
+  while (const auto entry = must(reader.next())) {
+    std::string content(entry->size, '\0');
+    std::span<std::byte> rest = std::as_writable_bytes(std::span(content));
+    while (!rest.empty()) rest = rest.subspan(must(reader.read(rest)));
+    out.emplace_back(*entry, std::move(content));
+  }
+  EXPECT_TRUE(reader.canonical());
+  return out;
+}
+
+std::string tar_of(const Members& members) {
+  archive::StringSink sink;
+  archive::TarWriter writer(sink);
+  for (const auto& [entry, content] : members) must(writer.add(entry, content));
+  must(writer.finish());
+  return sink.text();
+}
+
+/// One small change that an archive of another maker might have.
+void change(Members& members, Random& random) {
+  const auto any = [&] { return random.below(static_cast<unsigned>(members.size())); };
+  archive::TarEntry& entry = members[any()].first;
+  switch (random.below(9)) {
+    case 0:
+      return std::swap(members[any()], members[any()]);
+    case 1:
+      members.erase(members.begin() + any());
+      return;
+    case 2: {
+      auto twice = members[any()];
+      members.insert(members.begin() + any(), std::move(twice));
+      return;
+    }
+    case 3:
+      entry.path.insert(0, "./");
+      return;
+    case 4:
+      entry.mode ^= 0100;
+      return;
+    case 5:
+      entry.mtime += 1;
+      return;
+    case 6:
+      if (!entry.link_target.empty()) entry.link_target.insert(0, "./");
+      return;
+    case 7:
+      if (entry.type == archive::EntryType::file || entry.type == archive::EntryType::directory)
+        entry.xattrs["user.overlay.opaque"] = "y";
+      return;
+    default:
+      entry.path += "0";
+  }
+}
+
+TEST(TreeRoundTrip, UnpackingKnowsWhetherTheStreamIsTheTreesOwn) {
+  unsigned own = 0, others = 0, open = 0;
+  for (unsigned seed = 3000; seed < 3400; ++seed) {
+    SCOPED_TRACE(testing::Message() << "seed " << seed);
+    Random random(seed);
+    const TempDir top;
+    const os::Dir first = top.make_dir("first");
+    TreeMaker(random, {.overlay = true}).fill(first, 2 + random.below(9), test::odd_names());
+    Members members = members_of(tar_of(first));
+    if (members.empty()) continue;
+    // Times that every file system has, mostly.
+    if (!random.one_in(4)) {
+      for (auto& member : members) member.first.mtime &= 0x3fffffff;
+    }
+    const unsigned changes = random.below(3);
+    for (unsigned i = 0; i < changes && !members.empty(); ++i) change(members, random);
+    std::string tar = tar_of(members);
+    if (random.one_in(8)) tar.append(512, '\0');
+
+    const os::Dir second = top.make_dir("second");
+    must(second.set_mode(".", 0755));
+    const auto unpacked = untar(tar, second);
+    if (!unpacked) continue;
+    const TreeDigest made = must(digest_tree(second));
+    if (unpacked->canonical) {
+      EXPECT_EQ(*unpacked->canonical, made.diff_id == oci::DiffId::of(tar));
+      (*unpacked->canonical ? own : others) += 1;
+    } else {
+      ++open;
+    }
+    if (unpacked->content_size) {
+      EXPECT_EQ(*unpacked->content_size, made.stats.content_size);
+    }
+    if (unpacked->disk_size) {
+      EXPECT_EQ(*unpacked->disk_size, made.stats.disk_size);
+    }
+  }
+  EXPECT_GT(own, 50U);
+  EXPECT_GT(others, 20U);
+  EXPECT_GT(open, 50U);
+}
+
 TEST(TreeRoundTrip, HolesStayHoles) {
   const TempDir top;
   const os::Dir from = top.make_dir("from"), to = top.make_dir("to");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/layer_store.h"
 
+#include "base/check.h"
 #include "os/disk_space.h"
 #include "os/file_io.h"
 #include "os/kernel.h"
@@ -83,8 +84,8 @@ Result<LayerIngest> LayerStore::create() {
   return LayerIngest(std::move(scratch), std::move(fs));
 }
 
-Result<void> LayerStore::commit(LayerIngest ingest, const LayerInfo& info,
-                                const std::optional<oci::DiffId>& tree) {
+Result<void> LayerStore::commit(LayerIngest ingest, const LayerInfo& info, Likeness likeness) {
+  CHECK(likeness == Likeness::diff_id || info.blob);
   auto transaction = TRY(database_->begin());
   const auto there = TRY(find(info.diff_id));
   if (there) return {};
@@ -105,7 +106,7 @@ Result<void> LayerStore::commit(LayerIngest ingest, const LayerInfo& info,
       TRY(database_->prepare("INSERT OR REPLACE INTO unsettled_layers (diff_id, tree, boot, made) "
                              "VALUES (?, ?, ?, ?)"));
   unsettled.bind(0, info.diff_id.hex())
-      .bind(1, tree.value_or(info.diff_id).hex())
+      .bind(1, likeness == Likeness::diff_id ? info.diff_id.hex() : "")
       .bind(2, os::boot_id())
       .bind(3, os::wall_clock().seconds);
   TRY(unsettled.run());
@@ -232,7 +233,8 @@ Result<std::vector<UnsettledLayer>> LayerStore::unsettled() const {
     if (!more) return layers;
     UnsettledLayer layer;
     layer.diff_id = TRY(oci::DiffId::parse("sha256:" + query.text(0)));
-    layer.tree = TRY(oci::DiffId::parse("sha256:" + query.text(1)));
+    const std::string tree = query.text(1);
+    if (!tree.empty()) layer.tree = TRY(oci::DiffId::parse("sha256:" + tree));
     layer.boot = query.text(2);
     layer.made = query.number(3);
     layers.push_back(std::move(layer));

@@ -35,9 +35,17 @@ struct LayerInfo {
 /// made. snapshot::settle_layers looks after them.
 struct UnsettledLayer {
   oci::DiffId diff_id;
-  oci::DiffId tree;       ///< digest of its directory's canonical stream
+  /// Digest of its directory's canonical stream; nullopt if all that is known is that the directory
+  /// is what its blob unpacks to.
+  std::optional<oci::DiffId> tree;
   std::string boot;       ///< os::boot_id() when it was made
   std::int64_t made = 0;  ///< seconds
+};
+
+/// What a layer's directory is checked against after a power cut.
+enum class Likeness {
+  diff_id,  ///< its canonical stream has the layer's diff ID
+  blob,     ///< it is what the layer's blob unpacks to
 };
 
 /// A layer being made, in a directory of its own under tmp/ until it is committed:
@@ -82,9 +90,8 @@ class LayerStore {
 
   Result<LayerIngest> create();
   /// Publishes a layer. If it is there already, the new one is discarded: both are the same.
-  /// `tree` is the digest of its directory's canonical stream, where that isn't its diff ID.
   Result<void> commit(LayerIngest ingest, const LayerInfo& info,
-                      const std::optional<oci::DiffId>& tree = {});
+                      Likeness likeness = Likeness::diff_id);
   /// Layers that no image and no cache record refers to, and directories that are no layers.
   Result<std::vector<oci::DiffId>> unused() const;
   /// Forgets the layer and deletes it; cache records that name it are no longer found. The caller

@@ -9,6 +9,8 @@ namespace {
 
 /// What SQLite needs for a short transaction, with room to spare.
 constexpr std::size_t kReserve = std::size_t{512} << 10;
+/// Seconds after which nobody is taken to come back to a download.
+constexpr std::int64_t kPartialAge = std::int64_t{7} * 24 * 3600;
 
 /// Makes the reserve where it is missing and there is more than enough room for it.
 void keep_reserve(const StorePaths& paths) {
@@ -50,8 +52,11 @@ Result<Store> Store::open_for_writing(const StorePaths& paths) {
   os::FileLock use = TRY(os::FileLock::acquire(paths.use_lock(), os::FileLock::Mode::shared));
   Database database = TRY(Database::open(paths.database()));
   Workspace workspace = TRY(Workspace::create(paths));
-  return Store(
+  Store store(
       std::make_unique<Parts>(paths, std::move(use), std::move(database), std::move(workspace)));
+  // What can't be deleted now is in nobody's way.
+  (void)store.blobs().remove_partial(kPartialAge).ok();
+  return store;
 }
 
 Result<Store> Store::open_for_reading(const StorePaths& paths) {

@@ -19,6 +19,7 @@ namespace kiln::store {
 ///     remote/trees/HEX/tree      what was fetched: a checkout, a file by http, an archive
 ///     remote/mirrors/HEX/repo    a git repository's objects, as far as they were needed
 ///     remote/notes/HEX           what is known of a URL: its validators and the file it gave
+///     partial/HEX                a blob's first bytes, of a download that was broken off; HEX.lock
 ///     executor/                  kept between containers: the compiled seccomp filter
 ///     tmp/ID/                    work in progress of a process; tmp/ID.lock is held while it lives
 ///     use.lock                   shared by who uses layers, exclusive for who deletes them
@@ -48,6 +49,10 @@ class StorePaths {
   std::string remote() const { return root_ + "/remote"; }
   std::string executor_cache() const { return root_ + "/executor"; }
   std::string cache_mounts() const { return root_ + "/cache"; }
+  std::string partial() const { return root_ + "/partial"; }
+  std::string partial_blob(const oci::Digest& digest) const {
+    return partial() + "/" + digest.hex();
+  }
   std::string temporary() const { return root_ + "/tmp"; }
   std::string reserve() const { return root_ + "/db/reserve"; }
   std::string unused_layers_mark() const { return root_ + "/db/unused-layers"; }

@@ -86,7 +86,7 @@ class ImageCopier {
   Result<CopiedImage> copy() {
     SourceManifest top = TRY(source_->top(options_->stop));
     for (int depth = 0; oci::media_type::is_index(top.descriptor.media_type); ++depth) {
-      if (options_->instances == Instances::all) return copy_index(top);
+      if (options_->instances != Instances::one) return copy_index(top);
       if (depth == kMaxIndexDepth)
         return corrupt(source_->name() + ": its indexes nest too deeply");
       top = TRY(choose(top));
@@ -124,6 +124,7 @@ class ImageCopier {
       return corrupt(source_->name() + ": its index has more than 1000 entries");
     bool changed = false;
     for (auto& child : index.manifests) {
+      if (options_->instances == Instances::none) break;
       const SourceManifest instance = TRY(source_->instance(child, options_->stop));
       CopiedImage copied;
       if (oci::media_type::is_index(instance.descriptor.media_type)) {

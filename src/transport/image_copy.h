@@ -24,8 +24,9 @@ struct LayerForm {
 };
 
 enum class ManifestFormat { keep, oci, docker };
-/// Of an index: one platform's image, or all of them.
-enum class Instances { one, all };
+/// Of an index: one platform's image, all of them, or only the index itself, whose images the
+/// destination has or is to get otherwise.
+enum class Instances { one, all, none };
 
 struct CopyOptions {
   LayerForm form;

@@ -105,7 +105,8 @@ Result<void> StoreDestination::apply(const oci::Descriptor& blob, const oci::Dif
   const bool plain = blob.digest.hex() == id.hex();
   if (known && plain) return {};
   const auto open = [&] { return open_blob(*store_, blob.digest); };
-  const store::LayerInfo layer = TRY(snapshot::apply_layer(*store_, open, id));
+  const store::LayerInfo layer =
+      TRY(snapshot::apply_layer(*store_, open, id, snapshot::expansion_limit(blob)));
   if (!plain) {
     // Noted first: what is noted goes when the layer goes.
     TRY(store_->distribution().note_layer_blob(id, blob));

@@ -81,3 +81,37 @@ class FaultProxy:
             except OSError:
                 pass
             end.close()
+
+
+class SlowProxy:
+    """Passes everything on, from the server at so many bytes a second, and counts these."""
+
+    def __init__(self, target_port, rate):
+        self.target_port, self.rate = target_port, rate
+        self.passed, self.lock = 0, threading.Lock()
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.name = f"localhost:{self.listener.getsockname()[1]}"
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            client, _ = self.listener.accept()
+            server = socket.create_connection(("127.0.0.1", self.target_port))
+            for source, target, down in ((client, server, False), (server, client, True)):
+                threading.Thread(target=self.carry, args=(source, target, down), daemon=True).start()
+
+    def carry(self, source, target, down):
+        try:
+            while data := source.recv(65536):
+                if down:
+                    with self.lock:
+                        self.passed += len(data)
+                        time.sleep(len(data) / self.rate)
+                target.sendall(data)
+        except OSError:
+            pass
+        for end in (source, target):
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass

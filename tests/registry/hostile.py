@@ -29,6 +29,16 @@ def tar_of(*members):
     return out.getvalue()
 
 
+def zstd_bomb(size):
+    """A frame (RFC 8878) of a few kilobytes that says a tar archive with a file of so many zeros."""
+    header = tarfile.TarInfo("bomb")
+    header.size = size
+    frame, block = [b"\x28\xb5\x2f\xfd\x00\x50", (512 << 3).to_bytes(3, "little"), header.tobuf()], 128 << 10
+    for left in range(size, 0, -block):
+        frame.append((min(left, block) << 3 | 1 << 1 | (left <= block)).to_bytes(3, "little") + b"\0")
+    return b"".join(frame)
+
+
 class Image:
     """A sound image, to be spoiled."""
 
@@ -115,6 +125,9 @@ def cases():
         "layer-climbs-out": with_layer(r"\.\./\.\./escaped", tar=tar_of(("../../escaped", b"x"))),
         "layer-has-absolute-name": with_layer("/etc/escaped", tar=tar_of(("/etc/escaped", b"x"))),
         "layer-links-to-nothing": with_layer("missing", tar=tar_of(("a", "missing"))),
+        "layer-becomes-too-much": with_layer("unpacks to too much: more than 1073741824 bytes", layer=zstd_bomb(3 << 30)),
+        "layer-becomes-more-than-it-says": spoiled("unpacks to too much: more than 4096 bytes",
+                                                   set_descriptor(annotations={"io.containers.estargz.uncompressed-size": "4096"})),
         "config-is-missing": Case("blob", good.manifest(), {good.descriptor["digest"]: good.layer}),
         "config-is-huge": Case("more than 8388608", good.manifest(config={"mediaType": CONFIG, "digest": digest(b"x"), "size": 1 << 30}), **served),
         "config-is-another": Case("its content has the digest", good.manifest(),

@@ -234,6 +234,15 @@ class Cases:
             check(kiln("copy", "--override-arch", "arm64", stations[1], arm) == entries[1]["digest"] + "\n", "--override-arch")
             check(kiln("copy", "--platform", "linux/s390x", stations[2], "store:s390:1") == entries[2]["digest"] + "\n", "--platform")
             check(kiln.inspect("s390:1")["Architecture"] == "s390x", "another platform")
+            target = f"docker://{registry.name}/other:index"
+            check(kiln("copy", "--multi-arch=index-only", stations[1], target) == hostile.digest(index) + "\n", "--multi-arch=index-only")
+            check(fetch(registry, "other/manifests/index") == index, "index-only: another index")
+            kiln("copy", "--multi-arch=index-only", stations[1], f"oci:{kiln.work}/alone:1")
+            check(os.listdir(f"{kiln.work}/alone/blobs/sha256") == [hostile.digest(index).split(":")[1]], "index-only: more than the index")
+            check(kiln("copy", "--multi-arch=all", stations[1], target) == hostile.digest(index) + "\n", "--multi-arch=all")
+            system = kiln("copy", "--multi-arch=system", "--platform", "linux/arm64", stations[0], arm)
+            check(system == entries[1]["digest"] + "\n", "--multi-arch=system")
+            kiln("copy", "--multi-arch=some", stations[0], arm, fails="unknown --multi-arch")
             kiln("copy", "--platform", "linux/riscv64", stations[0], arm, fails="no image for linux/riscv64 in its index")
             kiln("copy", "-a", "--dest-compress-format", "gzip", "--format", "v2s2", stations[0], f"docker://{registry.name}/other:2")
             changed = json.loads(fetch(registry, "other/manifests/2"))
@@ -430,6 +439,56 @@ class Cases:
             kiln("copy", f"docker-archive:{kiln.work}/d.tar" + (":b:1" if name == "another name" else ""), "store:x", fails=error)
             check(kiln("images", "-q") == "", f"{name}: an image is left")
             kiln.check_store()
+
+    def case_umoci(self):
+        """umoci unpacks kiln's layouts, and kiln reads what umoci made of them."""
+        if not shutil.which("umoci"):
+            return "umoci is not installed"
+        kiln = self.kiln()
+        layout, bundle = f"{kiln.work}/layout", f"{kiln.work}/bundle"
+        rootless = [] if os.geteuid() == 0 else ["--rootless"]
+
+        def umoci(*words):
+            done = subprocess.run(["umoci", *words], env=kiln.environment, capture_output=True, text=True, timeout=TIMEOUT)
+            check(done.returncode == 0, f"umoci {' '.join(words)}: {done.stderr}")
+            return done.stdout
+        kiln.make_image("app:1", layers=3)
+        for tag, form in (("gzip", "gzip"), ("plain", "uncompressed")):
+            kiln("copy", "--dest-compress-format", form, "store:app:1", f"oci:{layout}:{tag}")
+        check(umoci("list", "--layout", layout).split() == ["gzip", "plain"], "umoci sees other tags")
+        wanted = kiln.content("app:1")
+        for tag in ("gzip", "plain"):
+            umoci("unpack", *rootless, "--image", f"{layout}:{tag}", f"{bundle}-{tag}")
+            for name, digest in wanted.items():
+                with open(f"{bundle}-{tag}/rootfs/{name}", "rb") as f:
+                    check(hashlib.sha256(f.read()).hexdigest() == digest, f"umoci unpacks another {name}")
+        rootfs = f"{bundle}-gzip/rootfs"
+        with open(f"{rootfs}/data/new", "w", encoding="utf-8") as f:
+            f.write("of umoci's\n")
+        os.symlink("new", f"{rootfs}/data/link")
+        os.remove(f"{rootfs}/data/file0")
+        umoci("repack", "--image", f"{layout}:more", f"{bundle}-gzip")
+        umoci("config", "--image", f"{layout}:more", "--config.cmd", "/data/new", "--config.env", "BY=umoci")
+        kiln("copy", f"oci:{layout}:more", "store:more:1")
+        shown = kiln.inspect("more:1")
+        check(shown["Config"]["Cmd"] == ["/data/new"] and "BY=umoci" in shown["Config"]["Env"] and len(shown["RootFS"]["Layers"]) == 4, f"{shown}")
+        files = kiln.content("more:1")
+        check(files["data/new"] == hashlib.sha256(b"of umoci's\n").hexdigest() and "data/.wh.file0" in files, f"{files}")
+        # A layer that came from elsewhere goes on as it came, into archives too.
+        kiln("copy", "store:more:1", f"oci:{kiln.work}/again:more")
+        kiln("save", "-o", f"{kiln.work}/more.tar", "more:1")
+        other = self.kiln()
+        check("more:1" in other("load", "-i", f"{kiln.work}/more.tar"), "load")
+        check(other.inspect("more:1")["RootFS"] == shown["RootFS"], "save and load: other layers")
+        umoci("unpack", *rootless, "--image", f"{kiln.work}/again:more", f"{bundle}-again")
+        check(not os.path.exists(f"{bundle}-again/rootfs/data/file0") and os.readlink(f"{bundle}-again/rootfs/data/link") == "new", "umoci's changes are lost")
+        umoci("init", "--layout", f"{kiln.work}/empty")
+        umoci("new", "--image", f"{kiln.work}/empty:none")
+        kiln("copy", f"oci:{kiln.work}/empty:none", "store:empty:1")
+        check(not kiln.inspect("empty:1")["RootFS"].get("Layers"), "an image without layers has some")
+        for user in (kiln, other):
+            user.check_store()
+        return None
 
     def case_skopeo(self):
         """What skopeo writes, kiln reads, and the other way round; digests stay."""

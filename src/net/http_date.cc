@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "net/http_date.h"
+
 #include <algorithm>
 #include <array>
 #include <chrono>
 #include <vector>
 
 #include "base/strings.h"
-#include "remote/http_source.h"
 
-namespace kiln::remote {
+namespace kiln::net {
 namespace {
 
 constexpr std::array<std::string_view, 12> kMonths = {"jan", "feb", "mar", "apr", "may", "jun",
@@ -67,4 +68,4 @@ std::optional<std::int64_t> parse_http_date(std::string_view text) {
   return std::nullopt;
 }
 
-}  // namespace kiln::remote
+}  // namespace kiln::net
