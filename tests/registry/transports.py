@@ -490,6 +490,49 @@ class Cases:
             user.check_store()
         return None
 
+    def case_oras(self):
+        """oras carries kiln's images between layouts and registries, and what it attaches to one kiln shows."""
+        if not shutil.which("oras"):
+            return "oras is not installed (Debian has it from release 13 on)"
+        registry = registries.Registry(self.work)
+        try:
+            kiln = self.kiln()
+
+            def oras(*words):
+                done = subprocess.run(["oras", *words], env=kiln.environment, cwd=kiln.work, capture_output=True, text=True, timeout=TIMEOUT)
+                check(done.returncode == 0, f"oras {' '.join(words)}: {done.stderr}")
+                return done.stdout
+            name, layout = f"{registry.name}/carried:1", f"{kiln.work}/layout"
+            kiln.make_image(name)
+            kiln("push", name)
+            digest = manifest(registry, "carried", "1")[0]
+            oras("cp", "--from-plain-http", name, "--to-oci-layout", f"{layout}:theirs")
+            kiln("copy", f"docker://{name}", f"oci:{layout}:ours")
+            check(sorted(oras("repo", "tags", "--oci-layout", layout).split()) == ["ours", "theirs"], "oras sees other tags")
+            for tag in ("ours", "theirs"):
+                check(json.loads(oras("manifest", "fetch", "--oci-layout", "--descriptor", f"{layout}:{tag}"))["digest"] == digest, f"{tag}: another digest")
+            check(kiln("copy", f"oci:{layout}:theirs", "store:theirs:1") == digest + "\n", "kiln reads another digest")
+            oras("cp", "--from-oci-layout", f"{layout}:ours", "--to-plain-http", f"{registry.name}/back:1")
+            other = self.kiln()
+            other("pull", f"{registry.name}/back:1")
+            check(other.inspect(f"{registry.name}/back:1")["Id"] == kiln.inspect(name)["Id"], "another image")
+            check(other.content(f"{registry.name}/back:1") == kiln.content(name), "other files")
+            with open(f"{kiln.work}/note.txt", "w", encoding="utf-8") as f:
+                f.write("a note\n")
+            oras("attach", "--plain-http", "--artifact-type", "application/vnd.example.note", name, "note.txt:text/plain")
+            found = json.loads(kiln("inspect", "--referrers", name))[0]["Referrers"]
+            check("application/vnd.example.note" in json.dumps(found), f"{found}")
+            # What is no image is carried too, and not taken for one.
+            oras("push", "--plain-http", f"{registry.name}/artifact:1", "note.txt:text/plain")
+            kiln("copy", f"docker://{registry.name}/artifact:1", f"oci:{kiln.work}/artifact:1")
+            check("note.txt" in oras("pull", "--oci-layout", f"{kiln.work}/artifact:1", "-o", f"{kiln.work}/out"), "oras can't read kiln's copy")
+            with open(f"{kiln.work}/out/note.txt", encoding="utf-8") as f:
+                check(f.read() == "a note\n", "another note")
+            kiln("pull", f"{registry.name}/artifact:1", fails="not a container image")
+        finally:
+            registry.stop()
+        return None
+
     def case_skopeo(self):
         """What skopeo writes, kiln reads, and the other way round; digests stay."""
         if not shutil.which("skopeo"):
