@@ -41,7 +41,7 @@ FileType type_of_mode(unsigned mode) {
 }
 
 FileType type_of_dirent(unsigned char type) {
-  return type == DT_UNKNOWN ? FileType::unknown : type_of_mode(DTTOIF(type));
+  return type == DT_UNKNOWN ? FileType::unknown : type_of_mode(static_cast<mode_t>(DTTOIF(type)));
 }
 
 /// From the directory's beginning: nobody has read from this descriptor yet. getdents64 itself,
