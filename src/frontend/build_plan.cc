@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <set>
 
 #include "base/strings.h"
@@ -152,11 +153,16 @@ class Planner {
     if (const auto earlier = find_named_stage(*name, index)) {
       // Arguments of the base stage stay declared; whether its command was set here does not carry
       // over.
-      return stage(*earlier);
+      auto state = stage(*earlier);
+      if (state) state->begins_with_image = false;
+      return state;
     }
     if (const NamedContext* context = find_context(options_->contexts, *name))
       return context_state(*context, *name, s);
-    auto state = image_state(*name, platform, step_name(label, 1, count_steps(s), "FROM " + *name));
+    auto state = image_state(*name, platform, [&](const StageState& base) {
+      if (!base.begins_with_image) return std::string();
+      return step_name(label, 1, count_steps(s, base), "FROM " + *name);
+    });
     if (!state) {
       Error error = std::move(state).error();
       if (auto hint = base_hint(*name, index); !hint.empty())
@@ -220,7 +226,15 @@ class Planner {
   }
 
   Result<StageState> image_state(const std::string& name, const oci::Platform& platform,
-                                 std::string shown) {
+                                 const std::string& shown) {
+    auto state = image_state(name, platform, [&](const StageState&) { return shown; });
+    if (state) state->begins_with_image = false;
+    return state;
+  }
+
+  /// `shown` names the source in progress, for the state that it gives; an empty name doesn't show.
+  Result<StageState> image_state(const std::string& name, const oci::Platform& platform,
+                                 const std::function<std::string(const StageState&)>& shown) {
     StageState state;
     llb::ImageSource source;
     if (name == "scratch") {
@@ -230,6 +244,7 @@ class Planner {
       BaseImage image = TRY(images_->resolve(name, platform));
       state.config = std::move(image.config);
       source.layers = state.config.diff_ids;
+      state.begins_with_image = true;
       auto& labels = state.config.config.labels;
       if (!options_->inherit_labels) labels.clear();
       for (const auto& label : options_->unset_labels) labels.erase(label);
@@ -241,7 +256,7 @@ class Planner {
       state.variables.set(key, value.value_or(""));
     }
     llb::Origin origin;
-    origin.name = std::move(shown);
+    origin.name = shown(state);
     state.root = plan_.graph.add({std::move(source), {}, std::move(origin)});
     return state;
   }

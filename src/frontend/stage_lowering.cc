@@ -65,10 +65,10 @@ class StageLowering {
       : stage_(&stage),
         state_(std::move(state)),
         context_(std::move(context)),
-        total_(count_steps(stage)) {}
+        total_(count_steps(stage, state_)),
+        index_(state_.begins_with_image ? 1 : 0) {}
 
   Result<StageState> run() {
-    // FROM was the first step.
     const std::vector<std::string> triggers = std::exchange(state_.config.config.on_build, {});
     for (const auto& text : triggers) TRY(run_trigger(text));
     for (const auto& instruction : stage_->instructions) {
@@ -123,9 +123,9 @@ class StageLowering {
     llb::Origin out;
     const std::string shown =
         (place_.is_trigger ? "ONBUILD " : "") + shown_text(instruction, lookup(), escape());
-    out.name = step_name(context_.label, ++index_ + 1, total_, redact_credentials(shown));
+    out.name = step_name(context_.label, ++index_, total_, redact_credentials(shown));
     out.instruction = redact_credentials(instruction.original);
-    out.place = fmt::format("{}:{}", context_.label, index_ + 1);
+    out.place = fmt::format("{}:{}", context_.label, index_);
     out.args = state_.arg_names;
     out.location = location();
     out.excerpt = quoted(place_.range);
@@ -482,7 +482,7 @@ class StageLowering {
   StageState state_;
   StageContext context_;
   std::size_t total_;
-  std::size_t index_ = 0;
+  std::size_t index_;
   Place place_;
   /// The word whose expansion failed.
   std::optional<df::Range> failed_at_;
@@ -503,12 +503,14 @@ std::string step_name(const std::string& label, std::size_t index, std::size_t t
   return fmt::format("[{}{:>{}}/{}] {}", prefix, index, std::to_string(total).size(), total, text);
 }
 
-std::size_t count_steps(const dockerfile::Stage& stage) {
-  std::size_t count = 1;
-  for (const auto& instruction : stage.instructions) {
-    const std::string& keyword = instruction.keyword;
+std::size_t count_steps(const dockerfile::Stage& stage, const StageState& base) {
+  std::size_t count = base.begins_with_image ? 1 : 0;
+  const auto add = [&](std::string_view keyword) {
     if (keyword == "RUN" || keyword == "COPY" || keyword == "ADD" || keyword == "WORKDIR") ++count;
-  }
+  };
+  for (const auto& text : base.config.config.on_build)
+    add(to_upper(std::string_view(text).substr(0, text.find_first_of(" \t"))));
+  for (const auto& instruction : stage.instructions) add(instruction.keyword);
   return count;
 }
 

@@ -22,6 +22,7 @@ struct StageState {
   std::vector<HistoryStep> history;
   Variables variables;                 ///< what RUN and expansion see: ENV and declared ARG
   std::vector<std::string> arg_names;  ///< declared in this stage or one it is based on
+  bool begins_with_image = false;      ///< FROM is a step: neither scratch nor another stage
 };
 
 /// What lowering one stage needs from the rest of the build.
@@ -44,8 +45,9 @@ Result<StageState> lower_stage(const dockerfile::Stage& stage, StageState base,
 /// `[label 2/5] TEXT`.
 std::string step_name(const std::string& label, std::size_t index, std::size_t total,
                       const std::string& text);
-/// Steps of a stage that show in progress: FROM and what makes a layer.
-std::size_t count_steps(const dockerfile::Stage& stage);
+/// Steps of a stage that show in progress: what makes a layer, of its own and of the triggers of
+/// its base; and FROM if that brings an image in.
+std::size_t count_steps(const dockerfile::Stage& stage, const StageState& base);
 
 /// An error at a place of the Dockerfile, with the quoted lines; the caret is below `focus`.
 Error error_at(const dockerfile::Source& source, dockerfile::Range range, Error error,

@@ -258,5 +258,25 @@ TEST_F(StageLowering, StepNamesAreNumberedWithinTheStage) {
   EXPECT_EQ(two.graph.vertex(two.result).origin.name, "[two 2/2] RUN x");
 }
 
+TEST_F(StageLowering, OnlyAnImageMakesFromAStep) {
+  const auto scratch = plan("FROM scratch\nCOPY a /\nCOPY b /\n");
+  EXPECT_EQ(scratch.graph.vertex(scratch.result).origin.name, "[2/2] COPY b /");
+  const auto stage = plan("FROM base AS one\nONBUILD RUN t\nFROM one AS two\nRUN x\n");
+  EXPECT_EQ(stage.graph.vertex(stage.result).origin.name, "[two 2/2] RUN x");
+}
+
+TEST_F(StageLowering, StepsAreShownWithTheirValues) {
+  const auto shown = [&](const std::string& text) {
+    const auto p = plan("FROM base\nENV A=1 B=\"2  3\"\n" + text);
+    return p.graph.vertex(p.result).origin.name;
+  };
+  EXPECT_EQ(shown("copy $A ${B} /$C/\n"), "[2/2] COPY 1 2  3 //");
+  EXPECT_EQ(shown("RUN echo \"$A\" '$A' \\$A $C\n"), "[2/2] RUN echo \"1\" '$A' $A $C");
+  EXPECT_EQ(shown("RUN --mount=type=secret,id=x,env=A echo $A\n"),
+            "[2/2] RUN --mount=type=secret,id=x,env=A echo ****");
+  EXPECT_EQ(shown("RUN <<E\n\n one\ntwo $A\nE\n"), "[2/2] RUN <<E (one...)");
+  EXPECT_EQ(shown("RUN echo ${A\n"), "[2/2] RUN echo ${A");
+}
+
 }  // namespace
 }  // namespace kiln::frontend::testing
