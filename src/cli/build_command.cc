@@ -11,13 +11,12 @@
 #include "base/strings.h"
 #include "base/url.h"
 #include "cli/build_call.h"
-#include "cli/build_context.h"
 #include "cli/build_flags.h"
+#include "cli/build_input.h"
 #include "cli/build_outputs.h"
 #include "cli/build_recording.h"
 #include "cli/build_report.h"
-#include "cli/build_time.h"
-#include "cli/cache_session.h"
+#include "cli/build_settings.h"
 #include "cli/commands.h"
 #include "cli/dockerfile_input.h"
 #include "cli/platform_flag.h"
@@ -30,17 +29,13 @@
 #include "executor/oci_executor.h"
 #include "exporter/image_result.h"
 #include "frontend/build_plan.h"
-#include "net/http_client.h"
 #include "os/file_io.h"
 #include "os/process_setup.h"
 #include "os/system.h"
 #include "solver/solver.h"
-#include "solver/source_ops.h"
 
 namespace kiln::cli {
 namespace {
-
-constexpr int kStandardError = 2;
 
 std::vector<exporter::BuiltStep> built_steps(
     const frontend::BuildPlan& plan, const std::map<llb::VertexId, solver::StepResult>& results) {
@@ -135,27 +130,6 @@ std::vector<oci::DiffId> result_layers(const llb::Graph& graph,
   return out;
 }
 
-/// The outputs that the flags ask for. One time is the whole build's.
-Result<std::vector<BuildOutput>> requested_outputs(const BuildFlags& flags,
-                                                   frontend::BuildOptions& options) {
-  std::vector<std::string> warnings;
-  auto outputs = TRY(parse_outputs(flags.output, flags.tags, warnings));
-  for (const auto& output : outputs) {
-    if (output.is_files()) {
-      if (!flags.iidfile.empty())
-        return invalid_input("local and tar exporters are incompatible with image ID file");
-    } else if (output.source_date_epoch) {
-      if (options.all_mtimes && output.source_date_epoch != options.source_date_epoch)
-        return invalid_input("--timestamp and an output's source-date-epoch say different times");
-      options.source_date_epoch = output.source_date_epoch;
-    }
-  }
-  TRY(apply_format(flags.drop_in, outputs));
-  TRY(check_destinations(outputs));
-  for (const auto& warning : warnings) print_error("warning: " + warning);
-  return outputs;
-}
-
 /// The build's time is that of outputs that have none of their own.
 void give_time(std::vector<BuildOutput>& outputs, const frontend::BuildOptions& options) {
   for (auto& output : outputs) {
@@ -165,21 +139,6 @@ void give_time(std::vector<BuildOutput>& outputs, const frontend::BuildOptions& 
   const auto rewrites = [](const BuildOutput& each) { return each.rewrite_timestamp; };
   if (!options.source_date_epoch && std::ranges::any_of(outputs, rewrites))
     print_error("warning: rewrite-timestamp has no effect without SOURCE_DATE_EPOCH");
-}
-
-Result<std::unique_ptr<solver::Progress>> open_progress(const BuildFlags& flags) {
-  ProgressOptions options;
-  std::string word = flags.progress;
-  if (word.empty()) word = os::environment("BUILDKIT_PROGRESS").value_or("");
-  const auto mode = parse_progress_mode(word);
-  if (!mode)
-    return invalid_input("invalid progress mode: " + word +
-                         " (one of auto, none, plain, tty, quiet, rawjson)");
-  options.mode = flags.quiet ? ProgressMode::quiet : *mode;
-  options.log_file = flags.drop_in.log_file;
-  options.colours = choose_colours(os::environment("NO_COLOR").value_or(""),
-                                   os::environment("BUILDKIT_COLORS").value_or(""));
-  return create_progress(kStandardError, options);
 }
 
 Result<int> print_parsed(const BuildFlags& flags, const std::string& context) {
@@ -221,76 +180,125 @@ Result<void> write_metadata(const std::string& path, const BuildExports& exports
   return os::write_output_file(path, 0644, text).context("writing metadata file");
 }
 
-/// All displays of the build add to it.
-Result<void> empty_log_file(const std::string& path) {
-  const os::Fd file = TRY(os::create_or_truncate_file(path).context("--logfile"));
-  return {};
-}
-
 bool writes_to_standard_output(const std::vector<BuildOutput>& outputs) {
   return std::ranges::any_of(outputs,
                              [](const BuildOutput& each) { return each.destination == "-"; });
 }
 
-/// The store, and what comes with its opening: signals are watched once the user namespace is
-/// entered, and before there are threads.
-struct OpenStore {
-  store::Store store;
-  os::InterruptWatcher interrupts = {};
+/// A build on its way, and those who look on.
+struct Build {
+  BuildSettings& settings;
+  OpenStore& opened;
+  const Plans& plans;
+  StepOutputKeeper& output;
+  BuildRecording& recording;
+  solver::SolveContext& context;
+  std::vector<llb::VertexId> targets = targets_of(plans);
+
+  const llb::Graph& graph() const { return plans.back().graph; }
 };
 
-Result<void> ensure_open(const Session& session, std::optional<OpenStore>& out) {
-  if (out) return {};
-  store::Store store = TRY(session.open_store(Access::layers));
-  out.emplace(std::move(store));
-  return {};
+using Results = std::map<llb::VertexId, solver::StepResult>;
+
+Result<void> explain(const Build& build) {
+  const ReportForm form = build.settings.explain;
+  if (form == ReportForm::none) return {};
+  return print(explain_build(build.recording.steps(), build.graph(), form));
 }
 
-/// Whether a build argument that is for the builder says yes.
-bool is_set(const frontend::BuildOptions& options, const char* argument) {
-  const auto given = options.build_args.find(argument);
-  if (given == options.build_args.end()) return false;
-  const std::string word = to_lower(given->second);
-  return word == "1" || word == "true" || word == "t";
+Result<Results> solve(const Build& build) {
+  auto results = solver::solve(build.context, build.graph(), build.targets, build.settings.jobs,
+                               build.opened.interrupts.token());
+  if (results) return results;
+  build.recording.progress().report(solver::BuildEnded{false});
+  TRY(explain(build));
+  // Nothing showed what the failing step said.
+  if (build.settings.flags.quiet && !build.output.failed_output().empty())
+    print_error(build.output.failed_output());
+  build.recording.failed(build.context, build.graph(), results.error());
+  // Where it was at that moment is nobody's fault.
+  if (results.error().kind() == ErrorKind::cancelled)
+    return Error(ErrorKind::cancelled, "build cancelled");
+  return std::move(results).error().context("failed to build");
 }
 
-/// Shown as a step of its own where fetching takes a while.
-Result<BuildContext> open_context(const remote::Access& access, const std::string& context,
-                                  const BuildFlags& flags, const frontend::BuildOptions& options,
-                                  solver::Progress& progress) {
-  constexpr solver::StepId kStep = SIZE_MAX;
-  const bool keeps = is_set(options, "BUILDKIT_CONTEXT_KEEP_GIT_DIR");
-  const std::string name = fetching_name(context);
-  if (!name.empty()) progress.report(solver::StepStarted{kStep, name});
-  auto opened = open_build_context(access, context, flags.file,
-                                   keeps ? GitDir::keep : GitDir::as_the_url_says);
-  if (!name.empty()) {
-    const auto outcome = opened ? solver::StepOutcome::done : solver::StepOutcome::failed;
-    progress.report(
-        solver::StepEnded{kStep, outcome, opened ? std::string() : opened.error().message()});
-    if (!opened) progress.report(solver::BuildEnded{false});
+/// The outputs, and the caches elsewhere.
+Result<BuildExports> write_all(const Build& build, const Results& results,
+                               const std::vector<PlatformResult>& made) {
+  const std::stop_token stop = build.opened.interrupts.token();
+  auto exported =
+      write_outputs({&build.opened.store, &build.recording.progress(),
+                     shown_steps(build.graph(), build.targets), build.graph().size(), stop},
+                    build.settings.outputs, made);
+  if (exported) {
+    const auto cached =
+        build.settings.caches.write(build.context, build.graph(), build.targets,
+                                    result_layers(build.graph(), build.targets, results), stop);
+    if (!cached) exported = cached.error();
   }
-  return opened;
+  build.recording.progress().report(solver::BuildEnded{exported.ok()});
+  if (exported) return exported;
+  build.recording.failed(build.context, build.graph(), exported.error());
+  return std::move(exported).error().context("failed to build");
 }
 
-/// The directories that the build may read from, by the names that its graph has for them.
-Result<void> open_trees(solver::SolveContext& context, const std::string& path,
-                        const std::optional<BuildContext>& fetched,
-                        const std::vector<std::string>& ignore, const NamedContextFlags& named) {
-  store::Store& store = context.store;
-  // What is gone after the build is not worth remembering.
-  const bool lasts = !fetched || !fetched->scratch;
-  context.contexts["context"] = TRY(solver::ContextTree::open(
-      path, ignore, lasts ? store.context_index(path) : store.workspace().new_path(),
-      fetched ? fetched->owners : solver::Owners::root));
-  for (const auto& [key, value] : named.contexts) {
-    const auto* local = std::get_if<llb::LocalSource>(&value);
-    if (local == nullptr) continue;
-    const std::string& directory = named.directories.at(local->name);
-    context.contexts[local->name] =
-        TRY(solver::ContextTree::open(directory, local->ignore, store.context_index(directory)));
+Result<int> run(const Build& build) {
+  const BuildFlags& flags = build.settings.flags;
+  if (build.settings.is_dry_run()) {
+    const auto steps = TRY(solver::forecast(build.context, build.graph(), build.targets));
+    TRY(print(show_forecast(steps, build.graph(), build.settings.dry_run)));
+    return 0;
   }
-  return {};
+  const Results results = TRY(solve(build));
+  auto made = results_of(build.plans, build.settings.platforms, results, build.settings.options,
+                         flags.drop_in.omit_history ? History::omit : History::keep);
+  for (auto& result : made)
+    result.config.inline_cache =
+        TRY(build.settings.caches.inline_cache(build.context, result.config.diff_ids));
+  const BuildExports exported = TRY(write_all(build, results, made));
+  TRY(explain(build));
+  const std::string id = exported.id() ? exported.id()->str() : std::string();
+  if (!flags.iidfile.empty() && exported.id()) TRY(write_iidfile(flags.iidfile, id));
+  if (!flags.metadata_file.empty())
+    TRY(write_metadata(flags.metadata_file, exported, made.front().platform, build.recording.id()));
+  if (flags.quiet && !writes_to_standard_output(build.settings.outputs)) TRY(print(id + "\n"));
+  build.recording.succeeded(build.context, build.graph(), results, exported.stored);
+  collect_in_background(build.opened.store);
+  return 0;
+}
+
+Result<int> plan_and_run(BuildSettings& settings, BuildInput& input,
+                         const dockerfile::Dockerfile& file) {
+  const BuildFlags& flags = settings.flags;
+  if (!flags.iidfile.empty() && !settings.is_dry_run()) TRY(clear_iidfile(flags.iidfile));
+  OpenStore* const open = TRY(input.open());
+  OpenStore& opened = *open;
+  store::Store& store = opened.store;
+  StoreImages images(store, settings.pull, opened.interrupts.token(), [&](std::string_view line) {
+    if (!flags.quiet) print_error(line);
+  });
+  const auto display = TRY(open_progress(flags));
+  const Plans plans =
+      TRY(plan_platforms(file, settings.options, settings.platforms, images, *display));
+
+  StepOutputKeeper output(*display);
+  std::vector<std::string> shown_args = flags.build_args;
+  for (std::string& arg : shown_args) arg = redact_credentials(arg);
+  const std::string& name = input.dockerfile().name;
+  BuildRecording recording(
+      store, {input.shown_context(), name, flags.target, shown_args, flags.tags}, output);
+  executor::OciExecutor executor({store.workspace().path() + "/executor", flags.runtime,
+                                  settings.seccomp_profile, store.paths().executor_cache(),
+                                  flags.runtime_flags});
+  solver::SolveContext context{store, executor, recording.progress()};
+  context.build_name = input.shown_context() + "|" + name;
+  context.cache = flags.no_cache ? solver::UseCache::ignore : solver::UseCache::use;
+  context.run = std::move(settings.environment);
+  context.http = &input.http();
+  TRY(input.open_trees(context));
+  const Build build{settings, opened, plans, output, recording, context};
+  TRY(settings.caches.attach(context, build.graph(), build.targets, settings.platforms));
+  return run(build);
 }
 
 }  // namespace
@@ -304,139 +312,22 @@ Result<int> build_command(const Session& session, std::vector<std::string> words
     return 0;
   }
   if (!flags.print.empty()) return print_parsed(flags, parsed.arguments.front());
-  TRY(settle_build_flags(flags));
-  TRY(parse_tags(flags.tags));
-  frontend::BuildOptions options = TRY(build_options(flags));
-  auto outputs = TRY(requested_outputs(flags, options));
-  const std::vector<oci::Platform> platforms = TRY(parse_platforms(flags.platforms));
-  const unsigned jobs = TRY(job_count(flags));
-  const std::string profile = TRY(seccomp_profile(flags.drop_in));
-  const ReportForm dry_run = TRY(parse_report_form(flags.dry_run, "--dry-run"));
-  const ReportForm explain = TRY(parse_report_form(flags.explain, "--explain"));
-  solver::RunEnvironment environment = TRY(run_environment(flags.run));
-  const auto devices = TRY(device_grants(flags.run, environment));
-  options.run.devices = devices.get();
-  if (!flags.drop_in.log_file.empty()) TRY(empty_log_file(flags.drop_in.log_file));
-  if (is_set(options, "BUILDKIT_INLINE_CACHE")) flags.cache_to.emplace_back("type=inline");
-  CacheSession caches = TRY(CacheSession::open(flags.cache_from, flags.cache_to));
-  PullPolicy policy = TRY(parse_pull_policy(flags.pull));
-  // A forecast changes nothing in the store.
-  if (dry_run != ReportForm::none) policy = PullPolicy::never;
-  const NamedContextFlags named = TRY(parse_named_contexts(flags.build_contexts));
-  options.contexts = named.contexts;
-  const std::string& where = parsed.arguments.front();
-  std::optional<OpenStore> opened;
-  net::HttpClient http;
-  std::optional<remote::Access> access;
-  std::optional<BuildContext> fetched;
-  const auto give_access = [&]() -> Result<const remote::Access*> {
-    TRY(ensure_open(session, opened));
-    if (!access)
-      access.emplace(opened->store, http, solver::secret_lookup(environment),
-                     opened->interrupts.token(), solver::agent_socket(environment));
-    return &*access;
-  };
-  DockerfileInput input;
-  if (has_to_be_fetched(where, flags.file)) {
-    TRY(give_access());
-    const auto display = TRY(open_progress(flags));
-    BuildContext context = TRY(open_context(*access, where, flags, options, *display));
-    fetched.emplace(std::move(context));
-    input = TRY(read_dockerfile_of(*access, *fetched, flags.file));
-  } else {
-    input = TRY(read_dockerfile(where, flags.file));
-  }
-  options.ignore = input.ignore;
-  if (!flags.drop_in.ignore_file.empty())
-    options.ignore = TRY(read_ignore_file(flags.drop_in.ignore_file));
-  const auto call = TRY(parse_call(flags.call, flags.check));
-  if (call) return build_call(session, *call, input, input.path, options);
+  BuildSettings settings = TRY(build_settings(std::move(flags), parsed.arguments.front()));
+  BuildInput input(session, settings);
+  TRY(input.read());
+  const DockerfileInput& dockerfile = input.dockerfile();
+  const auto call = TRY(parse_call(settings.flags.call, settings.flags.check));
+  if (call) return build_call(session, *call, dockerfile, dockerfile.path, settings.options);
 
-  const auto file = parse_dockerfile(input, options);
+  const auto file = parse_dockerfile(dockerfile, settings.options);
   if (!file) {
-    const auto display = TRY(open_progress(flags));
-    report_before_error(input, options, file.error(), *display);
+    const auto display = TRY(open_progress(settings.flags));
+    report_before_error(dockerfile, settings.options, file.error(), *display);
     return file.error();
   }
-  std::optional<FetchedContext> timed;
-  if (fetched && !fetched->is_local) timed = FetchedContext{&*access, &where, &*fetched};
-  TRY(settle_build_time(*file, timed, give_access, options));
-  give_time(outputs, options);
-
-  if (!flags.iidfile.empty() && dry_run == ReportForm::none) TRY(clear_iidfile(flags.iidfile));
-  TRY(ensure_open(session, opened));
-  store::Store& store = opened->store;
-  StoreImages images(store, policy, opened->interrupts.token(), [&](std::string_view line) {
-    if (!flags.quiet) print_error(line);
-  });
-  const auto display = TRY(open_progress(flags));
-  const Plans plans = TRY(plan_platforms(*file, options, platforms, images, *display));
-  const llb::Graph& graph = plans.back().graph;
-  const std::vector<llb::VertexId> targets = targets_of(plans);
-
-  StepOutputKeeper output(*display);
-  const std::string shown_context = fetched ? redact_credentials(where) : input.context_path;
-  std::vector<std::string> shown_args = flags.build_args;
-  for (std::string& arg : shown_args) arg = redact_credentials(arg);
-  BuildRecording recording(store, {shown_context, input.name, flags.target, shown_args, flags.tags},
-                           output);
-  solver::Progress& progress = recording.progress();
-  executor::OciExecutor executor({store.workspace().path() + "/executor", flags.runtime, profile,
-                                  store.paths().executor_cache(), flags.runtime_flags});
-  solver::SolveContext context{store, executor, progress};
-  context.build_name = shown_context + "|" + input.name;
-  context.cache = flags.no_cache ? solver::UseCache::ignore : solver::UseCache::use;
-  context.run = std::move(environment);
-  context.http = &http;
-  TRY(open_trees(context, input.context_path, fetched, options.ignore, named));
-
-  TRY(caches.attach(context, graph, targets, platforms));
-
-  if (dry_run != ReportForm::none) {
-    const auto steps = TRY(solver::forecast(context, graph, targets));
-    TRY(print(show_forecast(steps, graph, dry_run)));
-    return 0;
-  }
-  auto results = solver::solve(context, graph, targets, jobs, opened->interrupts.token());
-  if (!results) {
-    progress.report(solver::BuildEnded{false});
-    if (explain != ReportForm::none) TRY(print(explain_build(recording.steps(), graph, explain)));
-    // Nothing showed what the failing step said.
-    if (flags.quiet && !output.failed_output().empty()) print_error(output.failed_output());
-    recording.failed(context, graph, results.error());
-    // Where it was at that moment is nobody's fault.
-    if (results.error().kind() == ErrorKind::cancelled)
-      return Error(ErrorKind::cancelled, "build cancelled");
-    return std::move(results).error().context("failed to build");
-  }
-  auto made = results_of(plans, platforms, *results, options,
-                         flags.drop_in.omit_history ? History::omit : History::keep);
-  for (auto& result : made)
-    result.config.inline_cache = TRY(caches.inline_cache(context, result.config.diff_ids));
-  auto exported = write_outputs(
-      {&store, &progress, shown_steps(graph, targets), graph.size(), opened->interrupts.token()},
-      outputs, made);
-  if (exported) {
-    const auto cached =
-        caches.write(context, graph, targets, result_layers(graph, targets, *results),
-                     opened->interrupts.token());
-    if (!cached) exported = cached.error();
-  }
-  progress.report(solver::BuildEnded{exported.ok()});
-  if (!exported) {
-    recording.failed(context, graph, exported.error());
-    return std::move(exported).error().context("failed to build");
-  }
-  if (explain != ReportForm::none) TRY(print(explain_build(recording.steps(), graph, explain)));
-  if (!flags.iidfile.empty() && exported->id())
-    TRY(write_iidfile(flags.iidfile, exported->id()->str()));
-  if (!flags.metadata_file.empty())
-    TRY(write_metadata(flags.metadata_file, *exported, made.front().platform, recording.id()));
-  if (flags.quiet && !writes_to_standard_output(outputs))
-    TRY(print((exported->id() ? exported->id()->str() : std::string()) + "\n"));
-  recording.succeeded(context, graph, *results, exported->stored);
-  collect_in_background(store);
-  return 0;
+  TRY(input.settle_time(*file));
+  give_time(settings.outputs, settings.options);
+  return plan_and_run(settings, input, *file);
 }
 
 }  // namespace kiln::cli
