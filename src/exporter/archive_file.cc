@@ -7,6 +7,7 @@
 #include "archive/fd_stream.h"
 #include "archive/tar_reader.h"
 #include "os/file_io.h"
+#include "snapshot/link_resolution.h"
 
 namespace kiln::exporter {
 namespace {
@@ -41,6 +42,23 @@ class RangeSource final : public archive::ByteSource {
   std::stop_token stop_;
 };
 
+Error leads_outside(const archive::TarEntry& entry) {
+  return corrupt("the member " + entry.path + " leads outside of the archive");
+}
+
+/// Nobody asks for what leads outside, but an archive that has it is not what it seems.
+Result<void> check_names(const archive::TarEntry& entry, const os::RelPath& path) {
+  using archive::EntryType;
+  if (snapshot::climbs_out(entry.path)) return leads_outside(entry);
+  const std::string& target = entry.link_target;
+  if (entry.type == EntryType::hardlink && snapshot::climbs_out(target))
+    return leads_outside(entry);
+  if (entry.type == EntryType::symlink &&
+      (target.starts_with('/') || snapshot::climbs_out(path.parent().str() + "/" + target)))
+    return leads_outside(entry);
+  return {};
+}
+
 }  // namespace
 
 Result<ArchiveFile> ArchiveFile::open(store::Store& store, const os::Fd& input,
@@ -56,6 +74,7 @@ Result<ArchiveFile> ArchiveFile::open(store::Store& store, const os::Fd& input,
     const auto entry = TRY(tar.next().context(name));
     if (!entry) break;
     const os::RelPath path = os::RelPath::clean(entry->path);
+    TRY(check_names(*entry, path).context(name));
     if (entry->type == archive::EntryType::file) {
       out.members_[path] = {tar.content_offset(), entry->size};
     } else if (entry->type == archive::EntryType::symlink) {

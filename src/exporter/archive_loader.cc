@@ -49,7 +49,7 @@ class Loader {
  private:
   Result<oci::Index> top_index() const {
     const std::string text = TRY(file_->read("index.json", oci::kMaxManifestSize));
-    return oci::Index::parse(text);
+    return oci::Index::parse(text).context(file_->name());
   }
 
   Result<bool> has_nested_index() const {
@@ -78,7 +78,7 @@ class Loader {
       const std::string config_json = TRY(file_->read(config_path, oci::kMaxConfigSize));
       std::vector<oci::Reference> names;
       for (const auto& tag : tags.value_or(std::vector<std::string>())) {
-        oci::Reference name = TRY(oci::Reference::parse(tag));
+        oci::Reference name = TRY(oci::Reference::parse(tag).context(file_->name()));
         names.push_back(std::move(name));
       }
       const auto paths = layers.value_or(std::vector<std::string>());
@@ -130,7 +130,7 @@ class Loader {
       return {};
     }
     const std::string text = TRY(read_verified(descriptor.digest, oci::kMaxManifestSize));
-    const oci::Index index = TRY(oci::Index::parse(text));
+    const oci::Index index = TRY(oci::Index::parse(text).context(file_->name()));
     const bool nested = std::ranges::any_of(index.manifests, [](const oci::Descriptor& each) {
       return oci::media_type::is_index(each.media_type);
     });
@@ -199,7 +199,7 @@ class Loader {
   Result<std::optional<store::Image>> load_manifest(const oci::Digest& digest,
                                                     const std::vector<oci::Reference>& names) {
     const std::string text = TRY(read_verified(digest, oci::kMaxManifestSize));
-    const oci::Manifest manifest = TRY(oci::Manifest::parse(text));
+    const oci::Manifest manifest = TRY(oci::Manifest::parse(text).context(file_->name()));
     const std::string config_json = TRY(read_verified(manifest.config.digest, oci::kMaxConfigSize));
     const oci::ImageConfig config = TRY(parse_config(config_json, manifest.layers.size()));
     if (!is_wanted(config.platform)) return std::optional<store::Image>();
@@ -265,7 +265,7 @@ class Loader {
   /// A layout's index names an image by annotations: containerd's full name, or the spec's, which
   /// may be a whole name (skopeo's, with a colon or slash in it) or just a tag, which names
   /// nothing.
-  static Result<std::vector<oci::Reference>> names_of(const oci::Descriptor& descriptor) {
+  Result<std::vector<oci::Reference>> names_of(const oci::Descriptor& descriptor) const {
     std::vector<oci::Reference> out;
     const auto full = descriptor.annotations.find("io.containerd.image.name");
     const auto ref = descriptor.annotations.find("org.opencontainers.image.ref.name");
@@ -277,7 +277,7 @@ class Loader {
       text = ref->second;
     }
     if (text.empty()) return out;
-    oci::Reference name = TRY(oci::Reference::parse(text));
+    oci::Reference name = TRY(oci::Reference::parse(text).context(file_->name()));
     out.push_back(std::move(name));
     return out;
   }

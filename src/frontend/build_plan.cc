@@ -199,7 +199,6 @@ class Planner {
     if (options_->env.empty()) return;
     for (const auto& pair : options_->env) {
       const auto [key, value] = split_once(pair, '=');
-      state.variables.set(key, value.value_or(""));
       oci::set_env(state.config.config.env, key, value.value_or(""));
     }
     state.history.push_back({"ENV " + join(options_->env, " "), std::nullopt});
@@ -251,10 +250,6 @@ class Planner {
     }
     if (!oci::find_env(state.config.config.env, "PATH"))
       oci::set_env(state.config.config.env, "PATH", oci::kDefaultPath);
-    for (const auto& pair : state.config.config.env) {
-      const auto [key, value] = split_once(pair, '=');
-      state.variables.set(key, value.value_or(""));
-    }
     llb::Origin origin;
     origin.name = shown(state);
     state.root = plan_.graph.add({std::move(source), {}, std::move(origin)});

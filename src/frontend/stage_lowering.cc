@@ -493,6 +493,11 @@ class StageLowering {
 
 Result<StageState> lower_stage(const dockerfile::Stage& stage, StageState base,
                                StageContext context) {
+  // Where a stage that this one is based on gave a name by both ENV and ARG, the first counts here.
+  for (const auto& pair : base.config.config.env) {
+    const auto [key, value] = split_once(pair, '=');
+    base.variables.set(key, value.value_or(""));
+  }
   return StageLowering(stage, std::move(base), std::move(context)).run();
 }
 

@@ -9,76 +9,144 @@
 namespace kiln::llb {
 namespace {
 
-constexpr std::uint32_t kUser = 04700, kGroup = 02070, kOther = 01007;
+// What u, g and o stand for on the left. None of them has the sticky bit: `=` leaves it alone.
+constexpr std::uint32_t kUser = 04700, kGroup = 02070, kOther = 0007;
+constexpr std::uint32_t kEverybody = kUser | kGroup | kOther;
 constexpr std::uint32_t kAll = 07777;
-constexpr std::uint32_t kExecute = 0111;
+constexpr std::uint32_t kSetId = 06000, kSticky = 01000, kExecute = 0111;
+// One class's bits for all three.
+constexpr std::uint32_t kEachClass = 0111;
 
-/// The bits of one of r, w, x, X, s, t for everybody; nullopt for another letter.
-std::optional<std::uint32_t> bits_of(char letter, std::uint32_t mode, IsDirectory directory) {
-  switch (letter) {
-    case 'r':
-      return 0444;
-    case 'w':
-      return 0222;
-    case 'x':
-      return kExecute;
-    case 'X':
-      return directory == IsDirectory::yes || (mode & kExecute) != 0 ? kExecute : 0;
-    case 's':
-      return 06000;
-    case 't':
-      return 01000;
-    default:
-      return std::nullopt;
+/// The effect of one `[ugoa]*([-+=][rwxXstugo]*)+` on a mode, as setmode(3) of the BSDs has it,
+/// which is what BuildKit follows.
+class Clause {
+ public:
+  Clause(std::uint32_t original, IsDirectory directory, std::uint32_t& mode)
+      : original_(original), directory_(directory), mode_(&mode) {}
+
+  /// False if `text` is no clause.
+  bool apply(std::string_view text) {
+    std::size_t at = 0;
+    for (; at < text.size(); ++at) {
+      const auto named = class_of(text[at], kEverybody);
+      if (!named) break;
+      who_ |= *named;
+    }
+    if (at == text.size()) return false;
+    while (at < text.size()) {
+      operation_ = text[at++];
+      if (operation_ != '+' && operation_ != '-' && operation_ != '=') return false;
+      who_ &= ~kSticky;
+      is_cleared_ = operation_ != '=';
+      bits_ = execute_if_any_ = 0;
+      for (; at < text.size() && std::string_view("+-=").find(text[at]) == std::string_view::npos;
+           ++at) {
+        if (!letter(text[at])) return false;
+      }
+      finish();
+    }
+    return true;
   }
-}
 
-/// One class's rwx bits, given to all classes: the `u` in `g=u`.
-std::optional<std::uint32_t> copied_bits(char letter, std::uint32_t mode) {
-  const int shift = letter == 'u' ? 6 : letter == 'g' ? 3 : letter == 'o' ? 0 : -1;
-  if (shift < 0) return std::nullopt;
-  const std::uint32_t bits = (mode >> shift) & 7;
-  return bits << 6 | bits << 3 | bits;
-}
+ private:
+  static std::optional<std::uint32_t> class_of(char letter, std::uint32_t everybody) {
+    switch (letter) {
+      case 'u':
+        return kUser;
+      case 'g':
+        return kGroup;
+      case 'o':
+        return kOther;
+      case 'a':
+        return everybody;
+      default:
+        return std::nullopt;
+    }
+  }
 
-/// Applies `[ugoa]*([-+=]([rwxXst]*|[ugo]))+`; nullopt if the clause isn't of that form.
-std::optional<std::uint32_t> apply_clause(std::string_view clause, std::uint32_t mode,
-                                          IsDirectory directory) {
-  std::uint32_t who = 0;
-  std::size_t at = 0;
-  for (; at < clause.size(); ++at) {
-    if (clause[at] == 'u') {
-      who |= kUser;
-    } else if (clause[at] == 'g') {
-      who |= kGroup;
-    } else if (clause[at] == 'o') {
-      who |= kOther;
-    } else if (clause[at] == 'a') {
-      who |= kAll;
+  bool letter(char c) {
+    // Set-ID bits and the sticky bit mean nothing to others alone.
+    const bool special = who_ == 0 || (who_ & ~kOther) != 0;
+    switch (c) {
+      case 'r':
+        bits_ |= 0444;
+        return true;
+      case 'w':
+        bits_ |= 0222;
+        return true;
+      case 'x':
+        bits_ |= kExecute;
+        return true;
+      case 'X':
+        (operation_ == '-' ? bits_ : execute_if_any_) |= kExecute;
+        return true;
+      case 's':
+        if (special) bits_ |= kSetId;
+        return true;
+      case 't':
+        if (special) {
+          who_ |= kSticky;
+          bits_ |= kSticky;
+        }
+        return true;
+      case 'u':
+      case 'g':
+      case 'o':
+        copy(c);
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  /// Gives the named classes what `c` has now, or takes it from them. Nothing but rwx is concerned.
+  void copy(char c) {
+    if (bits_ != 0) change();
+    is_cleared_ = true;
+    give_execute();
+    const int shift = c == 'u' ? 6 : c == 'g' ? 3 : 0;
+    const std::uint32_t to = (who_ == 0 ? kEverybody : who_) & 0777;
+    const std::uint32_t given = ((*mode_ >> shift) & 7) * kEachClass & to;
+    if (operation_ == '=') *mode_ &= ~to;
+    if (operation_ == '-') {
+      *mode_ &= ~given;
     } else {
-      break;
+      *mode_ |= given;
     }
   }
-  if (who == 0) who = kAll;
-  if (at == clause.size()) return std::nullopt;
-  while (at < clause.size()) {
-    const char operation = clause[at++];
-    if (operation != '+' && operation != '-' && operation != '=') return std::nullopt;
-    std::uint32_t bits = 0;
-    for (; at < clause.size() && clause[at] != '+' && clause[at] != '-' && clause[at] != '=';
-         ++at) {
-      auto more = bits_of(clause[at], mode, directory);
-      if (!more) more = copied_bits(clause[at], mode);
-      if (!more) return std::nullopt;
-      bits |= *more;
-    }
-    bits &= who;
-    if (operation == '+') mode |= bits;
-    if (operation == '-') mode &= ~bits;
-    if (operation == '=') mode = (mode & ~who) | bits;
+
+  void finish() {
+    if (bits_ != 0 || !is_cleared_) change();
+    give_execute();
   }
-  return mode;
-}
+
+  /// What the letters so far say.
+  void change() {
+    const std::uint32_t bits = bits_ & (who_ == 0 ? kAll : who_);
+    if (operation_ == '=') *mode_ &= ~(who_ == 0 ? kEverybody : who_);
+    if (operation_ == '-') {
+      *mode_ &= ~bits;
+    } else {
+      *mode_ |= bits;
+    }
+    is_cleared_ = true;
+    bits_ = 0;
+  }
+
+  void give_execute() {
+    if (directory_ == IsDirectory::yes || (original_ & kExecute) != 0)
+      *mode_ |= execute_if_any_ & (who_ == 0 ? kAll : who_);
+    execute_if_any_ = 0;
+  }
+
+  std::uint32_t original_;
+  IsDirectory directory_;
+  std::uint32_t* mode_;
+  std::uint32_t who_ = 0;
+  char operation_ = '=';
+  bool is_cleared_ = false;  ///< by a `=`, which does so once
+  std::uint32_t bits_ = 0, execute_if_any_ = 0;
+};
 
 std::optional<std::uint32_t> apply(std::string_view text, std::uint32_t old,
                                    IsDirectory directory) {
@@ -88,9 +156,7 @@ std::optional<std::uint32_t> apply(std::string_view text, std::uint32_t old,
   }
   std::uint32_t mode = old;
   for (const std::string_view clause : split(text, ',')) {
-    const auto changed = apply_clause(clause, mode, directory);
-    if (!changed) return std::nullopt;
-    mode = *changed;
+    if (!Clause(old, directory, mode).apply(clause)) return std::nullopt;
   }
   return mode;
 }

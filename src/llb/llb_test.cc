@@ -85,7 +85,15 @@ INSTANTIATE_TEST_SUITE_P(
                     ModeRow{"u=rwX,go=rX", 0740, 0755, 0755}, ModeRow{"go-rwx", 0777, 0700, 0700},
                     ModeRow{"+x", 0644, 0755, 0755}, ModeRow{"a=r", 0777, 0444, 0444},
                     ModeRow{"u+s", 0755, 04755, 04755}, ModeRow{"g=u", 0740, 0770, 0770},
-                    ModeRow{"o+t", 0755, 01755, 01755}, ModeRow{"u-w+x", 0600, 0500, 0500}));
+                    ModeRow{"u-w+x", 0600, 0500, 0500}, ModeRow{"+t", 0755, 01755, 01755},
+                    ModeRow{"o+t", 0755, 0755, 0755}, ModeRow{"o=t", 04755, 04750, 04750},
+                    ModeRow{"o=s", 04755, 04750, 04750}, ModeRow{"u=rw,go=", 01777, 01600, 01600},
+                    ModeRow{"=rx", 01755, 01555, 01555}, ModeRow{"=rt", 0777, 01777, 01777},
+                    ModeRow{"a=rX", 01755, 01555, 01555}, ModeRow{"g=u", 02755, 02775, 02775},
+                    ModeRow{"g=u", 06755, 06775, 06775}, ModeRow{"g+u-w", 0640, 0640, 0640},
+                    ModeRow{"go=u-w", 01777, 01755, 01755}, ModeRow{"go=u-w", 02755, 02755, 02755},
+                    ModeRow{"g=ux", 0640, 0610, 0610}, ModeRow{"a-x,a+X", 0755, 0755, 0755},
+                    ModeRow{"a-X", 0755, 0644, 0644}, ModeRow{"u=,g=rs", 0755, 02045, 02045}));
 
 TEST(FileMode, RefusesWhatIsNone) {
   for (const char* bad : {"", "8", "77777", "u", "u~x", "rwx", "u=rwx,", "x=r"})

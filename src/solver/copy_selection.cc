@@ -41,6 +41,12 @@ Result<void> match_components(SourceTree& tree, const os::RelPath& at,
   return {};
 }
 
+Error absent(const SourceTree& tree, const os::RelPath& named, const os::RelPath& resolved) {
+  Error error = not_found("\"/" + named.str() + "\": not found");
+  return std::move(error).with_hint(tree.absence_hint(resolved));
+}
+
+/// The components before the first with wildcards are a path that must be there.
 Result<std::vector<os::RelPath>> resolve_pattern(SourceTree& tree, const std::string& pattern) {
   const os::RelPath whole = os::RelPath::clean(pattern);
   const std::vector<std::string_view> parts = whole.components();
@@ -50,6 +56,8 @@ Result<std::vector<os::RelPath>> resolve_pattern(SourceTree& tree, const std::st
     prefix.append("/").append(parts[plain++]);
   if (plain == parts.size()) return std::vector<os::RelPath>{whole};
   const os::RelPath base = TRY(tree.resolve(prefix));
+  const auto there = TRY(tree.find(base));
+  if (!there) return absent(tree, os::RelPath::clean(prefix), base);
   std::vector<os::RelPath> out;
   TRY(match_components(tree, base, parts, plain, out));
   return out;
@@ -210,11 +218,6 @@ std::optional<os::RelPath> plain_path(const llb::CopyAction& action) {
   if (dockerfile::has_glob_characters(action.pattern) || dockerfile::has_glob_characters(below))
     return std::nullopt;
   return os::RelPath::clean(action.pattern + "/" + below);
-}
-
-Error absent(const SourceTree& tree, const os::RelPath& named, const os::RelPath& resolved) {
-  Error error = not_found("\"/" + named.str() + "\": not found");
-  return std::move(error).with_hint(tree.absence_hint(resolved));
 }
 
 }  // namespace
