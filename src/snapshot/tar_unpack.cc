@@ -173,9 +173,14 @@ class Unpacker {
     TRY(write_tar_content(*tar_, entry.size, out, name));
     const os::FileInfo info = TRY(os::file_info(out, name));
     content_size_ += entry.size;
-    disk_size_ += info.allocated;
-    if (entry.xattrs.empty()) return apply_metadata(parent, name, out, info, metadata_of(entry));
+    if (entry.xattrs.empty()) {
+      disk_size_ += info.allocated;
+      return apply_metadata(parent, name, out, info, metadata_of(entry));
+    }
     TRY(apply_metadata(parent, name, false, metadata_of(entry)));
+    // They may take blocks of their own.
+    const os::FileInfo whole = TRY(os::file_info(out, name));
+    disk_size_ += whole.allocated;
     return check_xattrs(parent, name, entry);
   }
 

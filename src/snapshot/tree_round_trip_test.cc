@@ -195,7 +195,9 @@ TEST(TreeRoundTrip, UnpackingKnowsWhetherTheStreamIsTheTreesOwn) {
       EXPECT_EQ(*unpacked->content_size, made.stats.content_size);
     }
     if (unpacked->disk_size) {
-      EXPECT_EQ(*unpacked->disk_size, made.stats.disk_size);
+      // A file system that allocates when it writes back may take a few blocks more by then.
+      EXPECT_NEAR(static_cast<double>(*unpacked->disk_size),
+                  static_cast<double>(made.stats.disk_size), 4 * 4096);
     }
   }
   EXPECT_GT(own, 50U);
