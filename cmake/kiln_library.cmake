@@ -4,8 +4,6 @@
 # EDGES are the folders it may use: the same edges as in ARCHITECTURE.md.
 include(GoogleTest)
 function(kiln_library name)
-  set(headers <fmt/format.h> <nlohmann/json.hpp> <algorithm> <expected> <filesystem> <functional> <map> <memory>
-    <optional> <span> <string> <string_view> <thread> <vector>)
   cmake_parse_arguments(ARG "" "" "EDGES;LIBRARIES" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cc)
   set(tests ${sources})
@@ -20,19 +18,16 @@ function(kiln_library name)
   foreach(edge ${ARG_EDGES})
     target_link_libraries(kiln_${name} PUBLIC kiln_${edge})
   endforeach()
-  # A compiler cache has little use for sources that begin with a precompiled header, and makes up for it.
-  if(NOT CMAKE_CXX_COMPILER_LAUNCHER AND name STREQUAL base)
-    target_precompile_headers(kiln_base PRIVATE ${headers})
-  elseif(NOT CMAKE_CXX_COMPILER_LAUNCHER)
-    target_precompile_headers(kiln_${name} REUSE_FROM kiln_base)
-  endif()
   if(tests)
     add_executable(${name}_test ${tests})
     target_link_libraries(${name}_test PRIVATE kiln_${name} kiln_test_warnings GTest::gmock GTest::gtest_main)
     # A test's own code need not be fast, but be built fast.
     target_compile_options(${name}_test PRIVATE $<$<CONFIG:Release>:-O0>)
+    # A compiler cache has little use for sources that begin with a precompiled header, and makes up for it.
     if(NOT CMAKE_CXX_COMPILER_LAUNCHER AND name STREQUAL base)
-      target_precompile_headers(base_test PRIVATE <gmock/gmock.h> <gtest/gtest.h> ${headers})
+      target_precompile_headers(base_test PRIVATE <gmock/gmock.h> <gtest/gtest.h> <fmt/format.h>
+        <nlohmann/json.hpp> <expected> <filesystem> <functional> <map> <memory> <optional> <span> <string>
+        <string_view> <thread> <vector>)
     elseif(NOT CMAKE_CXX_COMPILER_LAUNCHER)
       target_precompile_headers(${name}_test REUSE_FROM base_test)
     endif()
