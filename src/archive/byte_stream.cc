@@ -23,15 +23,20 @@ std::string_view as_text(Bytes data) {
   return {reinterpret_cast<const char*>(data.data()), data.size()};
 }
 
-Result<void> read_exactly(ByteSource& source, MutableBytes into) {
-  const std::size_t wanted = into.size();
-  while (!into.empty()) {
-    const std::size_t count = TRY(source.read(into));
-    if (count == 0) {
-      return corrupt(fmt::format("stream ends after {} of {} bytes", wanted - into.size(), wanted));
-    }
-    into = into.subspan(count);
+Result<std::size_t> read_up_to(ByteSource& source, MutableBytes into) {
+  std::size_t have = 0;
+  while (have < into.size()) {
+    const std::size_t count = TRY(source.read(into.subspan(have)));
+    if (count == 0) break;
+    have += count;
   }
+  return have;
+}
+
+Result<void> read_exactly(ByteSource& source, MutableBytes into) {
+  const std::size_t have = TRY(read_up_to(source, into));
+  if (have < into.size())
+    return corrupt(fmt::format("stream ends after {} of {} bytes", have, into.size()));
   return {};
 }
 

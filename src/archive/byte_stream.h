@@ -20,6 +20,8 @@ using kiln::MutableBytes;
 Bytes as_bytes(std::string_view text);
 std::string_view as_text(Bytes data);
 
+/// Fills `into` as far as the source goes, and returns how far that is.
+Result<std::size_t> read_up_to(ByteSource& source, MutableBytes into);
 /// Reads exactly `into.size()` bytes; kind corrupt if the source ends before that.
 Result<void> read_exactly(ByteSource& source, MutableBytes into);
 /// Reads to the end; kind invalid_input if that is more than `limit` bytes.

@@ -94,6 +94,10 @@ std::optional<bool> parse_bool(std::string_view text) {
   return std::nullopt;
 }
 
+std::optional<bool> parse_bool_in_any_case(std::string_view text) {
+  return parse_bool(to_lower(text));
+}
+
 std::string format_rfc3339(std::int64_t seconds, std::uint32_t nanoseconds) {
   using namespace std::chrono;
   const sys_seconds time{std::chrono::seconds{seconds}};

@@ -26,6 +26,8 @@ std::optional<std::uint64_t> parse_uint(std::string_view text, int base = 10);
 /// The words of Go's strconv.ParseBool, which docker's flags and Dockerfiles take: 1, t, T, true,
 /// TRUE, True and their opposites; nullopt for any other.
 std::optional<bool> parse_bool(std::string_view text);
+/// The same words with any of their letters in upper case.
+std::optional<bool> parse_bool_in_any_case(std::string_view text);
 /// A seconds count as RFC 3339 in UTC, `2024-01-02T03:04:05Z`; with nanoseconds, as Go prints them:
 /// trailing zeros of the fraction dropped.
 std::string format_rfc3339(std::int64_t seconds, std::uint32_t nanoseconds = 0);

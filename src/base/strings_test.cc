@@ -22,6 +22,9 @@ TEST(Strings, ParseUintTakesWholeNumbersOnly) {
   for (const char* no : {"0", "f", "F", "false", "FALSE", "False"})
     EXPECT_EQ(parse_bool(no), false);
   for (const char* other : {"", "yes", "tRUE", "01"}) EXPECT_EQ(parse_bool(other), std::nullopt);
+  EXPECT_EQ(parse_bool_in_any_case("tRUE"), true);
+  EXPECT_EQ(parse_bool_in_any_case("F"), false);
+  EXPECT_EQ(parse_bool_in_any_case("yes"), std::nullopt);
   EXPECT_EQ(parse_uint("42"), 42u);
   EXPECT_EQ(parse_uint("755", 8), 0755u);
   EXPECT_EQ(parse_uint(""), std::nullopt);

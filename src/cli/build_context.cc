@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/build_context.h"
 
-#include <array>
-
 #include "archive/fd_stream.h"
+#include "archive/prefixed_source.h"
 #include "base/strings.h"
 #include "base/url.h"
 #include "cli/dockerfile_input.h"
@@ -29,23 +28,6 @@ bool is_http(std::string_view text) {
   return text.starts_with("http://") || text.starts_with("https://");
 }
 
-/// What was read of a stream, then the rest of it.
-class ResumedSource final : public archive::ByteSource {
- public:
-  ResumedSource(archive::Bytes head, archive::ByteSource& rest) : head_(head), rest_(&rest) {}
-  Result<std::size_t> read(archive::MutableBytes into) override {
-    if (head_.empty()) return rest_->read(into);
-    const std::size_t count = std::min(head_.size(), into.size());
-    std::copy_n(head_.begin(), count, into.begin());
-    head_ = head_.subspan(count);
-    return count;
-  }
-
- private:
-  archive::Bytes head_;
-  archive::ByteSource* rest_;
-};
-
 Result<BuildContext> empty_context(const remote::Access& access, std::string dockerfile) {
   BuildContext out;
   store::ScratchDir scratch = TRY(access.store.workspace().create_scratch());
@@ -61,19 +43,15 @@ Result<BuildContext> read_standard_input(const remote::Access& access, const std
     return invalid_input("invalid argument: can't use stdin for both build context and dockerfile");
   const os::Fd input = TRY(os::standard_input());
   archive::FdSource source(input, "standard input", access.stop);
-  std::array<std::byte, kSniffed> buffer{};
-  std::size_t size = 0;
-  while (size < buffer.size()) {
-    const std::size_t n = TRY(source.read(archive::MutableBytes(buffer).subspan(size)));
-    if (n == 0) break;
-    size += n;
-  }
+  std::vector<std::byte> head(kSniffed);
+  const std::size_t size = TRY(archive::read_up_to(source, head));
+  head.resize(size);
   if (size == 0)
     return invalid_input("the build context on standard input is empty")
         .with_hint("pipe a tar archive or a Dockerfile into it");
-  const archive::Bytes head = archive::Bytes(buffer).first(size);
-  ResumedSource whole(head, source);
-  if (!remote::looks_like_archive(head)) {
+  const bool is_archive = remote::looks_like_archive(head);
+  archive::PrefixedSource whole(std::move(head), source);
+  if (!is_archive) {
     if (!file.empty())
       return invalid_input(
           "ambiguous Dockerfile source: both stdin and flag correspond to Dockerfiles");

@@ -46,8 +46,7 @@ Result<void> empty_log_file(const std::string& path) {
 bool is_set(const frontend::BuildOptions& options, const char* argument) {
   const auto given = options.build_args.find(argument);
   if (given == options.build_args.end()) return false;
-  const std::string word = to_lower(given->second);
-  return word == "1" || word == "true" || word == "t";
+  return parse_bool_in_any_case(given->second).value_or(false);
 }
 
 Result<std::unique_ptr<solver::Progress>> open_progress(const BuildFlags& flags) {

@@ -50,8 +50,7 @@ std::string take(Fields& fields, const std::string& key) {
 Result<bool> take_bool(Fields& fields, const std::string& key, bool otherwise) {
   const std::string word = to_lower(take(fields, key));
   if (word.empty()) return otherwise;
-  if (word == "true" || word == "1" || word == "t") return true;
-  if (word == "false" || word == "0" || word == "f") return false;
+  if (const auto truth = parse_bool(word)) return *truth;
   return invalid_input(fmt::format("invalid value {} for {}: true or false", word, key));
 }
 

@@ -13,10 +13,6 @@ namespace {
 
 constexpr const char* kAutoAllowAnnotation = "org.mobyproject.buildkit.device.autoallow";
 
-bool is_true(const std::string& text) {
-  return text == "1" || text == "t" || text == "T" || to_lower(text) == "true";
-}
-
 }  // namespace
 
 Result<void> DeviceGrants::allow(const std::string& text) {
@@ -58,7 +54,7 @@ Result<bool> DeviceGrants::is_granted(const std::string& device) const {
   }
   const auto* annotations = registry_->annotations(device);
   const auto found = annotations->find(kAutoAllowAnnotation);
-  return found != annotations->end() && is_true(found->second);
+  return found != annotations->end() && parse_bool_in_any_case(found->second).value_or(false);
 }
 
 Result<std::vector<std::string>> DeviceGrants::find(const std::string& name, bool required) {

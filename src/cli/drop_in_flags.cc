@@ -13,13 +13,6 @@
 namespace kiln::cli {
 namespace {
 
-std::optional<bool> as_bool(std::string_view text) {
-  const std::string word = to_lower(text);
-  if (word == "1" || word == "t" || word == "true") return true;
-  if (word == "0" || word == "f" || word == "false") return false;
-  return std::nullopt;
-}
-
 Error no_attestation(const std::string& type) {
   return unsupported("attestations of type " + type + " can't be made")
       .with_hint(type == "sbom" ? "--sbom=false, which is the default, makes none"
@@ -35,7 +28,7 @@ Result<void> check_attestation(const std::string& text) {
     const auto [key, value] = split_once(field, '=');
     if (key == "type" && value) type = *value;
     if (key != "disabled") continue;
-    const auto given = value ? as_bool(*value) : std::optional(true);
+    const auto given = value ? parse_bool_in_any_case(*value) : std::optional(true);
     if (!given) return invalid_input("invalid value " + field);
     disabled = *given;
   }
@@ -50,7 +43,7 @@ Result<void> check_attestation(const std::string& text) {
 /// The value of --provenance and --sbom: a truth, or fields of --attest.
 Result<void> check_attestation(const std::string& type, const std::string& text) {
   if (text.empty()) return {};
-  if (const auto truth = as_bool(text)) {
+  if (const auto truth = parse_bool_in_any_case(text)) {
     if (*truth) return no_attestation(type);
     return {};
   }
@@ -134,7 +127,7 @@ Result<void> apply_drop_in_flags(const DropInFlags& flags, frontend::BuildOption
   if (!flags.skip_unused_stages)
     return unsupported("--skip-unused-stages=false: stages that nothing needs are never built");
   if (!flags.layers.empty()) {
-    const auto layers = as_bool(flags.layers);
+    const auto layers = parse_bool_in_any_case(flags.layers);
     if (!layers)
       return invalid_input("invalid argument \"" + flags.layers + "\" for \"--layers\" flag");
     if (!*layers && options.squash == frontend::Squash::none)

@@ -111,7 +111,7 @@ Result<std::vector<Source>> with_repositories(std::vector<Source> sources,
       return invalid_input(fmt::format(
           "multiple repositories specified, cannot infer repository for \"{}\"", source.text));
     }
-    source.reference = TRY(transport::by_digest(*usual, *source.digest));
+    source.reference = usual->by_digest(*source.digest);
   }
   return sources;
 }

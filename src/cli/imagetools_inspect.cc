@@ -58,9 +58,8 @@ class Inspector {
       : registries_(&registries), reference_(std::move(reference)), stop_(std::move(stop)) {}
 
   Result<void> open() {
-    const auto purpose =
-        reference_.digest() ? registry::Purpose::pull_digest : registry::Purpose::pull_tag;
-    auto repository = TRY(registry::Repository::open(*registries_, reference_, purpose));
+    auto repository = TRY(
+        registry::Repository::open(*registries_, reference_, registry::pull_purpose(reference_)));
     repository_.emplace(std::move(repository));
     auto fetched = repository_->fetch_manifest(reference_, stop_);
     if (!fetched && fetched.error().kind() == ErrorKind::not_found)
@@ -185,7 +184,7 @@ class Inspector {
     for (const auto& entry : index_.entries) {
       if (oci::is_attestation(entry.descriptor())) continue;
       if (!media_type::is_manifest(entry.media_type)) continue;
-      const oci::Reference exact = TRY(transport::by_digest(reference_, entry.digest));
+      const oci::Reference exact = reference_.by_digest(entry.digest);
       const auto fetched = TRY(repository_->fetch_manifest(exact, stop_));
       ordered_json config = TRY(config_of(fetched.content));
       const auto platform = TRY(transport::platform_of_config(config.dump()));

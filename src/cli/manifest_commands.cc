@@ -159,7 +159,7 @@ Result<void> print_remote_index(const ManifestFlags& flags, const oci::Reference
       TRY(registry::Repository::open(*registries, reference, registry::Purpose::pull_digest));
   ordered_json all = ordered_json::array();
   for (const auto& entry : index.entries) {
-    const oci::Reference exact = TRY(transport::by_digest(reference, entry.digest));
+    const oci::Reference exact = reference.by_digest(entry.digest);
     auto fetched = TRY(repository.fetch_manifest(exact, stop));
     ListedManifest manifest;
     manifest.reference = reference.without_digest().canonical() + "@" + entry.digest.str();

@@ -26,10 +26,8 @@ constexpr std::array<std::string_view, 10> kWithoutEffect = {"unpack",
                                                              "prefer-nondist-layers",
                                                              "context"};
 
-Result<bool> parse_bool(std::string_view key, std::string_view value) {
-  const std::string word = to_lower(value);
-  if (word == "1" || word == "t" || word == "true") return true;
-  if (word == "0" || word == "f" || word == "false") return false;
+Result<bool> bool_of(std::string_view key, std::string_view value) {
+  if (const auto truth = parse_bool_in_any_case(value)) return *truth;
   return invalid_input(fmt::format("non-bool value specified for {}: {}", key, value));
 }
 
@@ -87,9 +85,9 @@ Result<bool> set_form(BuildOutput& out, const std::string& key, const std::strin
     out.form.level = TRY(parse_compression_level(value, std::nullopt));
   } else if (key == "force-compression") {
     out.form.force = true;
-    if (!value.empty()) out.form.force = TRY(parse_bool(key, value));
+    if (!value.empty()) out.form.force = TRY(bool_of(key, value));
   } else if (key == "oci-mediatypes") {
-    const bool oci = TRY(parse_bool(key, value));
+    const bool oci = TRY(bool_of(key, value));
     out.format = oci ? transport::ManifestFormat::oci : transport::ManifestFormat::docker;
   } else {
     return false;
@@ -101,13 +99,13 @@ Result<bool> set_image_option(BuildOutput& out, const std::string& key, const st
   if (key == "name") {
     out.names = TRY(parse_names(value));
   } else if (key == "push") {
-    out.push = TRY(parse_bool(key, value));
+    out.push = TRY(bool_of(key, value));
   } else if (key == "push-by-digest") {
-    out.push_by_digest = TRY(parse_bool(key, value));
+    out.push_by_digest = TRY(bool_of(key, value));
   } else if (key == "registry.insecure") {
-    out.insecure = TRY(parse_bool(key, value));
+    out.insecure = TRY(bool_of(key, value));
   } else if (key == "store") {
-    out.store = TRY(parse_bool(key, value));
+    out.store = TRY(bool_of(key, value));
   } else {
     return false;
   }
@@ -117,12 +115,12 @@ Result<bool> set_image_option(BuildOutput& out, const std::string& key, const st
 Result<bool> set_other_option(BuildOutput& out, const std::string& key, const std::string& value) {
   if (key == "tar") {
     bool tar = true;
-    if (!value.empty()) tar = TRY(parse_bool(key, value));
+    if (!value.empty()) tar = TRY(bool_of(key, value));
     out.as_directory = !tar;
   } else if (key == "platform-split") {
-    out.platform_split = TRY(parse_bool(key, value));
+    out.platform_split = TRY(bool_of(key, value));
   } else if (key == "rewrite-timestamp") {
-    out.rewrite_timestamp = TRY(parse_bool(key, value));
+    out.rewrite_timestamp = TRY(bool_of(key, value));
   } else if (key == "source-date-epoch") {
     const auto seconds = parse_uint(value);
     if (!seconds || *seconds > INT64_MAX)

@@ -34,9 +34,8 @@ Result<void> check_platform(const oci::ImageConfig& config, const oci::Reference
 /// An entry of an index.
 Result<std::string> fetch_entry(registry::Repository& repository, const oci::Reference& reference,
                                 const oci::Descriptor& entry, std::stop_token stop) {
-  const oci::Reference exact = TRY(oci::Reference::parse(
-      fmt::format("{}/{}@{}", reference.domain(), reference.path(), entry.digest.str())));
-  registry::FetchedManifest fetched = TRY(repository.fetch_manifest(exact, std::move(stop)));
+  registry::FetchedManifest fetched =
+      TRY(repository.fetch_manifest(reference.by_digest(entry.digest), std::move(stop)));
   if (fetched.descriptor.size != entry.size) {
     return corrupt(fmt::format("{}: manifest {} has {} bytes, the index says {}",
                                reference.familiar(), entry.digest.str(), fetched.descriptor.size,
@@ -240,9 +239,8 @@ Result<RemoteImage> find_remote_image(registry::Repository& repository,
 
 Result<PulledImage> pull_image(store::Store& store, registry::Registries& registries,
                                const oci::Reference& reference, const PullOptions& options) {
-  const registry::Purpose purpose =
-      reference.digest() ? registry::Purpose::pull_digest : registry::Purpose::pull_tag;
-  auto repository = TRY(registry::Repository::open(registries, reference, purpose));
+  auto repository =
+      TRY(registry::Repository::open(registries, reference, registry::pull_purpose(reference)));
   return Puller(store, repository, reference, options).pull();
 }
 

@@ -11,17 +11,6 @@ using nlohmann::ordered_json;
 constexpr auto kObject = json::value_t::object;
 constexpr auto kArray = json::value_t::array;
 
-Result<IndexEntry::Platform> parse_platform(const json& object) {
-  IndexEntry::Platform out;
-  out.architecture = TRY(json_string(object, "architecture"));
-  out.os = TRY(json_string(object, "os"));
-  out.os_version = TRY(json_string(object, "os.version"));
-  out.variant = TRY(json_string(object, "variant"));
-  const auto features = TRY(json_strings(object, "os.features"));
-  if (features) out.os_features = *features;
-  return out;
-}
-
 /// As Go's json.MarshalIndent, which escapes what could be HTML.
 std::string written(const ordered_json& value, int indent) {
   const std::string text = value.dump(indent, ' ', false, ordered_json::error_handler_t::replace);
@@ -41,6 +30,17 @@ std::string written(const ordered_json& value, int indent) {
 }
 
 }  // namespace
+
+Result<IndexEntry::Platform> IndexEntry::Platform::parse(const json& object) {
+  Platform out;
+  out.architecture = TRY(json_string(object, "architecture"));
+  out.os = TRY(json_string(object, "os"));
+  out.os_version = TRY(json_string(object, "os.version"));
+  out.variant = TRY(json_string(object, "variant"));
+  const auto features = TRY(json_strings(object, "os.features"));
+  if (features) out.os_features = *features;
+  return out;
+}
 
 ordered_json platform_to_json(const IndexEntry::Platform& platform) {
   ordered_json out = {{"architecture", platform.architecture}, {"os", platform.os}};
@@ -66,7 +66,7 @@ Result<IndexEntry> IndexEntry::parse(const json& object) {
   out.annotations = TRY(json_string_map(object, "annotations"));
   out.data = TRY(json_string(object, "data"));
   const json platform = TRY(json_member(object, "platform", kObject));
-  if (!platform.empty()) out.platform = TRY(parse_platform(platform));
+  if (!platform.empty()) out.platform = TRY(Platform::parse(platform));
   out.artifact_type = TRY(json_string(object, "artifactType"));
   return out;
 }

@@ -20,6 +20,8 @@ struct IndexEntry {
   struct Platform {
     std::string architecture, os, os_version, variant;
     std::vector<std::string> os_features;
+    /// Of an entry's platform, or of an image's config, which has the same members.
+    static Result<Platform> parse(const nlohmann::json& object);
     /// os_version and os_features don't count.
     oci::Platform simple() const { return {os, architecture, variant}; }
   };

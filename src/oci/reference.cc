@@ -124,6 +124,13 @@ Reference Reference::without_digest() const {
   return out;
 }
 
+Reference Reference::by_digest(const Digest& digest) const {
+  Reference out = *this;
+  out.tag_.reset();
+  out.digest_ = digest;
+  return out;
+}
+
 std::string Reference::canonical() const {
   std::string out = domain_ + "/" + path_;
   if (tag_) out += ":" + *tag_;

@@ -26,6 +26,8 @@ class Reference {
   /// With the tag `latest` if there is neither tag nor digest.
   Reference with_default_tag() const;
   Reference without_digest() const;
+  /// Of the same repository, by this digest and no tag.
+  Reference by_digest(const Digest& digest) const;
   /// `docker.io/library/busybox:latest`: the key under which an image is stored.
   std::string canonical() const;
   /// As docker shows it: `busybox:latest`.

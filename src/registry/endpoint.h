@@ -29,6 +29,9 @@ struct Endpoint {
 
 /// What a request is for: mirrors may serve tags, digests, or both, and take no pushes.
 enum class Purpose { pull_tag, pull_digest, push };
+inline Purpose pull_purpose(const oci::Reference& reference) {
+  return reference.digest() ? Purpose::pull_digest : Purpose::pull_tag;
+}
 
 /// A mirror of a registry or of a part of it.
 struct Mirror {

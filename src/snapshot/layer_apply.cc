@@ -60,12 +60,7 @@ store::Likeness likeness(bool canonical) {
 Result<std::vector<std::byte>> read_head(archive::ByteSource& source) {
   constexpr std::size_t kHeadSize = 4096;
   std::vector<std::byte> head(kHeadSize);
-  std::size_t have = 0;
-  while (have < head.size()) {
-    const std::size_t n = TRY(source.read(archive::MutableBytes(head).subspan(have)));
-    if (n == 0) break;
-    have += n;
-  }
+  const std::size_t have = TRY(archive::read_up_to(source, head));
   head.resize(have);
   return head;
 }

@@ -20,6 +20,16 @@ Result<std::vector<std::string>> texts(Statement& query) {
   }
 }
 
+Result<std::vector<oci::Digest>> digests(Statement& query) {
+  const std::vector<std::string> hexes = TRY(texts(query));
+  std::vector<oci::Digest> out;
+  for (const auto& hex : hexes) {
+    oci::Digest digest = TRY(oci::Digest::parse("sha256:" + hex));
+    out.push_back(std::move(digest));
+  }
+  return out;
+}
+
 }  // namespace
 
 const Image* StoredIndex::find(const oci::Digest& manifest) const {
@@ -134,11 +144,7 @@ Result<std::optional<StoredIndex>> IndexStore::find(const oci::Digest& digest) c
   auto blobs = TRY(
       database_->prepare("SELECT digest FROM index_blobs WHERE index_digest = ? ORDER BY digest"));
   blobs.bind(0, digest.hex());
-  const std::vector<std::string> hexes = TRY(texts(blobs));
-  for (const auto& hex : hexes) {
-    const oci::Digest blob = TRY(oci::Digest::parse("sha256:" + hex));
-    out.blobs.push_back(blob);
-  }
+  out.blobs = TRY(digests(blobs));
   return std::optional(std::move(out));
 }
 
@@ -146,13 +152,7 @@ Result<std::vector<oci::Digest>> IndexStore::of_image(const oci::Digest& image) 
   auto query = TRY(database_->prepare(
       "SELECT DISTINCT index_digest FROM index_images WHERE image = ? ORDER BY index_digest"));
   query.bind(0, image.hex());
-  const std::vector<std::string> hexes = TRY(texts(query));
-  std::vector<oci::Digest> out;
-  for (const auto& hex : hexes) {
-    oci::Digest digest = TRY(oci::Digest::parse("sha256:" + hex));
-    out.push_back(std::move(digest));
-  }
-  return out;
+  return digests(query);
 }
 
 Result<std::optional<Image>> IndexStore::find_image(const std::string& text,

@@ -57,13 +57,8 @@ Result<json> DockerArchiveSource::choose() const {
 /// Of a compressed member, that takes reading it.
 Result<std::uint64_t> DockerArchiveSource::plain_size(const std::string& path) const {
   const auto source = TRY(file_->open(path));
-  std::vector<std::byte> head(8);
-  std::size_t have = 0;
-  while (have < head.size()) {
-    const std::size_t n = TRY(source->read(archive::MutableBytes(head).subspan(have)));
-    if (n == 0) break;
-    have += n;
-  }
+  std::byte head[8];
+  const std::size_t have = TRY(archive::read_up_to(*source, head));
   if (archive::detect_compression(archive::Bytes(head).first(have)) == archive::Compression::none)
     return file_->size(path).value_or(0);
   const auto again = TRY(file_->open(path));

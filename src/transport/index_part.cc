@@ -9,28 +9,16 @@
 
 namespace kiln::transport {
 
-Result<oci::Reference> by_digest(const oci::Reference& repository, const oci::Digest& digest) {
-  return oci::Reference::parse(repository.domain() + "/" + repository.path() + "@" + digest.str());
-}
-
 Result<oci::IndexEntry::Platform> platform_of_config(std::string_view config) {
   const auto object = TRY(parse_json(config, "config"));
   if (!object.is_object()) return corrupt("config: not a JSON object");
-  oci::IndexEntry::Platform out;
-  out.architecture = TRY(json_string(object, "architecture").context("config"));
-  out.os = TRY(json_string(object, "os").context("config"));
-  out.variant = TRY(json_string(object, "variant").context("config"));
-  out.os_version = TRY(json_string(object, "os.version").context("config"));
-  const auto features = TRY(json_strings(object, "os.features").context("config"));
-  if (features) out.os_features = *features;
-  return out;
+  return oci::IndexEntry::Platform::parse(object).context("config");
 }
 
 Result<NamedManifest> read_named_manifest(registry::Registries& registries,
                                           const oci::Reference& reference, std::stop_token stop) {
-  const auto purpose =
-      reference.digest() ? registry::Purpose::pull_digest : registry::Purpose::pull_tag;
-  auto repository = TRY(registry::Repository::open(registries, reference, purpose));
+  auto repository =
+      TRY(registry::Repository::open(registries, reference, registry::pull_purpose(reference)));
   auto fetched = TRY(repository.fetch_manifest(reference, stop));
   NamedManifest out;
   out.entry.media_type = fetched.descriptor.media_type;
@@ -48,8 +36,8 @@ Result<NamedManifest> read_named_manifest(registry::Registries& registries,
 Result<void> copy_part(registry::Registries& registries, const IndexPart& part,
                        const oci::Reference& to, std::stop_token stop) {
   if (part.from.domain() == to.domain() && part.from.path() == to.path()) return {};
-  const oci::Reference exact = TRY(by_digest(part.from, part.entry.digest));
-  const oci::Reference target = TRY(by_digest(to, part.entry.digest));
+  const oci::Reference exact = part.from.by_digest(part.entry.digest);
+  const oci::Reference target = to.by_digest(part.entry.digest);
   auto source = TRY(RegistrySource::open(registries, exact));
   auto destination = TRY(RegistryDestination::open(registries, target, nullptr));
   if (part.from.domain() == to.domain()) destination.mount_from(part.from.path());

@@ -41,7 +41,4 @@ Result<void> put_index(registry::Registries& registries, const oci::Reference& t
                        const std::string& media_type, const std::string& content,
                        std::stop_token stop);
 
-/// The repository's manifest of that digest.
-Result<oci::Reference> by_digest(const oci::Reference& repository, const oci::Digest& digest);
-
 }  // namespace kiln::transport

@@ -7,9 +7,8 @@ namespace kiln::transport {
 
 Result<RegistrySource> RegistrySource::open(registry::Registries& registries,
                                             const oci::Reference& reference) {
-  const auto purpose =
-      reference.digest() ? registry::Purpose::pull_digest : registry::Purpose::pull_tag;
-  auto repository = TRY(registry::Repository::open(registries, reference, purpose));
+  auto repository =
+      TRY(registry::Repository::open(registries, reference, registry::pull_purpose(reference)));
   return RegistrySource(std::move(repository), reference.with_default_tag());
 }
 
@@ -20,9 +19,8 @@ Result<SourceManifest> RegistrySource::top(std::stop_token stop) {
 
 Result<SourceManifest> RegistrySource::instance(const oci::Descriptor& descriptor,
                                                 std::stop_token stop) {
-  const oci::Reference exact = TRY(oci::Reference::parse(
-      reference_.domain() + "/" + reference_.path() + "@" + descriptor.digest.str()));
-  auto fetched = TRY(repository_.fetch_manifest(exact, std::move(stop)));
+  auto fetched =
+      TRY(repository_.fetch_manifest(reference_.by_digest(descriptor.digest), std::move(stop)));
   if (fetched.descriptor.size != descriptor.size) {
     return corrupt(name_ + ": manifest " + descriptor.digest.str() +
                    " has another size than its index says");

@@ -8,6 +8,14 @@ REFUSALS = [b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnectio
 FAULTS = ["cut", "cut", "cut-up", "delay", "corrupt", "corrupt-up", "repeat", "refuse", "drop"]
 
 
+def hang_up(*ends):
+    for end in ends:
+        try:
+            end.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+
+
 class FaultProxy:
     """`rate`: the share of connections that get a fault."""
 
@@ -75,12 +83,7 @@ class FaultProxy:
                 target.sendall(data)
         except OSError:
             pass
-        for end in (source, target):
-            try:
-                end.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-            end.close()
+        hang_up(source, target)
 
 
 class SlowProxy:
@@ -110,8 +113,4 @@ class SlowProxy:
                 target.sendall(data)
         except OSError:
             pass
-        for end in (source, target):
-            try:
-                end.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
+        hang_up(source, target)
