@@ -138,9 +138,8 @@ Result<int> save_command(const Session& session, std::vector<std::string> words)
     TRY(exporter::write_image_archive(store, images, archive_format, sink));
     return 0;
   }
-  TRY(os::write_output_file(output, 0600, [&](const os::Fd& fd) -> Result<void> {
-    archive::FdSink sink(fd, output);
-    return exporter::write_image_archive(store, images, archive_format, sink);
+  TRY(os::write_output_file(output, 0600, [&](const os::Fd& fd) {
+    return exporter::write_image_archive(store, images, archive_format, fd, output);
   }));
   return 0;
 }

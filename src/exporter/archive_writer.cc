@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exporter/archive_writer.h"
 
+#include <algorithm>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <set>
 
 #include "archive/fd_stream.h"
 #include "archive/tar_writer.h"
 #include "base/json.h"
+#include "exporter/layer_workers.h"
 #include "oci/manifest.h"
 #include "oci/reference.h"
+#include "os/file_io.h"
+#include "os/system.h"
 #include "snapshot/hashing_source.h"
 #include "snapshot/layer_apply.h"
 
@@ -17,9 +22,84 @@ namespace {
 
 using nlohmann::json;
 
+/// A layer that was pulled goes on as it came.
+bool is_as_it_came(const store::LayerInfo& layer, const oci::Descriptor& descriptor) {
+  return descriptor.digest.hex() != layer.diff_id.hex();
+}
+
+/// Takes so many bytes, neither more nor fewer: what a damaged layer gives is not let through.
+class ExactSink final : public archive::ByteSink {
+ public:
+  ExactSink(archive::ByteSink& next, std::uint64_t size) : next_(&next), left_(size) {}
+  Result<void> write(archive::Bytes data) override {
+    if (data.size() > left_) return corrupt("it is larger than it was");
+    left_ -= data.size();
+    return next_->write(data);
+  }
+  bool is_full() const { return left_ == 0; }
+
+ private:
+  archive::ByteSink* next_;
+  std::uint64_t left_;
+};
+
+std::uint64_t size_in_archive(const store::LayerInfo& layer, const oci::Descriptor& descriptor) {
+  return is_as_it_came(layer, descriptor) ? descriptor.size : layer.tar_size;
+}
+
+Result<void> copy_blob(store::Store& store, const oci::Digest& digest, archive::ByteSink& sink) {
+  const os::Fd fd = TRY(store.blobs().open(digest));
+  archive::FdSource file(fd, "blob " + digest.str());
+  snapshot::HashingSource hashed(file);
+  TRY(archive::copy_all(hashed, sink));
+  if (oci::Digest(hashed.finish()) != digest)
+    return corrupt("blob " + digest.str() + " in the store is damaged");
+  return {};
+}
+
+Result<void> write_layer(store::Store& store, const store::LayerInfo& layer,
+                         const oci::Descriptor& descriptor, archive::ByteSink& content) {
+  ExactSink sink(content, size_in_archive(layer, descriptor));
+  const bool as_it_came = is_as_it_came(layer, descriptor);
+  TRY((as_it_came ? copy_blob(store, descriptor.digest, sink)
+                  : snapshot::write_layer_tar(store, layer, sink))
+          .context("layer " + layer.diff_id.str() + " in the store"));
+  if (sink.is_full()) return {};
+  return corrupt("layer " + layer.diff_id.str() + " in the store is smaller than it is said to be");
+}
+
+/// A place in a file, and on from there.
+class FilePlace final : public archive::ByteSink {
+ public:
+  FilePlace(const os::Fd& file, std::string name, std::uint64_t at)
+      : file_(&file), name_(std::move(name)), at_(at) {}
+  Result<void> write(archive::Bytes data) override {
+    TRY(os::write_at(*file_, data, at_, name_));
+    at_ += data.size();
+    return {};
+  }
+  std::uint64_t position() const { return at_; }
+  void skip(std::uint64_t size) { at_ += size; }
+
+ private:
+  const os::Fd* file_;
+  std::string name_;
+  std::uint64_t at_;
+};
+
 class ArchiveWriter {
  public:
   ArchiveWriter(store::Store& store, archive::ByteSink& sink) : store_(&store), tar_(sink) {}
+  /// Leaves out the layers' content, for which it notes the place.
+  ArchiveWriter(store::Store& store, FilePlace& file) : store_(&store), tar_(file), file_(&file) {}
+
+  /// Content of a layer, which has a place in a file.
+  struct LayerPlace {
+    store::LayerInfo layer;
+    oci::Descriptor descriptor;
+    std::uint64_t offset, size;
+  };
+  const std::vector<LayerPlace>& places() const { return places_; }
 
   Result<void> write(const std::vector<ArchiveImage>& images, ArchiveFormat format) {
     std::vector<oci::Manifest> manifests;
@@ -93,23 +173,19 @@ class ArchiveWriter {
 
   Result<void> add_layer(const oci::DiffId& id, const oci::Descriptor& descriptor) {
     if (!written_.insert(descriptor.digest).second) return {};
-    const store::LayerInfo layer = TRY(store_->layers().get(id));
+    store::LayerInfo layer = TRY(store_->layers().get(id));
     archive::TarEntry entry;
     entry.path = blob_path(descriptor.digest);
     entry.mode = 0644;
-    // A layer that was pulled goes on as it came.
-    const bool as_it_came = descriptor.digest.hex() != id.hex();
-    entry.size = as_it_came ? descriptor.size : layer.tar_size;
+    entry.size = size_in_archive(layer, descriptor);
     TRY(tar_.begin(entry));
+    if (file_ != nullptr) {
+      places_.push_back({std::move(layer), descriptor, file_->position(), entry.size});
+      file_->skip(entry.size);
+      return tar_.content_passed(entry.size);
+    }
     archive::TarContentSink content(tar_);
-    if (!as_it_came) return snapshot::write_layer_tar(*store_, layer, content);
-    const os::Fd fd = TRY(store_->blobs().open(descriptor.digest));
-    archive::FdSource file(fd, "blob " + descriptor.digest.str());
-    snapshot::HashingSource hashed(file);
-    TRY(archive::copy_all(hashed, content));
-    if (oci::Digest(hashed.finish()) != descriptor.digest)
-      return corrupt("blob " + descriptor.digest.str() + " in the store is damaged");
-    return {};
+    return write_layer(*store_, layer, descriptor, content);
   }
 
   Result<std::string> make_index(const std::vector<ArchiveImage>& images) {
@@ -158,6 +234,8 @@ class ArchiveWriter {
 
   store::Store* store_;
   archive::TarWriter tar_;
+  FilePlace* file_ = nullptr;
+  std::vector<LayerPlace> places_;
   std::set<oci::Digest> written_;
 };
 
@@ -166,6 +244,28 @@ class ArchiveWriter {
 Result<void> write_image_archive(store::Store& store, const std::vector<ArchiveImage>& images,
                                  ArchiveFormat format, archive::ByteSink& sink) {
   return ArchiveWriter(store, sink).write(images, format);
+}
+
+Result<void> write_image_archive(store::Store& store, const std::vector<ArchiveImage>& images,
+                                 ArchiveFormat format, const os::Fd& file,
+                                 const std::string& name) {
+  const os::FileInfo info = TRY(os::file_info(file, name));
+  if (info.type != os::FileType::file || info.size > 0) {
+    archive::FdSink sink(file, name);
+    return write_image_archive(store, images, format, sink);
+  }
+  FilePlace whole(file, name, 0);
+  ArchiveWriter writer(store, whole);
+  TRY(writer.write(images, format));
+  auto places = writer.places();
+  // The longest first, so that none is left over at the end.
+  std::ranges::sort(places, std::ranges::greater(), &ArchiveWriter::LayerPlace::size);
+  const auto write_one = [&](std::size_t index, const std::stop_token&) {
+    const auto& place = places[index];
+    FilePlace content(file, name, place.offset);
+    return write_layer(store, place.layer, place.descriptor, content);
+  };
+  return for_each_layer(places.size(), os::processor_count(), {}, write_one);
 }
 
 }  // namespace kiln::exporter

@@ -7,6 +7,7 @@
 
 #include "archive/byte_stream.h"
 #include "base/result.h"
+#include "os/fd.h"
 #include "store/store.h"
 
 namespace kiln::exporter {
@@ -30,5 +31,10 @@ enum class ArchiveFormat {
 /// to read the rest comes first. The same images give the same bytes.
 Result<void> write_image_archive(store::Store& store, const std::vector<ArchiveImage>& images,
                                  ArchiveFormat format, archive::ByteSink& sink);
+/// The same into an empty file, at whose beginning the descriptor is, several layers at a time; the
+/// descriptor's position stays. Anything else that `file` may be, such as a pipe, is written to in
+/// order. `name` is for errors.
+Result<void> write_image_archive(store::Store& store, const std::vector<ArchiveImage>& images,
+                                 ArchiveFormat format, const os::Fd& file, const std::string& name);
 
 }  // namespace kiln::exporter

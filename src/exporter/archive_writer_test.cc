@@ -84,6 +84,28 @@ TEST_F(ArchiveWriter, WhatTwoImagesShareIsWrittenOnce) {
   EXPECT_EQ(names.size(), size);
 }
 
+TEST_F(ArchiveWriter, DamagedLayerIsNoticedInEitherForm) {
+  const std::string text = Tar().file("a", std::string(600'000, 'x')).text();
+  const auto image = put_image({text}, "app:1");
+  const auto config = store->images().config(image);
+  ASSERT_TRUE(config.ok());
+  const auto fs = store->layers().open_fs(config->diff_ids.at(0));
+  ASSERT_TRUE(fs.ok());
+  const std::string file = fs->path() + "/a";
+  for (const std::size_t size : {600'000u, 300'000u, 900'000u}) {
+    std::ofstream(file, std::ios::binary | std::ios::trunc) << std::string(size, 'y');
+    archive::StringSink sink;
+    const auto streamed = write_image_archive(*store, {{image, {}}}, ArchiveFormat::oci, sink);
+    ASSERT_FALSE(streamed.ok());
+    EXPECT_EQ(streamed.error().kind(), ErrorKind::corrupt) << streamed.error().message();
+    const auto fd = os::create_or_truncate_file(folder + "/saved");
+    const auto placed =
+        write_image_archive(*store, {{image, {}}}, ArchiveFormat::oci, *fd, "archive");
+    ASSERT_FALSE(placed.ok());
+    EXPECT_EQ(placed.error().kind(), ErrorKind::corrupt) << placed.error().message();
+  }
+}
+
 TEST_F(ArchiveWriter, EveryNameAndANamelessImageSurvive) {
   const auto one = put_image({two_files()}, "one");
   const auto two = put_image({}, "");

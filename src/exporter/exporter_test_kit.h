@@ -107,7 +107,16 @@ class ExporterTest : public ::testing::Test {
     archive::StringSink sink;
     const auto done = write_image_archive(from, images, format, sink);
     EXPECT_TRUE(done.ok()) << (done.ok() ? "" : done.error().message());
+    EXPECT_EQ(save_to_file(from, images, format), sink.text());
     return sink.text();
+  }
+  std::string save_to_file(store::Store& from, const std::vector<ArchiveImage>& images,
+                           ArchiveFormat format) {
+    const std::string path = folder + "/saved";
+    const auto file = os::create_or_truncate_file(path);
+    EXPECT_TRUE(file.ok() && write_image_archive(from, images, format, *file, "archive").ok());
+    std::ifstream in(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), {}};
   }
   Result<std::vector<LoadedImage>> try_load(store::Store& into, std::string_view archive) {
     const std::string path = folder + "/archive";

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "os/test_temp_dir.h"
+#include "snapshot/hashing_sink.h"
 
 namespace kiln::snapshot {
 namespace {
@@ -21,6 +22,21 @@ TEST(AsyncHashSink, GivesTheDigestOfAllBytesInOrder) {
       os::test::must(sink.write(archive::as_bytes(std::string_view(text).substr(at, piece))));
     EXPECT_EQ(sink.size(), text.size());
     EXPECT_EQ(sink.finish(), sha256(text)) << piece;
+  }
+}
+
+TEST(HashingSink, PassesOnWhatItHashes) {
+  for (const std::size_t size : {0u, 100u, 262'144u, 262'145u, 3'000'000u}) {
+    std::string text;
+    for (std::size_t i = 0; i < size; ++i) text += static_cast<char>(i * 31 % 251);
+    for (const std::size_t piece : {std::size_t{512}, std::size_t{700'000}}) {
+      archive::StringSink next;
+      HashingSink sink(next);
+      for (std::size_t at = 0; at < text.size(); at += piece)
+        os::test::must(sink.write(archive::as_bytes(std::string_view(text).substr(at, piece))));
+      EXPECT_EQ(os::test::must(sink.finish()), sha256(text)) << size;
+      EXPECT_TRUE(next.text() == text) << size;
+    }
   }
 }
 

@@ -11,6 +11,7 @@
 #include "archive/read_ahead.h"
 #include "archive/tar_reader.h"
 #include "base/strings.h"
+#include "snapshot/hashing_sink.h"
 #include "snapshot/hashing_source.h"
 #include "snapshot/tar_unpack.h"
 #include "snapshot/tree_tar.h"
@@ -178,18 +179,7 @@ Result<store::LayerInfo> import_layer(store::Store& store, archive::ByteSource& 
 
 Result<void> write_layer_tar(store::Store& store, const store::LayerInfo& layer,
                              archive::ByteSink& sink) {
-  class Check final : public archive::ByteSink {
-   public:
-    explicit Check(archive::ByteSink& next) : next_(&next) {}
-    Result<void> write(archive::Bytes data) override {
-      hash.update(data);
-      return next_->write(data);
-    }
-    Sha256 hash;
-
-   private:
-    archive::ByteSink* next_;
-  } checked(sink);
+  HashingSink checked(sink);
   if (layer.blob) {
     const os::Fd fd = TRY(store.blobs().open(layer.blob->digest));
     archive::FdSource file(fd, "blob " + layer.blob->digest.str());
@@ -199,7 +189,8 @@ Result<void> write_layer_tar(store::Store& store, const store::LayerInfo& layer,
     const os::Dir fs = TRY(store.layers().open_fs(layer.diff_id));
     TRY(write_tree_tar(fs, checked));
   }
-  const oci::DiffId found(checked.hash.finish());
+  const Sha256Bytes hash = TRY(checked.finish());
+  const oci::DiffId found(hash);
   if (found != layer.diff_id)
     return corrupt("layer " + layer.diff_id.str() +
                    " in the store is damaged: its content has the digest " + found.str());
