@@ -10,11 +10,10 @@
 namespace kiln::bench {
 namespace {
 
-std::vector<store::Input> inputs(std::int64_t count) {
-  std::vector<store::Input> out;
+store::InputList inputs(std::int64_t count) {
+  store::InputList out;
   for (std::int64_t i = 0; i < count; ++i)
-    out.push_back(
-        {fmt::format("file:src/d{}/f{}.c", i / 50, i), "file 644 " + std::string(64, 'a')});
+    out.add(fmt::format("file:src/d{}/f{}.c", i / 50, i), "file 644 " + std::string(64, 'a'));
   return out;
 }
 
@@ -31,7 +30,7 @@ store::CacheRecord record_of(std::int64_t number) {
   record.instruction = fmt::format("RUN make {}", number % 100);
   record.place = "build|0|1";
   record.operation = "op";
-  record.inputs = {{"layer:0", fmt::format("sha256:{}", number)}};
+  record.inputs.add("layer:0", fmt::format("sha256:{}", number));
   return record;
 }
 

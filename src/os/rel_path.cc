@@ -1,24 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "os/rel_path.h"
 
+#include <algorithm>
+
 #include "base/strings.h"
 
 namespace kiln::os {
 
 RelPath RelPath::clean(std::string_view path) {
-  std::vector<std::string_view> kept;
-  for (std::string_view part : split(path, '/')) {
+  RelPath out;
+  std::string& kept = out.path_;
+  kept.reserve(path.size());
+  while (!path.empty()) {
+    const auto end = std::min(path.find('/'), path.size());
+    const std::string_view part = path.substr(0, end);
+    path.remove_prefix(std::min(end + 1, path.size()));
     if (part.empty() || part == ".") continue;
     if (part == "..") {
-      if (!kept.empty()) kept.pop_back();
-    } else {
-      kept.push_back(part);
+      const auto last = kept.rfind('/');
+      kept.resize(last == std::string::npos ? 0 : last);
+      continue;
     }
-  }
-  RelPath out;
-  for (std::string_view part : kept) {
-    if (!out.path_.empty()) out.path_ += '/';
-    out.path_ += part;
+    if (!kept.empty()) kept += '/';
+    kept += part;
   }
   return out;
 }

@@ -8,47 +8,46 @@
 #include "os/file_io.h"
 #include "os/parallel.h"
 #include "os/system.h"
+#include "snapshot/plan_stream.h"
 
 namespace kiln::snapshot {
 namespace {
 
-constexpr std::size_t kBatch = 16;
+constexpr std::size_t kBatch = 32;
 /// Batches between the reader and the last one that is copied: with kBatch and kSmallFile, at most
 /// 32 MiB of content.
-constexpr std::size_t kAhead = 16;
+constexpr std::size_t kAhead = 7;
 /// Threads cost more than they save on fewer files.
 constexpr std::size_t kFilesForThreads = 64;
-/// What chown and setuid bits need to be set after the content.
-constexpr std::uint32_t kSpecialBits = 07000;
+constexpr std::size_t kFirstSpace = std::size_t{256} << 10;
 constexpr std::string_view kProbe = ".kiln-probe";
 
-/// Whether a new file in `fs` has this process's owner and the mode that was asked for: not so with
-/// a default ACL, a setgid directory or a mount option that gives files away.
-Result<bool> is_plain_directory(const os::Dir& fs) {
+Result<void> read_bytes(const os::Fd& fd, std::span<std::byte> bytes, const std::string& name) {
+  for (std::size_t at = 0; at < bytes.size();) {
+    const std::size_t n = TRY(os::read_at(fd, bytes.subspan(at), at, name));
+    if (n == 0) return invalid_input(name + " became shorter while it was read");
+    at += n;
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::optional<OwnerIds>> owner_of_new_files(const os::Dir& fs) {
   {
     const os::Fd probe = TRY(fs.create_file(kProbe, 0777));
   }
   const os::FileInfo info = TRY(fs.stat(kProbe));
   TRY(fs.remove_file(kProbe));
-  return info.permissions == 0777 && info.uid == os::effective_uid() &&
-         info.gid == os::effective_gid();
+  const OwnerIds own{os::effective_uid(), os::effective_gid()};
+  if (info.permissions != 0777 || OwnerIds(info.uid, info.gid) != own)
+    return std::optional<OwnerIds>();
+  return std::optional(own);
 }
 
-Result<std::vector<std::byte>> read_bytes(const os::Fd& fd, std::uint64_t size,
-                                          const std::string& name) {
-  std::vector<std::byte> bytes(size);
-  for (std::size_t at = 0; at < bytes.size();) {
-    const std::size_t n = TRY(os::read_at(fd, std::span(bytes).subspan(at), at, name));
-    if (n == 0) return invalid_input(name + " became shorter while it was read");
-    at += n;
-  }
-  return bytes;
-}
-
-}  // namespace
-
-FileCopies::FileCopies(const os::Dir& fs, const os::Dir* earlier, std::stop_token stop)
-    : fs_(&fs), earlier_(earlier), stop_(std::move(stop)) {}
+FileCopies::FileCopies(const os::Dir& fs, const os::Dir* earlier, std::optional<MtimeLimit> mtimes,
+                       std::stop_token stop)
+    : fs_(&fs), earlier_(earlier), mtimes_(mtimes), stop_(std::move(stop)) {}
 
 FileCopies::~FileCopies() {
   {
@@ -61,37 +60,41 @@ FileCopies::~FileCopies() {
 void FileCopies::add(CopyOrder order) {
   if (batches_.empty() || batches_.back().items.size() == kBatch)
     batches_.emplace_back().items.reserve(kBatch);
-  auto& items = batches_.back().items;
-  places_.emplace(order.inode, std::pair(batches_.size() - 1, items.size()));
-  os::RelPath path = os::RelPath::clean(order.path);
-  items.push_back({std::move(order), std::move(path)});
+  batches_.back().items.push_back({std::move(order)});
 }
 
-Result<void> FileCopies::start() {
-  if (places_.size() < kFilesForThreads) {
-    places_.clear();
-    return {};
+void FileCopies::start(std::optional<OwnerIds> own) {
+  own_ = own;
+  if (batches_.size() * kBatch <= kFilesForThreads) {
+    batches_.clear();
+    return;
   }
-  const bool plain = TRY(is_plain_directory(*fs_));
-  if (plain) own_ = {os::effective_uid(), os::effective_gid()};
   for (unsigned i = 0; i < os::worker_count(); ++i) threads_.emplace_back([this] { work(); });
-  return {};
+}
+
+/// Waits until it is done; the one before it is done with.
+void FileCopies::begin_batch(std::size_t index) {
+  Space before;
+  if (index > 0) before = std::move(batches_[index - 1].space);
+  std::unique_lock lock(mutex_);
+  if (!before.empty()) free_.push_back(std::move(before));
+  taken_ = index;
+  changed_.notify_all();
+  changed_.wait(lock, [&] { return batches_[index].done; });
 }
 
 Result<std::optional<FileCopy>> FileCopies::take(const PlannedInode& inode) {
-  const auto place = places_.find(&inode);
-  if (place == places_.end()) return std::optional<FileCopy>();
-  Batch& batch = batches_[place->second.first];
-  {
-    std::unique_lock lock(mutex_);
-    if (taken_ != place->second.first) {
-      taken_ = place->second.first;
-      changed_.notify_all();
-    }
-    changed_.wait(lock, [&] { return batch.done; });
-  }
+  const std::size_t index = asked_ / kBatch, place = asked_ % kBatch;
+  if (index >= batches_.size() || place >= batches_[index].items.size() ||
+      batches_[index].items[place].order.inode != &inode)
+    return std::optional<FileCopy>();
+  ++asked_;
+  if (place == 0) begin_batch(index);
+  Batch& batch = batches_[index];
   if (batch.failure) return *std::exchange(batch.failure, std::nullopt);
-  return std::exchange(batch.items[place->second.second].copy, std::nullopt);
+  Item& item = batch.items[place];
+  if (item.copy) item.copy->bytes = std::span(batch.space).subspan(item.at, item.size);
+  return std::exchange(item.copy, std::nullopt);
 }
 
 void FileCopies::work() {
@@ -101,9 +104,13 @@ void FileCopies::work() {
                   [&] { return ended_ || next_ == batches_.size() || next_ <= taken_ + kAhead; });
     if (ended_ || next_ == batches_.size()) return;
     Batch& batch = batches_[next_++];
+    if (!free_.empty()) {
+      batch.space = std::move(free_.back());
+      free_.pop_back();
+    }
     lock.unlock();
     for (Item& item : batch.items) {
-      auto provided = provide(item);
+      auto provided = provide(batch, item);
       if (provided) continue;
       batch.failure = std::move(provided).error();
       break;
@@ -115,48 +122,62 @@ void FileCopies::work() {
   }
 }
 
-Result<void> FileCopies::provide(Item& item) const {
+Result<void> FileCopies::provide(Batch& batch, Item& item) const {
   if (stop_.stop_requested()) return Error(ErrorKind::cancelled, "cancelled");
-  if (!item.order.is_in_earlier || !link(item)) return copy(item);
+  if (!item.order.is_in_earlier || !link(item)) return copy(batch, item);
   FileCopy linked;
   linked.linked = true;
   linked.info.size = item.order.inode->content.known->size;
   linked.digest = item.order.inode->content.known->digest;
   if (item.order.needs_bytes && linked.info.size <= kSmallFile) {
-    const os::Fd in = TRY(fs_->open_file_beneath(item.path));
-    linked.bytes = TRY(read_bytes(in, linked.info.size, item.path.str()));
+    const os::Fd in = TRY(fs_->open_file_beneath(item.order.path));
+    TRY(read_bytes(in, make_room(batch, item, linked.info.size), item.order.path.str()));
   }
   item.copy = std::move(linked);
   return {};
 }
 
-/// Whether it could be linked: not from another file system, nor a file with too many links.
-bool FileCopies::link(const Item& item) const {
-  return fs_->create_hardlink_beneath(item.path, *earlier_, item.path).ok();
+/// Room for its bytes, until the next item asks for some.
+std::span<std::byte> FileCopies::make_room(Batch& batch, Item& item, std::uint64_t size) {
+  item.at = batch.used;
+  item.size = static_cast<std::size_t>(size);
+  batch.used += item.size;
+  // Never less again: what is resized is zeroed.
+  if (batch.space.size() < batch.used)
+    batch.space.resize(std::max({batch.used, 2 * batch.space.size(), kFirstSpace}));
+  return std::span(batch.space).subspan(item.at, item.size);
 }
 
-Result<void> FileCopies::copy(Item& item) const {
+/// Whether it could be linked: not from another file system, nor a file with too many links.
+bool FileCopies::link(const Item& item) const {
+  return fs_->create_hardlink_beneath(item.order.path, *earlier_, item.order.path).ok();
+}
+
+Result<void> FileCopies::copy(Batch& batch, Item& item) const {
   const FileContent& source = item.order.inode->content;
   const os::Fd in = TRY(source.root->open_file_beneath(source.path));
-  const std::string& name = item.path.str();
+  const std::string& name = item.order.path.str();
   FileCopy copy;
   copy.info = TRY(os::file_info(in, name));
   if (copy.info.size > kSmallFile || copy.info.allocated < copy.info.size) return {};
-  copy.bytes = TRY(read_bytes(in, copy.info.size, name));
+  const std::span<std::byte> bytes = make_room(batch, item, copy.info.size);
+  TRY(read_bytes(in, bytes, name));
   Sha256 hash;
-  hash.update(copy.bytes);
+  hash.update(bytes);
   copy.digest = hash.finish();
 
-  const Metadata& metadata = item.order.metadata;
+  const Metadata& metadata = item.order.inode->metadata;
+  const TimePoint mtime = clamped_mtime(metadata, mtimes_);
   const bool mode_is_set = own_ && (metadata.mode & kSpecialBits) == 0;
-  const os::Fd out = TRY(fs_->create_file_beneath(item.path, mode_is_set ? metadata.mode : 0600));
-  if (!copy.bytes.empty()) TRY(os::write_at(out, copy.bytes, 0, name));
+  const os::Fd out =
+      TRY(fs_->create_file_beneath(item.order.path, mode_is_set ? metadata.mode : 0600));
+  if (!bytes.empty()) TRY(os::write_at(out, bytes, 0, name));
   if (own_ != std::pair(metadata.uid, metadata.gid))
     TRY(os::set_file_owner(out, metadata.uid, metadata.gid, name).context([&] {
       return fmt::format("give {} to {}:{}", name, metadata.uid, metadata.gid);
     }));
   if (!mode_is_set) TRY(os::set_file_mode(out, metadata.mode, name));
-  TRY(os::set_file_mtime(out, metadata.mtime, metadata.mtime_nanoseconds, name));
+  TRY(os::set_file_mtime(out, mtime.seconds, mtime.nanoseconds, name));
   item.copy = std::move(copy);
   return {};
 }

@@ -11,7 +11,7 @@
 namespace kiln::snapshot {
 namespace {
 
-constexpr std::string_view kMagic = "kiln layer contents 1\n";
+constexpr std::string_view kMagic = "kiln layer contents 2\n";
 constexpr std::size_t kMaxSize = std::size_t{1} << 30;
 
 std::size_t common_prefix(std::string_view a, std::string_view b) {

@@ -29,8 +29,7 @@ struct ListedFile {
 /// A place in a layer's tar stream, between two entries.
 struct StreamMark {
   std::uint64_t entries = 0;  ///< that come before it
-  /// The digest of those: of their headers and of their files' digests. Streams that agree in it
-  /// are the same up to here.
+  /// The digest of those (PlanDigest). Streams that agree in it are the same up to here.
   Sha256Bytes plan{};
   Sha256::Midstate hash;  ///< of the stream's digest, and its bytes so far
   bool operator==(const StreamMark&) const = default;

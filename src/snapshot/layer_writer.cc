@@ -5,6 +5,7 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <thread>
 #include <vector>
 
 #include "archive/tar_writer.h"
@@ -12,6 +13,7 @@
 #include "snapshot/async_hash_sink.h"
 #include "snapshot/file_copies.h"
 #include "snapshot/plan_stream.h"
+#include "snapshot/planned_directories.h"
 #include "snapshot/tree_tar.h"
 
 namespace kiln::snapshot {
@@ -98,7 +100,7 @@ class LazyDir {
   os::Dir dir_;
 };
 
-/// Directories first, then small files on several threads, and behind them, in the stream's order,
+/// Directories first, then small files, on several threads, and behind them, in the stream's order,
 /// everything else and the stream itself. Of the stream what an earlier layer's began with as well
 /// is not read again: its digest goes on from there.
 class LayerWriter {
@@ -111,14 +113,14 @@ class LayerWriter {
         seen_(&seen),
         earlier_(earlier),
         tar_(hash_),
-        copies_(*fs_, earlier == nullptr ? nullptr : &earlier->fs, options.stop) {}
+        copies_(*fs_, earlier == nullptr ? nullptr : &earlier->fs, options.mtimes, options.stop) {}
 
   Result<store::LayerInfo> write(const PlannedEntry& root) {
     const Metadata& metadata = root.inode->metadata;
-    TRY(prepare(root, *fs_, {}));
-    go_on_from_earlier(root);
-    plan_copies(root);
-    TRY(copies_.start());
+    survey(root);
+    if (files_ >= kListedFiles) own_ = TRY(owner_of_new_files(*fs_));
+    TRY(prepare(root));
+    copies_.start(own_);
     if (names_root(metadata)) {
       Metadata in_tar = metadata;
       in_tar.mtime = 0;
@@ -145,26 +147,43 @@ class LayerWriter {
  private:
   Metadata clamp(const Metadata& metadata) const { return clamped(metadata, options_->mtimes); }
 
-  /// Makes the directories below `entry`, and looks at its files.
-  Result<void> prepare(const PlannedEntry& entry, const os::Dir& dir, const std::string& prefix) {
+  /// Counts the files, and sees to what is known of them.
+  void survey(const PlannedEntry& entry) {
     for (const auto& [name, child] : entry.children) {
-      if (options_->stop.stop_requested()) return cancelled();
       if (child.whiteout) continue;
-      PlannedInode& inode = *child.inode;
-      if (inode.type == archive::EntryType::directory) {
-        TRY(dir.create_dir(name, 0700));
-        if (child.children.empty() && !child.opaque) continue;
-        const os::Dir sub = TRY(dir.open_dir(name));
-        if (child.opaque) TRY(sub.set_xattr(".", kOpaqueXattr, "y"));
-        TRY(prepare(child, sub, prefix + name + "/"));
-      } else if (inode.type == archive::EntryType::file) {
-        ++files_;
-        FileContent& content = inode.content;
-        if (content.root == nullptr)
-          content.known = {sha256(content.inline_text), content.inline_text.size()};
-      }
+      if (child.inode->type == archive::EntryType::directory) survey(child);
+      if (child.inode->type != archive::EntryType::file) continue;
+      ++files_;
+      FileContent& content = child.inode->content;
+      if (content.root == nullptr)
+        content.known = {sha256(content.inline_text), content.inline_text.size()};
     }
-    return {};
+  }
+
+  /// Makes the directories; the copies are planned meanwhile.
+  Result<void> prepare(const PlannedEntry& root) {
+    Result<void> made;
+    {
+      const auto make = [&] {
+        made = make_directories(
+            *fs_, root, [this](const PlannedEntry& entry) { return mode_at_creation(entry); },
+            options_->stop);
+      };
+      std::jthread maker;
+      if (files_ < kListedFiles) {
+        make();
+      } else {
+        maker = std::jthread(make);
+      }
+      go_on_from_earlier(root);
+      plan_copies(root);
+    }
+    return made;
+  }
+  /// Of a directory, which has to stay open to who fills it.
+  std::uint32_t mode_at_creation(const PlannedEntry& entry) const {
+    const std::uint32_t mode = entry.inode->metadata.mode;
+    return own_ && (mode & kSpecialBits) == 0 ? mode | 0700 : 0700;
   }
 
   void go_on_from_earlier(const PlannedEntry& root) {
@@ -189,23 +208,33 @@ class LayerWriter {
       if (entry.kind != StreamEntry::Kind::inode || inode.type != archive::EntryType::file ||
           inode.content.root == nullptr || inode.content.take || !inode.metadata.xattrs.empty())
         return true;
-      CopyOrder order{&inode, clamp(inode.metadata), entry.path, false, needs_bytes};
+      CopyOrder order{&inode, os::RelPath::clean(entry.path), false, needs_bytes};
       const ListedFile* there = listed ? listed->find(entry.path) : nullptr;
-      order.is_in_earlier = there != nullptr && listed_file(entry, options_->mtimes) == *there;
+      order.is_in_earlier = there != nullptr && is_listed_as(entry, options_->mtimes, *there);
       copies_.add(std::move(order));
       return true;
     });
   }
 
-  /// Begins an entry of the stream, unless it is one that the earlier stream had too.
-  Result<void> begin(const archive::TarEntry& entry) {
+  /// Goes on to the next entry; false if it is one that the earlier stream had too.
+  bool next_entry() {
     skips_ = entries_ < same_entries_;
     if (!skips_ && files_ >= kListedFiles && hash_.size() >= last_mark_ + kMarkDistance) {
       hash_.mark(entries_);
       last_mark_ = hash_.size();
     }
     ++entries_;
-    if (skips_) return {};
+    return !skips_;
+  }
+  Result<void> begin(const archive::TarEntry& entry) {
+    if (!next_entry()) return {};
+    return tar_.begin(entry);
+  }
+  Result<void> begin(const PlannedInode& inode, const Metadata& metadata, const std::string& path,
+                     std::uint64_t size = 0) {
+    if (!next_entry()) return {};
+    archive::TarEntry entry = planned_entry(inode, metadata, path);
+    entry.size = size;
     return tar_.begin(entry);
   }
   Result<void> write_content(archive::Bytes data) {
@@ -257,7 +286,7 @@ class LayerWriter {
       return write_file(inode, metadata, *dir, name, path);
     }
     const os::Dir* dir = TRY(lazy.open());
-    TRY(begin(planned_entry(inode, metadata, path)));
+    TRY(begin(inode, metadata, path));
     switch (inode.type) {
       case archive::EntryType::symlink:
         TRY(dir->create_symlink(name, inode.link_target));
@@ -281,7 +310,7 @@ class LayerWriter {
 
   Result<void> write_directory(const PlannedEntry& entry, const Metadata& metadata, LazyDir& parent,
                                const std::string& name, const std::string& path) {
-    TRY(begin(planned_entry(*entry.inode, metadata, path)));
+    TRY(begin(*entry.inode, metadata, path));
     if (entry.opaque) {
       archive::TarEntry mark;
       mark.path = opaque_mark_path(path);
@@ -294,6 +323,9 @@ class LayerWriter {
     // How much a directory takes differs from one file system to the next.
     const os::FileInfo made = TRY(open_parent->stat(name));
     info_.disk_size += made.allocated;
+    const bool is_done = own_ == OwnerIds(metadata.uid, metadata.gid) && metadata.xattrs.empty() &&
+                         mode_at_creation(entry) == metadata.mode;
+    if (is_done) return open_parent->set_mtime(name, metadata.mtime, metadata.mtime_nanoseconds);
     return apply_metadata(*open_parent, name, false, metadata);
   }
 
@@ -317,10 +349,8 @@ class LayerWriter {
   /// A file that is in the layer already: what the stream gets of it.
   Result<void> write_copied(PlannedInode& inode, const Metadata& metadata, const FileCopy& copy,
                             const std::string& path) {
-    archive::TarEntry entry = planned_entry(inode, metadata, path);
-    entry.size = copy.info.size;
-    TRY(begin(entry));
-    info_.content_size += entry.size;
+    TRY(begin(inode, metadata, path, copy.info.size));
+    info_.content_size += copy.info.size;
     if (!copy.linked) {
       TRY(write_content(copy.bytes));
       count_copy(inode, copy.info, copy.digest, skips_);
@@ -438,6 +468,7 @@ class LayerWriter {
   const ContentSeen* seen_;
   const EarlierLayer* earlier_;
   std::size_t files_ = 0;
+  std::optional<OwnerIds> own_;
   std::uint64_t same_entries_ = 0;  ///< with which the earlier stream began too
   std::uint64_t entries_ = 0;       ///< so far
   bool skips_ = false;              ///< whether the present one is among the same

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <unordered_map>
 
-#include "archive/tar_writer.h"
+#include "base/packed.h"
 
 namespace kiln::snapshot {
 namespace {
@@ -93,43 +93,46 @@ void visit_stream(const PlannedEntry& root, const std::function<bool(const Strea
   visitor.below(root, path);
 }
 
+TimePoint clamped_mtime(const Metadata& metadata, const std::optional<MtimeLimit>& mtimes) {
+  const std::int64_t mtime = std::clamp(metadata.mtime, kEarliest, kLatest);
+  if (mtimes && mtimes->applies_to(mtime, metadata.mtime_nanoseconds)) return {mtimes->latest, 0};
+  return {mtime, metadata.mtime_nanoseconds};
+}
+
 Metadata clamped(Metadata metadata, const std::optional<MtimeLimit>& mtimes) {
-  metadata.mtime = std::clamp(metadata.mtime, kEarliest, kLatest);
-  if (mtimes && mtimes->applies_to(metadata.mtime, metadata.mtime_nanoseconds)) {
-    metadata.mtime = mtimes->latest;
-    metadata.mtime_nanoseconds = 0;
-  }
+  const TimePoint mtime = clamped_mtime(metadata, mtimes);
+  metadata.mtime = mtime.seconds;
+  metadata.mtime_nanoseconds = mtime.nanoseconds;
   return metadata;
 }
 
 bool PlanDigest::add(const StreamEntry& entry) {
+  using Kind = StreamEntry::Kind;
   const PlannedInode& inode = entry.inode;
-  std::optional<Sha256Bytes> content;
-  archive::TarEntry in_tar;
-  if (entry.kind == StreamEntry::Kind::opaque_mark) {
-    in_tar.path = opaque_mark_path(entry.path);
-  } else if (entry.kind == StreamEntry::Kind::whiteout) {
-    in_tar.path = whiteout_path(entry.path);
-  } else {
-    in_tar = planned_entry(inode, clamped(inode.metadata, mtimes_), entry.path);
-    if (entry.kind == StreamEntry::Kind::root) {
-      in_tar.path = ".";
-      in_tar.mtime = 0;
-    } else if (entry.kind == StreamEntry::Kind::hard_link) {
-      in_tar.type = archive::EntryType::hardlink;
-      in_tar.link_target = *entry.first_name;
-      in_tar.xattrs.clear();
-      in_tar.device_major = in_tar.device_minor = 0;
-    } else if (inode.type == archive::EntryType::file) {
+  text_.clear();
+  append_packed(text_, entry.kind);
+  append_packed_text(text_, entry.path);
+  if (entry.kind != Kind::opaque_mark && entry.kind != Kind::whiteout) {
+    const Metadata& metadata = inode.metadata;
+    const std::int64_t mtime =
+        entry.kind == Kind::root ? 0 : clamped_mtime(metadata, mtimes_).seconds;
+    append_packed(text_, inode.type, metadata.mode, metadata.uid, metadata.gid, mtime,
+                  inode.device_major, inode.device_minor);
+    append_packed_text(text_,
+                       entry.kind == Kind::hard_link ? *entry.first_name : inode.link_target);
+    if (!metadata.xattrs.empty()) {
+      for (const auto& [name, value] : image_xattrs(metadata.xattrs)) {
+        append_packed_text(text_, name);
+        append_packed_text(text_, value);
+      }
+    }
+    if (entry.kind == Kind::inode && inode.type == archive::EntryType::file) {
       if (!inode.content.known) return false;
-      in_tar.size = inode.content.known->size;
-      content = inode.content.known->digest;
+      append_packed(text_, inode.content.known->size, inode.content.known->digest);
     }
   }
-  header_.clear();
-  archive::append_tar_header(header_, in_tar);
-  hash_.update(header_);
-  if (content) hash_.update(std::as_bytes(std::span(*content)));
+  append_packed(text_, static_cast<std::uint64_t>(text_.size()));
+  hash_.update(text_);
   return true;
 }
 
@@ -158,21 +161,21 @@ std::optional<StreamMark> common_beginning(const PlannedEntry& root,
   return last;
 }
 
-std::optional<ListedFile> listed_file(const StreamEntry& entry,
-                                      const std::optional<MtimeLimit>& mtimes) {
+bool is_listed(const StreamEntry& entry) {
   const PlannedInode& inode = entry.inode;
-  if (entry.kind != StreamEntry::Kind::inode || inode.type != archive::EntryType::file ||
-      !inode.content.known || !inode.metadata.xattrs.empty())
-    return std::nullopt;
-  const Metadata metadata = clamped(inode.metadata, mtimes);
-  return ListedFile{entry.path,
-                    metadata.mode,
-                    metadata.uid,
-                    metadata.gid,
-                    metadata.mtime,
-                    metadata.mtime_nanoseconds,
-                    inode.content.known->size,
-                    inode.content.known->digest};
+  return entry.kind == StreamEntry::Kind::inode && inode.type == archive::EntryType::file &&
+         inode.content.known && inode.metadata.xattrs.empty();
+}
+
+bool is_listed_as(const StreamEntry& entry, const std::optional<MtimeLimit>& mtimes,
+                  const ListedFile& file) {
+  if (!is_listed(entry)) return false;
+  const Metadata& metadata = entry.inode.metadata;
+  const KnownContent& known = *entry.inode.content.known;
+  return file.content == known.digest && file.size == known.size && file.mode == metadata.mode &&
+         file.uid == metadata.uid && file.gid == metadata.gid &&
+         TimePoint{file.mtime, file.mtime_nanoseconds} == clamped_mtime(metadata, mtimes) &&
+         file.path == entry.path;
 }
 
 LayerContents contents_of(const PlannedEntry& root, const std::optional<MtimeLimit>& mtimes,
@@ -190,7 +193,12 @@ LayerContents contents_of(const PlannedEntry& root, const std::optional<MtimeLim
     if (known) note();
     known = known && digest.add(entry);
     ++entries;
-    if (auto file = listed_file(entry, mtimes)) out.files.push_back(*std::move(file));
+    if (!is_listed(entry)) return true;
+    const Metadata& metadata = entry.inode.metadata;
+    const KnownContent& content = *entry.inode.content.known;
+    const TimePoint mtime = clamped_mtime(metadata, mtimes);
+    out.files.push_back({entry.path, metadata.mode, metadata.uid, metadata.gid, mtime.seconds,
+                         mtime.nanoseconds, content.size, content.digest});
     return true;
   });
   if (known) note();

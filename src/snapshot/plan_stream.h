@@ -7,6 +7,7 @@
 
 #include "archive/tar_entry.h"
 #include "base/sha256.h"
+#include "base/strings.h"
 #include "snapshot/async_hash_sink.h"
 #include "snapshot/layer_contents.h"
 #include "snapshot/layer_plan.h"
@@ -32,7 +33,8 @@ struct StreamEntry {
 /// Goes through them in the stream's order, until `visit` says false.
 void visit_stream(const PlannedEntry& root, const std::function<bool(const StreamEntry&)>& visit);
 
-/// The tar entries of a plan, as long as what its files hold is known, and their digest so far.
+/// A digest of a plan's entries so far, as long as what its files hold is known: of all that the
+/// stream's bytes are made of.
 class PlanDigest {
  public:
   explicit PlanDigest(std::optional<MtimeLimit> mtimes) : mtimes_(mtimes) {}
@@ -43,14 +45,16 @@ class PlanDigest {
  private:
   std::optional<MtimeLimit> mtimes_;
   Sha256 hash_;
-  std::string header_;
+  std::string text_;
 };
 
-/// What a layer's contents say of an entry; nullopt of what they don't list.
-std::optional<ListedFile> listed_file(const StreamEntry& entry,
-                                      const std::optional<MtimeLimit>& mtimes);
+/// Whether a layer's contents would list an entry, and whether just so.
+bool is_listed(const StreamEntry& entry);
+bool is_listed_as(const StreamEntry& entry, const std::optional<MtimeLimit>& mtimes,
+                  const ListedFile& file);
 
 /// As a layer's entries have them: within what every file system can hold, and not above the limit.
+TimePoint clamped_mtime(const Metadata& metadata, const std::optional<MtimeLimit>& mtimes);
 Metadata clamped(Metadata metadata, const std::optional<MtimeLimit>& mtimes);
 
 /// The last mark of `earlier` before which the planned stream is the same as its stream was, as far

@@ -31,7 +31,7 @@ class StoreCheck : public ::testing::Test {
     store::CacheRecord record;
     record.key = std::string(64, key);
     record.instruction = "RUN x";
-    record.inputs = {{"layer:0", std::string(1, key)}};
+    record.inputs.add("layer:0", std::string(1, key));
     record.layer = layer;
     must(store_.records().put(record));
   }

@@ -190,15 +190,17 @@ Result<Match> select_below(SourceTree& tree, const llb::CopyAction& action, cons
     match.listing = std::move(walked.listing);
   }
   const std::size_t prefix = top.path.is_root() ? 0 : top.path.str().size() + 1;
+  match.files.reserve(entries.size());
   // Directories that aren't chosen, as long as it isn't known whether something in them is.
   std::vector<SelectedFile> on_the_way;
   for (auto& entry : entries) {
     SelectedFile file;
     if (entry.path != top.path) file.relative = entry.path.str().substr(prefix);
     file.entry = std::move(entry);
-    std::erase_if(on_the_way, [&](const SelectedFile& directory) {
-      return !file.relative.starts_with(directory.relative + "/");
-    });
+    if (!on_the_way.empty())
+      std::erase_if(on_the_way, [&](const SelectedFile& directory) {
+        return !file.relative.starts_with(directory.relative + "/");
+      });
     const bool chosen = file.relative.empty() || choice.is_chosen(file.relative);
     if (chosen) {
       std::ranges::move(on_the_way, std::back_inserter(match.files));
@@ -346,8 +348,9 @@ std::size_t first_group(const Match& match) {
   return first;
 }
 
-Sha256Bytes match_digest(const Match& match, bool with_owner) {
+const Sha256Bytes& match_digest(Match& match, bool with_owner) {
   if (match.recalled) return *match.recalled;
+  if (match.digest) return *match.digest;
   const std::size_t group = first_group(match);
   std::string list;
   for (const auto& file : match.files) {
@@ -355,7 +358,7 @@ Sha256Bytes match_digest(const Match& match, bool with_owner) {
     append_value(list += '\t', file, with_owner, group);
     list += '\n';
   }
-  return sha256(list);
+  return match.digest.emplace(sha256(list));
 }
 
 std::string match_input_name(std::size_t number, const Match& match) {
@@ -366,31 +369,32 @@ std::string match_input_name(std::size_t number, const Match& match) {
 
 }  // namespace
 
-void append_inputs(const Selection& selection, std::vector<store::Input>& inputs) {
+void append_inputs(const Selection& selection, store::InputList& inputs) {
   std::size_t number = 0;
   for (const auto& match : selection.matches) {
     const std::string prefix = match_input_name(number++, match) + "/";
     const std::size_t group = first_group(match);
     for (const auto& file : match.files) {
-      store::Input input{prefix, {}};
-      append_escaped(input.name, file.relative);
-      append_value(input.value, file, selection.with_owner, group);
-      inputs.push_back(std::move(input));
+      append_escaped(inputs.text += prefix, file.relative);
+      append_value(inputs.text += '\t', file, selection.with_owner, group);
+      inputs.text += '\n';
     }
   }
 }
 
-void append_digests(const Selection& selection, std::vector<store::Input>& inputs) {
+void append_digests(Selection& selection, store::InputList& inputs) {
   std::size_t number = 0;
-  for (const auto& match : selection.matches)
-    inputs.push_back(
-        {match_input_name(number++, match), to_hex(match_digest(match, selection.with_owner))});
+  for (auto& match : selection.matches) {
+    const std::string name = match_input_name(number++, match);
+    inputs.add(name, to_hex(match_digest(match, selection.with_owner)));
+  }
 }
 
-void note_selection(SourceTree& tree, const Selection& selection) {
-  for (const auto& match : selection.matches) {
+void note_selection(SourceTree& tree, Selection& selection) {
+  for (auto& match : selection.matches) {
     if (match.listing.empty()) continue;
-    tree.note(match.id, match_digest(match, selection.with_owner), match.listing);
+    tree.note(match.id, match_digest(match, selection.with_owner),
+              std::exchange(match.listing, {}));
   }
 }
 

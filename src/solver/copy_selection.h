@@ -32,8 +32,9 @@ struct Match {
   /// The digest of its inputs, if nothing has changed since it was noted; then only the match
   /// itself is among the files.
   std::optional<Sha256Bytes> recalled;
-  Sha256Bytes id{};     ///< of what it is selected by
-  std::string listing;  ///< to be noted with its digest, if not empty
+  Sha256Bytes id{};                   ///< of what it is selected by
+  std::string listing;                ///< to be noted with its digest, if not empty
+  std::optional<Sha256Bytes> digest;  ///< of its inputs, once it was made of the files' facts
 };
 
 /// What one copy action selects.
@@ -61,11 +62,11 @@ Result<void> read_facts(SourceTree& tree, Selection& selection);
 
 /// What a selection depends on: path, type, mode, owner, link target, xattrs and content of each
 /// file, never a time. Of one that was recalled it isn't known.
-void append_inputs(const Selection& selection, std::vector<store::Input>& inputs);
-/// The same for a cache key, with one digest for each match.
-void append_digests(const Selection& selection, std::vector<store::Input>& inputs);
+void append_inputs(const Selection& selection, store::InputList& inputs);
+/// The same for a cache key, with one digest for each match, which is kept there.
+void append_digests(Selection& selection, store::InputList& inputs);
 /// Lets the tree recall the selection as long as nothing in it changes. All facts are known.
-void note_selection(SourceTree& tree, const Selection& selection);
+void note_selection(SourceTree& tree, Selection& selection);
 
 os::Xattrs decode_xattrs(const std::string& encoded);
 std::string encode_xattrs(const os::Xattrs& xattrs);

@@ -216,13 +216,13 @@ Result<void> ExecMounts::add(const llb::SshMount& mount) {
   return {};
 }
 
-void append_mount_layers(const StepInputs& inputs, std::vector<store::Input>& definition) {
+void append_mount_layers(const StepInputs& inputs, store::InputList& definition) {
   for (std::size_t i = 1; i < inputs.results.size(); ++i)
     append_layers(fmt::format("mount{}", i), inputs.results[i]->layers, definition);
 }
 
 Result<void> append_mount_files(SolveContext& context, const StepInputs& inputs,
-                                const llb::ExecOp& op, std::vector<store::Input>& content) {
+                                const llb::ExecOp& op, store::InputList& content) {
   for (std::size_t i = 0; i < op.mounts.size(); ++i) {
     if (const auto* cache = std::get_if<llb::CacheMount>(&op.mounts[i])) {
       if (cache->input)
@@ -238,8 +238,8 @@ Result<void> append_mount_files(SolveContext& context, const StepInputs& inputs,
     if (!top) return source_missing(bind->source);
     // A directory that is a source counts with its content alone; here it is seen itself.
     const snapshot::Metadata metadata = TRY(view.metadata(*top));
-    content.push_back({fmt::format("bind:{}", i),
-                       fmt::format("{:o} {}:{}", metadata.mode, metadata.uid, metadata.gid)});
+    content.add(fmt::format("bind:{}", i),
+                fmt::format("{:o} {}:{}", metadata.mode, metadata.uid, metadata.gid));
     LayerTree tree(std::move(view));
     llb::CopyAction action;
     action.pattern = "/" + dockerfile::escape_glob(path.str());

@@ -57,8 +57,8 @@ class ExecMounts {
 
 /// What the mounts of a step add to its key: the inputs' layers (`definition`), and the files that
 /// are mounted (`content`), as COPY has them.
-void append_mount_layers(const StepInputs& inputs, std::vector<store::Input>& definition);
+void append_mount_layers(const StepInputs& inputs, store::InputList& definition);
 Result<void> append_mount_files(SolveContext& context, const StepInputs& inputs,
-                                const llb::ExecOp& op, std::vector<store::Input>& content);
+                                const llb::ExecOp& op, store::InputList& content);
 
 }  // namespace kiln::solver

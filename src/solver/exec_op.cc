@@ -92,7 +92,7 @@ class ExecStep {
 
   Result<StepOutcomeResult> run() {
     append_layers("layer", base_, record_.inputs);
-    std::vector<store::Input> content = record_.inputs;
+    store::InputList content = record_.inputs;
     append_mount_layers(*inputs_, record_.inputs);
     record_.key = step_key(record_.operation, record_.inputs);
     auto hit = TRY(look_up());

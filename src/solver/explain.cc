@@ -43,17 +43,17 @@ struct Comparison {
 };
 
 Comparison compare(SolveContext& context, const StepInputs& inputs,
-                   const store::CacheRecord& record, const std::string& list,
+                   const store::CacheRecord& record, const std::string& inputs_digest,
                    const store::EarlierRecord& earlier) {
   Comparison out;
   const llb::Vertex& vertex = inputs.vertex;
   for (auto& change : llb::op_changes(earlier.operation, record.operation, vertex.origin.args))
     out.changes.push_back({Change::Kind::option, std::move(change.what), std::move(change.before),
                            std::move(change.after)});
-  if (earlier.inputs_digest == store::inputs_digest(list)) return out;
+  if (earlier.inputs_digest == inputs_digest) return out;
   const auto earlier_list = context.store.records().input_list(earlier.inputs_digest);
   if (!earlier_list) return out;
-  InputDiff diff = diff_inputs(*earlier_list, list, copy_patterns(vertex));
+  InputDiff diff = diff_inputs(*earlier_list, record.inputs.text, copy_patterns(vertex));
   std::ranges::move(diff.files, std::back_inserter(out.changes));
   if (diff.first_layer == InputDiff::npos) return out;
   out.only_below = out.changes.empty();
@@ -86,10 +86,11 @@ Result<MissReason> find_reason(SolveContext& context, const StepInputs& inputs,
   }
   const std::vector<store::EarlierRecord> candidates =
       TRY(earlier_runs(context, inputs.vertex, kMaxCandidates));
-  const std::string list = store::encode_inputs(record.inputs);
+  const std::string inputs_digest =
+      candidates.empty() ? std::string() : store::inputs_digest(record.inputs.text);
   std::optional<Comparison> nearest;
   for (const auto& earlier : candidates) {
-    Comparison comparison = compare(context, inputs, record, list, earlier);
+    Comparison comparison = compare(context, inputs, record, inputs_digest, earlier);
     if (comparison.changes.empty()) continue;
     if (nearest && nearest->changes.size() <= comparison.changes.size()) continue;
     nearest = std::move(comparison);

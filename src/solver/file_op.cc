@@ -180,17 +180,26 @@ class FileStep {
     return content_key_;
   }
 
+  /// What an earlier reading of the files came to is not this result's.
+  void forget_key() {
+    if (content_key_.empty()) return;
+    content_key_.clear();
+    for (Selection& selection : selections_) {
+      for (Match& match : selection.matches) match.digest.reset();
+    }
+  }
+
   /// The step's inputs, those of its selections as `append` gives them.
   template <typename Append>
-  std::vector<store::Input> content_inputs(Append append) const {
-    std::vector<store::Input> out;
+  store::InputList content_inputs(Append append) {
+    store::InputList out;
     append_layers("layer", inputs_->results.front()->layers, out);
     std::size_t at = 0;
     for (const auto& action : op_->actions) {
       const auto* copy = std::get_if<llb::CopyAction>(&action);
       if (copy == nullptr) continue;
       // Which action a file is chosen by is a part of what is copied.
-      out.push_back({fmt::format("action:{}", at), directory_input(*copy, selections_[at])});
+      out.add(fmt::format("action:{}", at), directory_input(*copy, selections_[at]));
       append(selections_[at++], out);
     }
     return out;
@@ -302,7 +311,7 @@ class FileStep {
     // Also for a name that was known: its other names may not be.
     if (file->link_group) group_content_[{tree, *file->link_group}] = digest;
     if (file->facts_known && file->facts.content == digest) return;
-    content_key_.clear();  // a key made of an earlier reading is not this result's
+    forget_key();
     // A file that changed under our hands counts as what was copied.
     file->facts.content = digest;
     file->facts_known = true;
@@ -483,7 +492,7 @@ class FileStep {
             .context([&] { return "unpack " + match.name; }));
     if (!file.facts_known || file.facts.content != digest) {
       // What counts is what was unpacked, not what another reading saw.
-      content_key_.clear();
+      forget_key();
       file.facts.content = digest;
       file.facts_known = true;
       source(copy).remember(file.entry, file.entry.info, file.facts, before);
@@ -502,7 +511,7 @@ class FileStep {
   std::size_t next_group_ = 0;
   std::string definition_key_, content_key_;
   std::optional<StepLock> lock_;
-  std::vector<store::Input> definition_inputs_;
+  store::InputList definition_inputs_;
   std::optional<store::CacheRecord> record_;  ///< by what is known so far
   std::optional<snapshot::LayerView> base_;
   std::vector<std::pair<SelectedFile*, SourceTree*>> tagged_;

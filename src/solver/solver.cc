@@ -44,6 +44,7 @@ class Scheduler {
     for (const llb::VertexId id : needed_) {
       waiting_[id] = graph_->vertex(id).inputs.size();
       for (const llb::VertexId input : graph_->vertex(id).inputs) dependents_[input].push_back(id);
+      if (reads_files(id)) ++readers_;
     }
     const std::stop_callback on_stop(stop, [this] {
       steps_stop_.request_stop();
@@ -109,6 +110,15 @@ class Scheduler {
     for (const llb::VertexId dependent : dependents_[done.id]) {
       if (--waiting_[dependent] == 0 && !failure_) start(dependent);
     }
+    // Nothing more is learnt of the contexts: that can be written while other steps run.
+    if (reads_files(done.id) && --readers_ == 0 && running_ > 0)
+      saving_ = std::jthread([this] { context_->save_contexts(); });
+  }
+
+  bool reads_files(llb::VertexId id) const {
+    return std::ranges::any_of(graph_->vertex(id).inputs, [this](llb::VertexId input) {
+      return llb::gives_files(graph_->vertex(input).op);
+    });
   }
 
   Done next_done() {
@@ -178,6 +188,7 @@ class Scheduler {
   std::map<llb::VertexId, std::vector<llb::VertexId>> dependents_;
   std::map<llb::VertexId, StepResult> results_;
   std::size_t running_ = 0;
+  std::size_t readers_ = 0;  ///< vertices that read files of contexts and have not ended
   std::optional<Error> failure_;
   // Between the threads:
   std::stop_source steps_stop_;
@@ -186,6 +197,7 @@ class Scheduler {
   std::deque<Task> tasks_;  // guarded by mutex_
   std::deque<Done> done_;   // guarded by mutex_
   bool ended_ = false;      // guarded by mutex_
+  std::jthread saving_;
 };
 
 /// The targets' layers are in the store then, also those that a cache elsewhere has.
@@ -213,7 +225,7 @@ Result<std::map<llb::VertexId, StepResult>> solve(SolveContext& context, const l
     results = solve_once(context, graph, targets, jobs, stop);
   }
   // What was read is worth remembering whether or not the build succeeded.
-  for (const auto& [name, tree] : context.contexts) (void)tree->save_index().ok();
+  context.save_contexts();
   (void)context.store.records().touch(context.used_keys, os::wall_clock().seconds).ok();
   return results;
 }

@@ -130,9 +130,7 @@ Result<os::Xattrs> ContextTree::xattrs(const TreeEntry& entry, LastDirectory& la
 
 std::optional<store::FileFacts> ContextTree::known_facts(const TreeEntry& entry) {
   const std::lock_guard lock(mutex_);
-  const store::FileFacts* facts = index_.find(entry.path.str(), entry.info);
-  if (facts == nullptr) return std::nullopt;
-  return *facts;
+  return index_.find(entry.path.str(), entry.info);
 }
 
 void ContextTree::remember(const TreeEntry& entry, const os::FileInfo& as_read,

@@ -63,6 +63,17 @@ struct SolveContext {
     kept_trees.push_back(std::move(files));
   }
 
+  /// Keeps what was learnt of the contexts' files. Any thread.
+  void save_contexts() {
+    std::vector<ContextTree*> trees;
+    {
+      const std::lock_guard lock(contexts_mutex);
+      for (const auto& [name, tree] : contexts) trees.push_back(tree.get());
+    }
+    // Without it the next build reads more.
+    for (ContextTree* tree : trees) (void)tree->save_index().ok();
+  }
+
   /// Keys that this build hit: their records stay when others go. Any thread.
   void note_used(const std::string& key) {
     const std::lock_guard lock(used_mutex);

@@ -8,24 +8,19 @@
 
 namespace kiln::solver {
 
-std::string step_key(const std::string& operation, const std::vector<store::Input>& inputs) {
+std::string step_key(const std::string& operation, const store::InputList& inputs) {
   Sha256 hash;
   // A new meaning of keys gets a new version; records of the old one are never hit again.
   hash.update("kiln step key 3\n");
   hash.update(llb::Encoder().field("operation", operation).text());
-  for (const auto& input : inputs) {
-    hash.update(input.name);
-    hash.update("\t");
-    hash.update(input.value);
-    hash.update("\n");
-  }
+  hash.update(inputs.text);
   return to_hex(hash.finish());
 }
 
 void append_layers(const std::string& name, const std::vector<oci::DiffId>& layers,
-                   std::vector<store::Input>& inputs) {
+                   store::InputList& inputs) {
   for (std::size_t i = 0; i < layers.size(); ++i)
-    inputs.push_back({fmt::format("{}:{}", name, i), layers[i].str()});
+    inputs.add(fmt::format("{}:{}", name, i), layers[i].str());
 }
 
 }  // namespace kiln::solver

@@ -12,10 +12,10 @@ namespace kiln::solver {
 
 /// A step's cache key: a digest of its op and of all its inputs, by content. The op's canonical
 /// encoding and the input list stand in the step's record, so that a miss can be explained.
-std::string step_key(const std::string& operation, const std::vector<store::Input>& inputs);
+std::string step_key(const std::string& operation, const store::InputList& inputs);
 
 /// A root file system as an input: its layers by content.
 void append_layers(const std::string& name, const std::vector<oci::DiffId>& layers,
-                   std::vector<store::Input>& inputs);
+                   store::InputList& inputs);
 
 }  // namespace kiln::solver

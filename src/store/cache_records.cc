@@ -5,29 +5,7 @@
 
 namespace kiln::store {
 
-std::string encode_inputs(const std::vector<Input>& inputs) {
-  std::string out;
-  for (const auto& input : inputs)
-    out.append(input.name).append("\t").append(input.value).append("\n");
-  return out;
-}
-
 std::string inputs_digest(std::string_view list) { return to_hex(sha256(list)); }
-
-namespace {
-
-std::vector<Input> decode_inputs(std::string_view text) {
-  std::vector<Input> out;
-  while (!text.empty()) {
-    const auto end = text.find('\n');
-    const auto [name, value] = split_once(text.substr(0, end), '\t');
-    out.push_back({std::string(name), std::string(value.value_or(""))});
-    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
-  }
-  return out;
-}
-
-}  // namespace
 
 Result<std::optional<CacheRecord>> CacheRecords::find(std::string_view key) const {
   auto query =
@@ -44,14 +22,6 @@ Result<std::optional<CacheRecord>> CacheRecords::find(std::string_view key) cons
   record.created = {query.number(3), static_cast<std::uint32_t>(query.number(4))};
   record.milliseconds = query.number(5);
   return std::optional(std::move(record));
-}
-
-Result<std::vector<Input>> CacheRecords::inputs(std::string_view key) const {
-  auto query = TRY(database_->prepare(
-      "SELECT i.list FROM records r JOIN inputs i ON i.digest = r.inputs WHERE r.key = ?"));
-  const bool found = TRY(query.bind(0, key).step());
-  if (!found) return std::vector<Input>();
-  return decode_inputs(query.text(0));
 }
 
 Result<std::string> CacheRecords::input_list(std::string_view inputs_digest) const {
@@ -132,12 +102,11 @@ Result<void> CacheRecords::remove(const std::vector<std::string>& keys) {
 }
 
 Result<void> CacheRecords::put(const CacheRecord& record) {
-  const std::string list = encode_inputs(record.inputs);
-  const std::string digest = inputs_digest(list);
+  const std::string digest = inputs_digest(record.inputs.text);
   auto transaction = TRY(database_->begin());
   auto insert = TRY(
       database_->prepare("INSERT INTO inputs (digest, list) VALUES (?, ?) ON CONFLICT DO NOTHING"));
-  TRY(insert.bind(0, digest).bind_blob(1, list).run());
+  TRY(insert.bind(0, digest).bind_blob(1, record.inputs.text).run());
   auto statement =
       TRY(database_->prepare("INSERT OR REPLACE INTO records (key, instruction, operation, inputs, "
                              "layer, created, created_ns, "

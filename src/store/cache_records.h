@@ -14,12 +14,16 @@
 
 namespace kiln::store {
 
-/// One thing that a step depends on: `file:app/main.c` with its type, mode, owner and digest,
-/// `env:PATH`, `layer:0`, `mount:/src` … Both parts are free of newlines and tabs.
-struct Input {
-  std::string name;
-  std::string value;
-  bool operator==(const Input&) const = default;
+/// What a step depends on, as the store keeps it: a line for each thing, its name, a tab and its
+/// value: `file:app/main.c` with its type, mode, owner and digest, `layer:0` … Neither has newlines
+/// or tabs.
+struct InputList {
+  std::string text = {};
+
+  void add(std::string_view name, std::string_view value) {
+    text.append(name).append("\t").append(value).append("\n");
+  }
+  bool operator==(const InputList&) const = default;
 };
 
 /// A step that was run: under which key, from what, with which result.
@@ -28,7 +32,7 @@ struct CacheRecord {
   std::string instruction;  ///< as the Dockerfile has it, for explanations
   std::string place = {};   ///< where it stands; empty if that is of no use
   std::string operation;    ///< the op's canonical encoding
-  std::vector<Input> inputs;
+  InputList inputs = {};
   std::optional<oci::DiffId> layer;  ///< what it added; nullopt if nothing
   TimePoint created;
   std::int64_t milliseconds = 0;  ///< how long it took
@@ -53,8 +57,7 @@ struct RecordSummary {
   std::optional<oci::DiffId> layer;
 };
 
-/// An input list as the store keeps it, a line for each, and the digest that it is kept under.
-std::string encode_inputs(const std::vector<Input>& inputs);
+/// The digest that an input list is kept under.
 std::string inputs_digest(std::string_view list);
 
 /// Results of steps by their keys. Thread-safe.
@@ -64,7 +67,6 @@ class CacheRecords {
 
   /// Without its inputs, which only explanations need.
   Result<std::optional<CacheRecord>> find(std::string_view key) const;
-  Result<std::vector<Input>> inputs(std::string_view key) const;
   /// Kind not_found if no record has it.
   Result<std::string> input_list(std::string_view inputs_digest) const;
   /// Records of the same instruction at this place, the latest first, at most `limit`; without any,

@@ -44,11 +44,11 @@ class StatIndexTest : public ::testing::Test {
 TEST_F(StatIndexTest, RemembersUnchangedFiles) {
   save_one();
   auto index = load();
-  const FileFacts* found = index.find("a", old_file());
-  ASSERT_NE(found, nullptr);
+  const auto found = index.find("a", old_file());
+  ASSERT_TRUE(found);
   EXPECT_EQ(found->content, sha256("a"));
   EXPECT_EQ(found->xattrs, "x=a");
-  EXPECT_EQ(index.find("b", old_file()), nullptr);
+  EXPECT_FALSE(index.find("b", old_file()));
 }
 
 TEST_F(StatIndexTest, AnyChangeOfTheStatMakesAFileUnknown) {
@@ -67,7 +67,7 @@ TEST_F(StatIndexTest, AnyChangeOfTheStatMakesAFileUnknown) {
     auto index = load();
     os::FileInfo info = old_file();
     changes[n](info);
-    EXPECT_EQ(index.find("a", info), nullptr) << "change " << n;
+    EXPECT_FALSE(index.find("a", info)) << "change " << n;
   }
 }
 
@@ -79,7 +79,7 @@ TEST_F(StatIndexTest, FileWithinTheClocksGrainIsNotTrusted) {
     info.ctime = ctime / 1'000'000'000;
     info.ctime_nanoseconds = static_cast<std::uint32_t>(ctime % 1'000'000'000);
     index.put("a", info, facts("a"), kNow);
-    EXPECT_EQ(index.find("a", info), nullptr) << age;
+    EXPECT_FALSE(index.find("a", info)) << age;
   }
 }
 
@@ -89,7 +89,7 @@ TEST_F(StatIndexTest, FileSystemsWithWholeSecondsHaveACoarserGrain) {
   info.ctime = kNow.seconds - 1;
   auto index = load();
   index.put("a", info, facts("a"), kNow);
-  EXPECT_EQ(index.find("a", info), nullptr);
+  EXPECT_FALSE(index.find("a", info));
 }
 
 TEST_F(StatIndexTest, RealFileThatWasJustWrittenIsNotTrusted) {
@@ -98,19 +98,19 @@ TEST_F(StatIndexTest, RealFileThatWasJustWrittenIsNotTrusted) {
   auto index = load();
   const auto info = must(top_.dir().stat("f"));
   index.put("f", info, facts("x"), before);
-  EXPECT_EQ(index.find("f", info), nullptr);
+  EXPECT_FALSE(index.find("f", info));
 }
 
 TEST_F(StatIndexTest, MissingOrForeignFileIsAnEmptyIndex) {
-  EXPECT_EQ(load().find("a", old_file()), nullptr);
+  EXPECT_FALSE(load().find("a", old_file()));
   for (const char* text :
        {"", "k", "kiln stat index 1\n", "kiln stat index 9\nrest", "garbage garbage garbage"}) {
     top_.write("index", text);
     auto index = load();
-    EXPECT_EQ(index.find("a", old_file()), nullptr);
+    EXPECT_FALSE(index.find("a", old_file()));
     index.put("a", old_file(), facts("a"), kNow);
     must(index.save());
-    EXPECT_NE(load().find("a", old_file()), nullptr) << text;
+    EXPECT_TRUE(load().find("a", old_file())) << text;
   }
 }
 
@@ -119,10 +119,10 @@ TEST_F(StatIndexTest, TruncatedFileIsAnEmptyIndex) {
   const std::string whole = top_.read("index");
   for (std::size_t size = 0; size < whole.size(); ++size) {
     top_.write("index", whole.substr(0, size));
-    ASSERT_EQ(load().find("a", old_file()), nullptr) << size;
+    ASSERT_FALSE(load().find("a", old_file())) << size;
   }
   top_.write("index", whole + "x");
-  EXPECT_EQ(load().find("a", old_file()), nullptr);
+  EXPECT_FALSE(load().find("a", old_file()));
 }
 
 TEST_F(StatIndexTest, ChangedBytesNeverGiveOtherFacts) {
@@ -135,8 +135,8 @@ TEST_F(StatIndexTest, ChangedBytesNeverGiveOtherFacts) {
       bytes[at] = static_cast<char>(bytes[at] ^ bit);
       top_.write("index", bytes);
       auto index = load();
-      const FileFacts* found = index.find("a", old_file());
-      if (found != nullptr && (found->content != sha256("a") || found->xattrs != "x=a")) ++wrong;
+      const auto found = index.find("a", old_file());
+      if (found && (found->content != sha256("a") || found->xattrs != "x=a")) ++wrong;
     }
   }
   EXPECT_EQ(wrong, 0u) << "of " << 2 * whole.size() << " damaged files gave a wrong digest";
@@ -148,9 +148,45 @@ TEST_F(StatIndexTest, NewFactsReplaceOldOnes) {
   os::FileInfo info = old_file();
   ++info.mtime;
   index.put("a", info, facts("new"), kNow);
-  ASSERT_NE(index.find("a", info), nullptr);
+  ASSERT_TRUE(index.find("a", info));
   EXPECT_EQ(index.find("a", info)->content, sha256("new"));
-  EXPECT_EQ(index.find("a", old_file()), nullptr);
+  EXPECT_FALSE(index.find("a", old_file()));
+}
+
+TEST_F(StatIndexTest, FilesAreFoundInAnyOrderAndAfterAnyChange) {
+  const std::vector<std::string> walked = {"a", "a/b", "a/b/c", "a/d", "a-b", "a.b", "a.b/c", "b"};
+  {
+    auto index = load();
+    for (std::size_t i : {4u, 0u, 7u, 2u, 6u, 1u, 5u}) {
+      index.put(walked[i], old_file(), facts(walked[i]), kNow);
+    }
+    must(index.save());
+  }
+  os::FileInfo newer = old_file();
+  ++newer.mtime;
+  {
+    auto index = load();
+    index.put("a/d", old_file(), facts("a/d"), kNow);
+    index.put("a-b", newer, facts("changed"), kNow);
+    must(index.save());
+    index.put("a.b", newer, facts("changed too"), kNow);
+    must(index.save());
+  }
+  auto index = load();
+  for (const bool backwards : {false, true}) {
+    for (std::size_t i = 0; i < walked.size(); ++i) {
+      const std::string& path = walked[backwards ? walked.size() - 1 - i : i];
+      const bool changed = path == "a-b" || path == "a.b";
+      const auto found = index.find(path, changed ? newer : old_file());
+      ASSERT_TRUE(found) << path;
+      if (!changed) {
+        EXPECT_EQ(found->content, sha256(path)) << path;
+      }
+    }
+  }
+  EXPECT_EQ(index.find("a-b", newer)->content, sha256("changed"));
+  EXPECT_EQ(index.find("a.b", newer)->content, sha256("changed too"));
+  EXPECT_FALSE(index.find("a/c", old_file()));
 }
 
 TEST_F(StatIndexTest, FilesThatNobodyAsksForAreDropped) {
@@ -162,7 +198,7 @@ TEST_F(StatIndexTest, FilesThatNobodyAsksForAreDropped) {
     index.put("other", info, facts("other"), kNow);
     must(index.save());
   }
-  EXPECT_EQ(load().find("a", old_file()), nullptr);
+  EXPECT_FALSE(load().find("a", old_file()));
 }
 
 TEST_F(StatIndexTest, OddNamesAreKept) {
@@ -174,8 +210,8 @@ TEST_F(StatIndexTest, OddNamesAreKept) {
     must(index.save());
   }
   auto index = load();
-  EXPECT_NE(index.find(name, old_file()), nullptr);
-  EXPECT_NE(index.find("", old_file()), nullptr);
+  EXPECT_TRUE(index.find(name, old_file()));
+  EXPECT_TRUE(index.find("", old_file()));
 }
 
 }  // namespace
