@@ -184,6 +184,11 @@ class Planner {
     }
     if (const auto near = nearest_word(name, stages))
       return "did you mean the stage " + *near + "?";
+    std::vector<std::string> later;
+    for (std::size_t i = index + 1; i < file_->stages.size(); ++i)
+      later.push_back(file_->stages[i].name);
+    if (const auto near = nearest_word(name, later))
+      return "did you mean the stage " + *near + "? it has to stand before this one";
     // What is shorter is near to too many.
     const auto [repository, tag] = split_once(name, ':');
     static const std::vector<std::string> kImages = {

@@ -22,6 +22,7 @@ namespace df = dockerfile;
 constexpr std::array<std::string_view, 5> kProxyArgs = {"HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY",
                                                         "NO_PROXY", "ALL_PROXY"};
 constexpr const char* kCacheNamespaceArg = "BUILDKIT_CACHE_MOUNT_NS";
+constexpr const char* kHostnameArg = "BUILDKIT_SANDBOX_HOSTNAME";
 
 std::string base_name(const std::string& path) { return path.substr(path.find_last_of('/') + 1); }
 
@@ -70,12 +71,14 @@ class RunLowering {
     exec.user = scope_->state.config.config.user;
     exec.max_mtime = options.source_date_epoch;
     exec.all_mtimes = options.all_mtimes;
+    exec.hostname = build_arg(kHostnameArg);
     exec.shm_size = options.run.shm_size;
     exec.ulimits = options.run.ulimits;
     exec.host_names = options.run.host_names;
     exec.volumes = options.run.volumes;
     add_proxy_settings();
     for (const auto& flag : run_->flags) {
+      flag_ = &flag;
       auto added = add_flag(flag);
       if (added) continue;
       if (scope_->failed_at != nullptr) *scope_->failed_at = part_of(flag, failed_field_);
@@ -116,6 +119,13 @@ class RunLowering {
   std::string working_dir() const {
     const std::string& dir = scope_->state.config.config.working_dir;
     return dir.empty() ? "/" : dir;
+  }
+
+  /// Empty if it isn't given.
+  std::string build_arg(const char* name) const {
+    const auto& args = scope_->context.options.build_args;
+    const auto found = args.find(name);
+    return found == args.end() ? std::string() : found->second;
   }
 
   /// A proxy's argument may be given in either case, or a mix; programs look for one or the other.
@@ -214,6 +224,20 @@ class RunLowering {
     return target;
   }
 
+  /// Shows an error that begins with `text`, when the step runs, below `field` of the flag.
+  void point_at(const std::string& field, const std::string& text) {
+    out_.focused[text] = scope_->quoted(part_of(*flag_, field));
+  }
+
+  /// The field that names the source, as far as it is written as it is read.
+  std::string source_field(const df::RunMount& mount) const {
+    for (const char* key : {"source=", "src="}) {
+      const std::string field = key + mount.source;
+      if (flag_->value.value_or("").find(field) != std::string::npos) return field;
+    }
+    return {};
+  }
+
   static llb::MountOwner owner_of(const df::RunMount& mount) {
     return {mount.mode, mount.uid, mount.gid};
   }
@@ -240,7 +264,7 @@ class RunLowering {
 
   /// A step sees of the machine's files what a COPY would take of them: without what is ignored,
   /// and as root's. So they are copied, which the cache makes rare.
-  llb::VertexId as_layer(llb::VertexId local, const std::string& source) {
+  llb::VertexId as_layer(llb::VertexId local, const std::string& source, const std::string& field) {
     llb::Graph& graph = scope_->context.graph;
     const llb::VertexId scratch = graph.add({llb::ImageSource{}, {}, {}});
     llb::CopyAction copy;
@@ -249,13 +273,18 @@ class RunLowering {
     copy.with_directory = true;
     llb::FileOp op;
     op.actions.emplace_back(std::move(copy));
-    return graph.add({std::move(op), {scratch, local}, scope_->place});
+    llb::Origin place = scope_->place;
+    place.excerpt = scope_->quoted(part_of(*flag_, field));
+    return graph.add({std::move(op), {scratch, local}, std::move(place)});
   }
 
   /// `source` is not copied with what is beside it: nothing else in the context is looked at.
-  llb::VertexId mountable(llb::VertexId vertex, const std::string& source) {
+  llb::VertexId mountable(llb::VertexId vertex, const df::RunMount& mount,
+                          const std::string& source) {
+    const std::string field = source_field(mount);
+    point_at(field, llb::absence_of(source));
     const bool files = llb::gives_files(scope_->context.graph.vertex(vertex).op);
-    return files ? as_layer(vertex, source) : vertex;
+    return files ? as_layer(vertex, source, field) : vertex;
   }
 
   Result<void> add_bind(const df::RunMount& mount) {
@@ -269,7 +298,7 @@ class RunLowering {
     } else {
       from = TRY(resolve_from(mount));
     }
-    out.input = input_of(mountable(from, out.source));
+    out.input = input_of(mountable(from, mount, out.source));
     out_.op.mounts.emplace_back(std::move(out));
     return {};
   }
@@ -278,16 +307,15 @@ class RunLowering {
     llb::CacheMount out;
     out.target = TRY(absolute_target(mount.target));
     out.id = mount.id.empty() ? df::clean_path(mount.target) : mount.id;
-    const auto& args = scope_->context.options.build_args;
-    const auto space = args.find(kCacheNamespaceArg);
-    if (space != args.end() && !space->second.empty()) out.id = space->second + "/" + out.id;
+    if (const std::string space = build_arg(kCacheNamespaceArg); !space.empty())
+      out.id = space + "/" + out.id;
     out.sharing = sharing_of(mount);
     out.read_only = mount.read_only;
     out.source = df::clean_path("/" + mount.source);
     out.owner = owner_of(mount);
     if (!mount.from.empty()) {
       const llb::VertexId from = TRY(resolve_from(mount));
-      out.input = input_of(mountable(from, out.source));
+      out.input = input_of(mountable(from, mount, out.source));
     }
     out_.op.mounts.emplace_back(std::move(out));
     return {};
@@ -319,6 +347,7 @@ class RunLowering {
     if (!out.target.empty()) out.target = TRY(absolute_target(out.target));
     out.required = mount.required;
     out.owner = owner_of(mount);
+    point_at("id=" + mount.id, llb::absence_of_secret(out.id));
     out_.op.mounts.emplace_back(std::move(out));
     return {};
   }
@@ -330,6 +359,7 @@ class RunLowering {
     if (!mount.target.empty()) out.target = TRY(absolute_target(mount.target));
     out.required = mount.required;
     out.owner = owner_of(mount);
+    point_at(mount.id.empty() ? "" : "id=" + mount.id, llb::absence_of_agent(out.id));
     agents_.push_back(out.target);
     out_.op.mounts.emplace_back(std::move(out));
     return {};
@@ -343,6 +373,7 @@ class RunLowering {
 
   const df::Run* run_;
   const RunScope* scope_;
+  const df::Flag* flag_ = nullptr;  ///< that is being added
   LoweredRun out_;
   std::vector<std::string> agents_;
   std::string failed_field_;  ///< of a mount that can't be had

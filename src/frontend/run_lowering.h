@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,14 +23,17 @@ struct RunScope {
   std::function<llb::VertexId()> build_context;
   /// Where the instruction stands, without a name: for vertices that it needs and that don't show.
   llb::Origin place;
+  /// The instruction's lines, with a caret below a part of it.
+  std::function<std::string(dockerfile::Range)> quoted;
   /// Gets the part of the instruction that an error is about.
   std::optional<dockerfile::Range>* failed_at = nullptr;
 };
 
 struct LoweredRun {
   llb::ExecOp op;
-  std::vector<llb::VertexId> inputs;  ///< the root file system, then what is mounted
-  std::string created_by;             ///< in the history
+  std::vector<llb::VertexId> inputs;           ///< the root file system, then what is mounted
+  std::string created_by;                      ///< in the history
+  std::map<std::string, std::string> focused;  ///< as in llb::Origin
 };
 
 /// RUN with all its flags. `shell` is the argv that a shell form is appended to.

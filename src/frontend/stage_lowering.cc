@@ -59,6 +59,18 @@ void split_at_pivot(const std::string& source, llb::CopyAction& action) {
   action.below = df::clean_path("/" + (has_pivot ? source.substr(pivot + 3) : source)).substr(1);
 }
 
+/// What a missing source can be called: the path, or what stands before its wildcards.
+std::vector<std::string> named_paths(const llb::CopyAction& action) {
+  const std::string whole = df::clean_path(action.pattern + "/" + action.below.value_or(""));
+  std::vector<std::string> out = {whole};
+  for (std::string part = whole; df::has_glob_characters(part);) {
+    part.resize(part.find_last_of('/'));
+    out = {part};
+  }
+  if (action.below) out.push_back(action.pattern);
+  return out;
+}
+
 class StageLowering {
  public:
   StageLowering(const df::Stage& stage, StageState state, StageContext context)
@@ -169,12 +181,14 @@ class StageLowering {
                    [this](const std::string& text) { return expand(text); },
                    [this] { return build_context(); },
                    from,
+                   [this](df::Range focus) { return quoted(focus); },
                    nullptr};
     scope.place.name.clear();
     scope.failed_at = &failed_at_;
     const auto shell =
         state_.config.config.shell.value_or(std::vector<std::string>{"/bin/sh", "-c"});
     LoweredRun lowered = TRY(lower_run(run, shell, scope));
+    from.focused = std::move(lowered.focused);
     add_layer({std::move(lowered.op), std::move(lowered.inputs), std::move(from)},
               lowered.created_by + kHistoryMark);
     return {};
@@ -227,7 +241,7 @@ class StageLowering {
       failed_at_.reset();
       if (fetched) {
         action.source = inputs.size();
-        inputs.push_back(fetched_input(instruction, source, std::move(fetched->op)));
+        inputs.push_back(fetched_input(instruction, word, source, std::move(fetched->op)));
         action.pattern = fetched->pattern;
         action.unpack = fetched->unpack;
       } else {
@@ -241,8 +255,9 @@ class StageLowering {
           split_at_pivot(source, action);
         } else {
           action.pattern = df::clean_path("/" + source);
-          focused[action.pattern] = quoted(word.range);
         }
+        const std::string excerpt = quoted(word.range);
+        for (const auto& path : named_paths(action)) focused[llb::absence_of(path)] = excerpt;
         action.unpack = copy.is_add && copy.unpack.value_or(true);
       }
       action.destination = target;
@@ -276,14 +291,14 @@ class StageLowering {
   /// --link copies onto this.
   llb::VertexId scratch() { return context_.graph.add({llb::ImageSource{}, {}, {}}); }
 
-  llb::VertexId fetched_input(const df::Instruction& instruction, const std::string& source,
-                              llb::Op op) {
+  llb::VertexId fetched_input(const df::Instruction& instruction, const df::Word& word,
+                              const std::string& source, llb::Op op) {
     llb::Origin from;
     from.name = (context_.label.empty() ? "" : "[" + context_.label + "] ") + "fetch " +
                 redact_credentials(source);
     from.instruction = redact_credentials(instruction.original);
     from.location = location();
-    from.excerpt = quoted(place_.range);
+    from.excerpt = quoted(word.range);
     return context_.graph.add({std::move(op), {}, std::move(from)});
   }
 

@@ -20,7 +20,7 @@ struct Origin {
   std::string location;     ///< `Dockerfile:7`
   std::string place = {};   ///< stage and step within a Dockerfile whose text may change: `build:2`
   std::vector<std::string> args = {};  ///< which variables of an environment are build arguments
-  /// `excerpt` with a caret below one word, by what an error about that word quotes.
+  /// `excerpt` with a caret below one word, by how an error about that word begins.
   std::map<std::string, std::string> focused = {};
 };
 

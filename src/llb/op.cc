@@ -73,6 +73,7 @@ std::string encode_mount(const SshMount& mount) {
 /// What only some steps have is encoded only there.
 void put_extras(Encoder& out, const ExecOp& exec) {
   if (!exec.architecture.empty()) out.field("architecture", exec.architecture);
+  if (!exec.hostname.empty()) out.field("hostname", exec.hostname);
   if (exec.security == SecurityMode::insecure) out.field("security", "insecure");
   for (const auto& mount : exec.mounts)
     out.field("mount", std::visit([](const auto& m) { return encode_mount(m); }, mount));
@@ -176,5 +177,9 @@ std::string encode_op(const SquashOp& squash) {
 std::string encode(const Op& op) {
   return std::visit([](const auto& o) { return encode_op(o); }, op);
 }
+
+std::string absence_of(const std::string& path) { return "\"" + path + "\": not found"; }
+std::string absence_of_secret(const std::string& id) { return "secret " + id + ": not found"; }
+std::string absence_of_agent(const std::string& id) { return "unset ssh forward key " + id; }
 
 }  // namespace kiln::llb

@@ -121,7 +121,8 @@ struct ExecOp {
   std::vector<std::string> argv;
   std::vector<std::string> env;  ///< "KEY=value", in order
   std::string cwd;
-  std::string user;  ///< as in USER
+  std::string user;      ///< as in USER
+  std::string hostname;  ///< of BUILDKIT_SANDBOX_HOSTNAME; empty: the default
   /// What its programs are for, as Go names it; empty: the machine that builds.
   std::string architecture;
   NetworkMode network = NetworkMode::host;
@@ -203,5 +204,10 @@ inline bool is_step(const Op& op) {
 
 /// Canonical: equal exactly for ops that do the same to the same inputs.
 std::string encode(const Op& op);
+
+/// How errors about what a step names, and what isn't there, begin: for llb::Origin::focused.
+std::string absence_of(const std::string& path);
+std::string absence_of_secret(const std::string& id);
+std::string absence_of_agent(const std::string& id);
 
 }  // namespace kiln::llb

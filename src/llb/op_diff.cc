@@ -29,6 +29,7 @@ constexpr Word kWords[] = {
     {"destination", "the destination"},
     {"exclude", "--exclude"},
     {"keep", "the number of the base image's layers"},
+    {"hostname", "BUILDKIT_SANDBOX_HOSTNAME"},
     {"inline-mount", "the heredoc script", false},
     {"max-mtime", "SOURCE_DATE_EPOCH"},
     {"mode", "the mode"},

@@ -41,11 +41,6 @@ Result<void> match_components(SourceTree& tree, const os::RelPath& at,
   return {};
 }
 
-Error absent(const SourceTree& tree, const os::RelPath& named, const os::RelPath& resolved) {
-  Error error = not_found("\"/" + named.str() + "\": not found");
-  return std::move(error).with_hint(tree.absence_hint(resolved));
-}
-
 /// The components before the first with wildcards are a path that must be there.
 Result<std::vector<os::RelPath>> resolve_pattern(SourceTree& tree, const std::string& pattern) {
   const os::RelPath whole = os::RelPath::clean(pattern);

@@ -35,10 +35,6 @@ store::CacheMountUse use_of(llb::CacheSharing sharing) {
   }
 }
 
-Error source_missing(const std::string& source) {
-  return not_found("\"" + source + "\": not found");
-}
-
 Result<void> set_owner(const std::string& folder, const std::string& name,
                        const llb::MountOwner& owner, std::uint32_t default_mode) {
   const os::Dir dir = TRY(os::Dir::open(folder));
@@ -67,10 +63,11 @@ void ExecMounts::add_to(executor::ExecSpec& spec) const {
 /// The path of `source` in a mount of an input's layers.
 Result<std::string> ExecMounts::mount_input(std::size_t input, const std::string& source) {
   const std::vector<oci::DiffId>& layers = inputs_->results[input]->layers;
-  const auto view = TRY(snapshot::LayerView::open(context_->store.layers(), layers));
-  const os::RelPath path = TRY(view.resolve(source, snapshot::Last::follow));
-  const auto entry = TRY(view.find(path));
-  if (!entry) return source_missing(source);
+  auto view = TRY(snapshot::LayerView::open(context_->store.layers(), layers));
+  const LayerTree tree(std::move(view));
+  const os::RelPath path = TRY(tree.resolve(source));
+  const auto entry = TRY(tree.find(path));
+  if (!entry) return absent(tree, os::RelPath::clean(source), path);
   const std::string folder = fmt::format("{}/mount{}", scratch_, next_++);
   for (const char* part : {"/upper", "/work", "/root"}) TRY(os::ensure_directory(folder + part));
   os::Mount mounted =
@@ -122,7 +119,8 @@ Result<std::string> ExecMounts::cache_directory(const llb::CacheMount& mount) {
   const os::Dir root = TRY(os::Dir::open(known->second));
   const os::RelPath part = os::RelPath::clean(mount.source);
   const auto there = TRY(root.find_beneath(part));
-  if (!there || there->type == os::FileType::symlink) return source_missing(mount.source);
+  if (!there || there->type == os::FileType::symlink)
+    return not_found(llb::absence_of(mount.source));
   return known->second + "/" + part.str();
 }
 
@@ -176,7 +174,7 @@ Result<void> ExecMounts::add(const llb::SecretMount& mount) {
       if (!mount.env.empty()) secret_env_.push_back(mount.env + "=");
       return {};
     }
-    return not_found("secret " + mount.id + ": not found")
+    return not_found(llb::absence_of_secret(mount.id))
         .with_hint("kiln build --secret id=" + mount.id + ",src=FILE gives it");
   }
   if (!mount.env.empty()) secret_env_.push_back(mount.env + "=" + *value);
@@ -199,7 +197,7 @@ Result<void> ExecMounts::add(const llb::SshMount& mount) {
   const auto found = context_->run.ssh.find(mount.id);
   if (found == context_->run.ssh.end()) {
     if (!mount.required) return {};
-    return not_found("unset ssh forward key " + mount.id)
+    return not_found(llb::absence_of_agent(mount.id))
         .with_hint("kiln build --ssh " + mount.id + " forwards the agent of SSH_AUTH_SOCK");
   }
   const std::string folder = TRY(memory_directory());
@@ -235,7 +233,7 @@ Result<void> append_mount_files(SolveContext& context, const StepInputs& inputs,
         TRY(snapshot::LayerView::open(context.store.layers(), inputs.results[bind->input]->layers));
     const os::RelPath path = TRY(view.resolve(bind->source, snapshot::Last::follow));
     const auto top = TRY(view.find(path));
-    if (!top) return source_missing(bind->source);
+    if (!top) return absent(LayerTree(std::move(view)), os::RelPath::clean(bind->source), path);
     // A directory that is a source counts with its content alone; here it is seen itself.
     const snapshot::Metadata metadata = TRY(view.metadata(*top));
     content.add(fmt::format("bind:{}", i),

@@ -45,7 +45,8 @@ Result<executor::ExecSpec> make_spec(SolveContext& context, const llb::ExecOp& o
   spec.architecture = op.architecture;
   spec.network =
       op.network == llb::NetworkMode::none ? executor::Network::none : executor::Network::host;
-  spec.hostname = "buildkitsandbox";  // what Dockerfiles that look at it expect
+  // The default is what Dockerfiles that look at it expect.
+  spec.hostname = op.hostname.empty() ? "buildkitsandbox" : op.hostname;
   const executor::ExecUser user = TRY(find_user(spec.rootfs, op.user));
   spec.uid = user.uid;
   spec.gid = user.gid;

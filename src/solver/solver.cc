@@ -21,12 +21,13 @@ Error located(const llb::Vertex& vertex, Error error) {
   if (origin.location.empty()) return error;
   const int code = error.exit_code();
   const std::string hint = error.hint();
-  const auto named = std::ranges::find_if(origin.focused, [&](const auto& each) {
-    return error.message().starts_with("\"" + each.first + "\"");
-  });
+  const std::string* excerpt = &origin.excerpt;
+  // A longer beginning comes after the shorter one, and fits better.
+  for (const auto& [beginning, shown] : origin.focused) {
+    if (error.message().starts_with(beginning)) excerpt = &shown;
+  }
   std::string text =
-      fmt::format("{}: {}: {}\n{}", origin.location, origin.instruction, error.message(),
-                  named == origin.focused.end() ? origin.excerpt : named->second);
+      fmt::format("{}: {}: {}\n{}", origin.location, origin.instruction, error.message(), *excerpt);
   return Error(error.kind(), std::move(text)).with_hint(hint).with_exit_code(code);
 }
 

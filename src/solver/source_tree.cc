@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "base/strings.h"
+#include "llb/op.h"
 #include "snapshot/layer_form.h"
 #include "snapshot/link_resolution.h"
 #include "solver/context_walk.h"
@@ -198,6 +200,35 @@ Result<os::Xattrs> LayerTree::xattrs(const TreeEntry& entry, LastDirectory&) con
   if (!found) return os::Xattrs();
   const os::Xattrs on_disk = TRY(view_.xattrs_on_disk(*found));
   return snapshot::image_xattrs(on_disk);
+}
+
+namespace {
+
+/// What is there in place of `path`, each of its components replaced by the nearest name.
+std::optional<os::RelPath> nearest_path(const SourceTree& tree, const os::RelPath& path) {
+  os::RelPath at;
+  for (const std::string_view part : path.components()) {
+    const auto there = tree.find(at / part);
+    if (there && *there) {
+      at = at / part;
+      continue;
+    }
+    const auto names = tree.list(at);
+    const auto near = names ? nearest_word(part, *names) : std::nullopt;
+    if (!near) return std::nullopt;
+    at = at / *near;
+  }
+  return at;
+}
+
+}  // namespace
+
+Error absent(const SourceTree& tree, const os::RelPath& named, const os::RelPath& resolved) {
+  std::string hint = tree.absence_hint(resolved);
+  if (hint.empty()) {
+    if (const auto near = nearest_path(tree, resolved)) hint = "did you mean /" + near->str() + "?";
+  }
+  return not_found(llb::absence_of("/" + named.str())).with_hint(std::move(hint));
 }
 
 }  // namespace kiln::solver

@@ -148,4 +148,8 @@ class LayerTree final : public SourceTree {
   snapshot::LayerView view_;
 };
 
+/// That `named` isn't there, which `resolved` is behind links; the hint says why, or what is there
+/// under a name that is much like it.
+Error absent(const SourceTree& tree, const os::RelPath& named, const os::RelPath& resolved);
+
 }  // namespace kiln::solver
