@@ -208,7 +208,8 @@ Result<DockerfileInput> read_dockerfile_of(const remote::Access& access,
     const DockerfileText found = TRY(read_dockerfile_text({}, file));
     out.name = found.name;
     out.text = found.text;
-  } else if (context.dockerfile && file.empty()) {
+  } else if (context
+                 .dockerfile) {  // --file names nothing in it, and does not count, as in BuildKit
     out.text = *context.dockerfile;
   } else {
     const DockerfileText found = TRY(find_inside(context, file));

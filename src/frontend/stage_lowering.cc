@@ -71,6 +71,20 @@ std::vector<std::string> named_paths(const llb::CopyAction& action) {
   return out;
 }
 
+/// Several errors as one, told as the parser tells them.
+Error all_of(std::vector<Error> errors) {
+  if (errors.size() == 1) return std::move(errors.front());
+  std::string text;
+  for (const auto& error : errors) {
+    if (!text.empty()) text += '\n';
+    text += error.message();
+    if (!text.ends_with('\n')) text += '\n';
+    if (!error.hint().empty()) text += "hint: " + error.hint() + '\n';
+  }
+  text.pop_back();
+  return {errors.front().kind(), std::move(text)};
+}
+
 class StageLowering {
  public:
   StageLowering(const df::Stage& stage, StageState state, StageContext context)
@@ -83,18 +97,28 @@ class StageLowering {
   Result<StageState> run() {
     const std::vector<std::string> triggers = std::exchange(state_.config.config.on_build, {});
     for (const auto& text : triggers) TRY(run_trigger(text));
+    std::vector<Error> errors;
     for (const auto& instruction : stage_->instructions) {
       place_ = {instruction.range, false, instruction.original};
       failed_at_.reset();
       auto lowered = lower(instruction);
-      if (!lowered)
-        return error_at(context_.file.source, instruction.range, std::move(lowered).error(),
-                        failed_at_);
+      if (lowered) continue;
+      errors.push_back(
+          error_at(context_.file.source, instruction.range, lowered.error(), failed_at_));
+      if (!can_go_on_after(instruction, lowered.error())) break;
     }
+    if (!errors.empty()) return all_of(std::move(errors));
     return std::move(state_);
   }
 
  private:
+  /// Whether errors of later instructions would be there without this one, too.
+  static bool can_go_on_after(const df::Instruction& instruction, const Error& error) {
+    return error.kind() == ErrorKind::invalid_input &&
+           !std::holds_alternative<df::Arg>(instruction.value) &&
+           !std::holds_alternative<df::Env>(instruction.value);
+  }
+
   Result<void> run_trigger(const std::string& text) {
     place_ = {stage_->range, true, text};
     const auto in_trigger = [&](Error error) {
