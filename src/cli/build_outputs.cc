@@ -114,23 +114,33 @@ class OutputWriter {
     if (output.type == Type::oci || output.type == Type::docker) return write_layout(output, step);
     if (output.store) TRY(for_several() ? store_index(output, step) : store_image(output, step));
     if (output.push) TRY(push(output, step));
+    if (out_.manifest) out_.manifest->annotations = descriptor_annotations(output);
     return {};
   }
 
   /// The manifest as the store has it: plain layers, or those of the base as they came.
-  Result<oci::Manifest> manifest_of(const BuildOutput& output,
+  Result<oci::Manifest> manifest_of(const Annotations& annotations,
                                     const std::string& config_json) const {
     oci::Manifest out = TRY(context_->store->images().compose_manifest(config_json));
-    out.annotations = output.manifest_annotations;
+    out.annotations = annotations;
     return out;
   }
 
-  Result<store::Image> put_image(const BuildOutput& output, const std::string& config_json,
+  Result<store::Image> put_image(const Annotations& annotations, const std::string& config_json,
                                  const std::vector<oci::Reference>& names) const {
-    if (output.manifest_annotations.empty())
-      return context_->store->images().put(config_json, names);
-    const oci::Manifest manifest = TRY(manifest_of(output, config_json));
+    if (annotations.empty()) return context_->store->images().put(config_json, names);
+    const oci::Manifest manifest = TRY(manifest_of(annotations, config_json));
     return context_->store->images().put_with_manifest(config_json, manifest.to_json(), names);
+  }
+
+  /// What is said of the only image.
+  OutputAnnotations::OfImage annotations_of_one(const BuildOutput& output) const {
+    return output.annotations.of(results_->front().platform);
+  }
+  /// What stands in a layout's list about what it holds, and in the metadata file.
+  Annotations descriptor_annotations(const BuildOutput& output) const {
+    return for_several() ? output.annotations.index_descriptor
+                         : annotations_of_one(output).descriptor;
   }
 
   /// Of several platforms the images and their index are in the store, at least while they are
@@ -138,12 +148,14 @@ class OutputWriter {
   Result<void> put_index(const BuildOutput& output) {
     std::vector<exporter::PlatformImage> images;
     for (const auto& result : *results_) {
-      store::Image image = TRY(put_image(output, result.config.to_json(), {}));
-      images.push_back({result.platform, std::move(image)});
+      auto said = output.annotations.of(result.platform);
+      store::Image image = TRY(put_image(said.manifest, result.config.to_json(), {}));
+      images.push_back({result.platform, std::move(image), std::move(said.descriptor)});
     }
     std::vector<oci::Reference> names;
     if (output.store && !output.push_by_digest) names = output.names;
-    const store::Image image = TRY(exporter::put_index(*context_->store, images, names));
+    const store::Image image =
+        TRY(exporter::put_index(*context_->store, images, names, output.annotations.index));
     out_.index = image.index;
     index_ = TRY(context_->store->indexes().find(*image.index));
     CHECK(index_);
@@ -174,14 +186,15 @@ class OutputWriter {
   Result<transport::StoreSource> open_source(const BuildOutput& output,
                                              const std::string& name) const {
     if (index_) return transport::StoreSource::open_index(*context_->store, *index_, name);
-    const oci::Manifest manifest = TRY(manifest_of(output, config_json_));
+    const oci::Manifest manifest =
+        TRY(manifest_of(annotations_of_one(output).manifest, config_json_));
     return transport::StoreSource(*context_->store, config_json_, manifest.to_json(), name);
   }
 
   Result<void> store_image(const BuildOutput& output, solver::StepId step) {
     std::vector<oci::Reference> names;
     if (!output.push_by_digest) names = output.names;
-    store::Image image = TRY(put_image(output, config_json_, names));
+    store::Image image = TRY(put_image(annotations_of_one(output).manifest, config_json_, names));
     note(step, "writing image " + image.id.str());
     for (const auto& name : names) note(step, "naming to " + name.canonical());
     oci::Descriptor descriptor;
@@ -236,7 +249,7 @@ class OutputWriter {
     transport::LayoutOptions options;
     options.names = output.names;
     options.docker_archive = output.type == Type::docker;
-    options.annotations = output.descriptor_annotations;
+    options.annotations = descriptor_annotations(output);
     options.annotations.try_emplace("org.opencontainers.image.created", config_->created);
     LayerNotes notes(*context_->progress, step);
     const auto copy = [&](std::unique_ptr<transport::FileWriter> files,
@@ -246,6 +259,7 @@ class OutputWriter {
       const auto copied =
           TRY(transport::copy_image(source, destination, copy_options(output, notes)));
       out_.manifest = copied.top;
+      out_.manifest->annotations = options.annotations;
       return {};
     };
     if (output.as_directory) {
@@ -344,9 +358,12 @@ nlohmann::ordered_json build_metadata(const BuildExports& exports, const oci::Pl
     descriptor["mediaType"] = exports.manifest->media_type;
     descriptor["digest"] = exports.manifest->digest.str();
     descriptor["size"] = exports.manifest->size;
-    if (exports.config)
-      descriptor["annotations"] = {{"config.digest", exports.config ? exports.config->str() : ""},
-                                   {"org.opencontainers.image.created", exports.created}};
+    auto annotations = exports.manifest->annotations;
+    if (exports.config) {
+      annotations["config.digest"] = exports.config->str();
+      annotations.try_emplace("org.opencontainers.image.created", exports.created);
+    }
+    if (!annotations.empty()) descriptor["annotations"] = annotations;
     if (!exports.index) {
       descriptor["platform"] = {{"architecture", platform.architecture}, {"os", platform.os}};
       if (!platform.variant.empty()) descriptor["platform"]["variant"] = platform.variant;

@@ -70,6 +70,10 @@ Result<BuildSettings> build_settings(BuildFlags flags, std::string context) {
   frontend::BuildOptions options = TRY(build_options(flags));
   auto outputs = TRY(requested_outputs(flags, options));
   auto platforms = TRY(parse_platforms(flags.platforms));
+  for (const auto& output : outputs) {
+    TRY(check_annotations(output.annotations,
+                          platforms.empty() ? std::vector{host_platform()} : platforms));
+  }
   const unsigned jobs = TRY(job_count(flags));
   std::string profile = TRY(seccomp_profile(flags.drop_in));
   const ReportForm dry_run = TRY(parse_report_form(flags.dry_run, "--dry-run"));

@@ -62,22 +62,6 @@ Result<std::vector<oci::Reference>> parse_names(std::string_view text) {
   return out;
 }
 
-/// `annotation.KEY`, `annotation-index.KEY`, `annotation-manifest[linux/amd64].KEY` …; nullptr if
-/// `key` is none.
-std::map<std::string, std::string>* annotations_of(BuildOutput& out, std::string_view key,
-                                                   std::string& name) {
-  const auto dot = key.find('.');
-  if (!key.starts_with("annotation") || dot == std::string_view::npos) return nullptr;
-  std::string_view kind = key.substr(0, dot);
-  kind = kind.substr(0, kind.find('['));
-  name = key.substr(dot + 1);
-  if (kind == "annotation" || kind == "annotation-manifest") return &out.manifest_annotations;
-  if (kind == "annotation-manifest-descriptor") return &out.descriptor_annotations;
-  if (kind == "annotation-index") return &out.index_annotations;
-  if (kind == "annotation-index-descriptor") return &out.index_descriptor_annotations;
-  return nullptr;
-}
-
 Result<bool> set_form(BuildOutput& out, const std::string& key, const std::string& value) {
   if (key == "compression") {
     out.form.kind = TRY(parse_compression(value));
@@ -138,12 +122,8 @@ Result<bool> set_other_option(BuildOutput& out, const std::string& key, const st
 
 Result<void> set_option(BuildOutput& out, const std::string& key, const std::string& value,
                         std::vector<std::string>& warnings) {
-  std::string name;
-  if (auto* annotations = annotations_of(out, key, name)) {
-    (*annotations)[name] = value;
-    return {};
-  }
-  bool known = TRY(set_form(out, key, value));
+  bool known = TRY(set_annotation(out.annotations, key, value));
+  if (!known) known = TRY(set_form(out, key, value));
   if (!known) known = TRY(set_image_option(out, key, value));
   if (!known) known = TRY(set_other_option(out, key, value));
   if (known || std::ranges::find(kWithoutEffect, key) != kWithoutEffect.end()) return {};
@@ -190,10 +170,8 @@ Result<void> check_output(const BuildOutput& out) {
     return invalid_input(
         "exporter option \"compression=zstd\" conflicts with \"oci-mediatypes=false\"");
   }
-  if (docker && !(out.manifest_annotations.empty() && out.descriptor_annotations.empty()))
+  if (docker && !out.annotations.empty())
     return invalid_input("cannot export annotations with \"oci-mediatypes=false\"");
-  if (!out.index_annotations.empty() || !out.index_descriptor_annotations.empty())
-    return invalid_input("index annotations not supported for single platform export");
   if (out.type == Type::local) {
     if (out.destination.empty()) return invalid_input("dest is required for local exporter");
     if (out.destination == "-") return invalid_input("dest cannot be stdout for local exporter");
@@ -205,27 +183,6 @@ Result<void> check_output(const BuildOutput& out) {
       if (name.tag())
         return invalid_input("can't push tagged ref " + name.familiar() + " by digest");
     }
-  }
-  return {};
-}
-
-/// `--annotation [TYPE[,TYPE]:]KEY=VALUE`, of every image output.
-Result<void> add_annotation(BuildOutput& out, const std::string& text) {
-  const auto [key, value] = split_once(text, '=');
-  if (!value)
-    return invalid_input(fmt::format("invalid annotation \"{}\", expected key=value", text));
-  const auto colon = key.find(':');
-  if (colon == std::string_view::npos) {
-    out.manifest_annotations[std::string(key)] = *value;
-    return {};
-  }
-  for (const auto type : split(key.substr(0, colon), ',')) {
-    std::string name;
-    auto* annotations =
-        annotations_of(out, fmt::format("annotation-{}.{}", type, key.substr(colon + 1)), name);
-    if (annotations == nullptr)
-      return invalid_input(fmt::format("unknown annotation type \"{}\"", type));
-    (*annotations)[name] = *value;
   }
   return {};
 }
@@ -310,7 +267,7 @@ Result<std::vector<BuildOutput>> parse_outputs(const OutputFlags& flags,
     if (each.destination == "-") ++on_standard_output;
     if (!names.empty()) each.names = names;
     if (!each.is_files()) {
-      for (const auto& text : flags.annotations) TRY(add_annotation(each, text));
+      for (const auto& text : flags.annotations) TRY(add_annotation(each.annotations, text));
     }
     TRY(check_output(each));
     if (each.push_by_digest) continue;

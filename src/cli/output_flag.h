@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/result.h"
+#include "cli/output_annotations.h"
 #include "oci/reference.h"
 #include "transport/image_copy.h"
 
@@ -33,8 +33,7 @@ struct BuildOutput {
   std::optional<std::int64_t> source_date_epoch;
   transport::LayerForm form;
   transport::ManifestFormat format = transport::ManifestFormat::oci;
-  std::map<std::string, std::string> manifest_annotations, descriptor_annotations,
-      index_annotations, index_descriptor_annotations;
+  OutputAnnotations annotations;
 
   bool is_files() const { return type == Type::tar || type == Type::local; }
 };

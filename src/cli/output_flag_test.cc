@@ -53,7 +53,7 @@ TEST(OutputFlag, OptionsAreRead) {
   EXPECT_TRUE(image.push && !image.store && image.form.force);
   EXPECT_EQ(image.form.kind, archive::Compression::zstd);
   EXPECT_EQ(image.form.level, 22);
-  EXPECT_EQ(image.manifest_annotations.at("x"), "y");
+  EXPECT_EQ(image.annotations.images.at("").manifest.at("x"), "y");
   EXPECT_TRUE(one("type=oci,dest=d,tar=false").as_directory);
   EXPECT_EQ(one("type=local,dest=d,platform-split=true").platform_split, true);
   EXPECT_EQ(one("type=tar,source-date-epoch=7").source_date_epoch, 7);
@@ -97,14 +97,39 @@ TEST(OutputFlag, WhatHasNoEffectIsAWarning) {
 
 TEST(OutputFlag, AnnotationsGoWhereTheirTypeSays) {
   OutputFlags flags;
-  flags.annotations = {"a=b", "manifest,manifest-descriptor:c=d"};
-  const auto all = parsed({"type=oci,dest=f"}, {}, flags).value();
-  EXPECT_EQ(all[0].manifest_annotations.size(), 2u);
-  EXPECT_EQ(all[0].descriptor_annotations.at("c"), "d");
-  flags.annotations = {"nope:a=b"};
-  EXPECT_FALSE(parsed({}, {}, flags).ok());
-  flags.annotations = {"a"};
-  EXPECT_FALSE(parsed({}, {}, flags).ok());
+  flags.annotations = {"a=b", "manifest,manifest-descriptor:c=d", "index:e=f",
+                       "index-descriptor:g=h", "manifest[linux/arm64/v8]:a=arm"};
+  const auto all =
+      parsed({"type=oci,dest=f,annotation-manifest-descriptor[arm].i=j"}, {}, flags).value();
+  const OutputAnnotations& annotations = all[0].annotations;
+  EXPECT_EQ(annotations.of({"linux", "amd64", {}}).manifest, (Annotations{{"a", "b"}, {"c", "d"}}));
+  EXPECT_EQ(annotations.of({"linux", "arm64", {}}).manifest,
+            (Annotations{{"a", "arm"}, {"c", "d"}}));
+  EXPECT_EQ(annotations.of({"linux", "arm64", {}}).descriptor, (Annotations{{"c", "d"}}));
+  EXPECT_EQ(annotations.of({"linux", "arm", "v7"}).descriptor,
+            (Annotations{{"c", "d"}, {"i", "j"}}));
+  EXPECT_EQ(annotations.index, (Annotations{{"e", "f"}}));
+  EXPECT_EQ(annotations.index_descriptor, (Annotations{{"g", "h"}}));
+  for (const char* bad :
+       {"nope:a=b", "a", "manifest[linux/amd64:a=b", "manifest[]:a=b", "nope[linux/amd64]:a=b"}) {
+    flags.annotations = {bad};
+    EXPECT_FALSE(parsed({}, {}, flags).ok()) << bad;
+  }
+}
+
+TEST(OutputFlag, AnnotationsNeedWhatTheyAreAbout) {
+  const oci::Platform amd64{"linux", "amd64", {}}, arm64{"linux", "arm64", {}};
+  OutputAnnotations index;
+  ASSERT_TRUE(add_annotation(index, "index:a=b").ok());
+  EXPECT_TRUE(check_annotations(index, {amd64, arm64}).ok());
+  EXPECT_EQ(check_annotations(index, {amd64}).error().message(),
+            "index annotations not supported for single platform export");
+  OutputAnnotations other;
+  ASSERT_TRUE(add_annotation(other, "manifest[linux/arm64]:a=b").ok());
+  EXPECT_TRUE(check_annotations(other, {amd64, arm64}).ok());
+  EXPECT_TRUE(check_annotations(other, {{"linux", "arm64", "v8"}}).ok());
+  EXPECT_EQ(check_annotations(other, {amd64}).error().message(),
+            "invalid annotation: no platform linux/arm64 found in source");
 }
 
 }  // namespace

@@ -6,10 +6,12 @@
 namespace kiln::exporter {
 
 Result<store::Image> put_index(store::Store& store, const std::vector<PlatformImage>& images,
-                               const std::vector<oci::Reference>& names) {
+                               const std::vector<oci::Reference>& names,
+                               const std::map<std::string, std::string>& annotations) {
   oci::Index index;
+  index.annotations = annotations;
   std::vector<store::IndexedImage> present;
-  for (const auto& [platform, image] : images) {
+  for (const auto& [platform, image, said] : images) {
     const std::string json = TRY(store.blobs().read(image.manifest));
     const oci::Manifest manifest = TRY(oci::Manifest::parse(json));
     oci::Descriptor entry;
@@ -17,6 +19,7 @@ Result<store::Image> put_index(store::Store& store, const std::vector<PlatformIm
     entry.digest = image.manifest;
     entry.size = json.size();
     entry.platform = platform;
+    entry.annotations = said;
     index.manifests.push_back(std::move(entry));
     present.push_back({image.manifest, image.id});
   }

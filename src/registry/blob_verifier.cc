@@ -39,6 +39,10 @@ Result<void> BlobVerifier::begin(const net::HttpResponse& response) {
   return {};
 }
 
+bool is_part(const net::HttpResponse& response, std::uint64_t first) {
+  return response.status == 206 && first_of_range(response.header("Content-Range")) == first;
+}
+
 Result<void> BlobVerifier::write(archive::Bytes data) {
   if (skip_ > 0) {
     const auto known = static_cast<std::size_t>(std::min<std::uint64_t>(skip_, data.size()));

@@ -17,6 +17,8 @@ class BlobVerifier final : public archive::ByteSink {
   /// Before an answer's body: whether it is the part that is missing, or all of it. Kind corrupt if
   /// the server says that the blob has another size.
   Result<void> begin(const net::HttpResponse& response);
+  /// What comes next is what is missing.
+  void begin_at_end() { skip_ = 0; }
   Result<void> write(archive::Bytes data) override;
 
   std::uint64_t size() const { return size_; }
@@ -34,5 +36,8 @@ class BlobVerifier final : public archive::ByteSink {
   std::uint64_t skip_ = 0;  ///< bytes of the current answer that are known already
   bool sink_failed_ = false;
 };
+
+/// Whether an answer's body is the part of the blob from there on.
+bool is_part(const net::HttpResponse& response, std::uint64_t first);
 
 }  // namespace kiln::registry

@@ -4,6 +4,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,8 @@ struct Answer {
   std::string body = {};
   std::optional<std::size_t> cut_after = {};
   std::optional<Error> error = {};
+  /// Gives parts of `body`, as they are asked for.
+  bool gives_parts = false;
 };
 
 struct Seen {
@@ -35,6 +38,7 @@ struct Seen {
 
 /// Servers in memory: `METHOD URL` → the answers, in order, the last of which is repeated.
 struct FakeServers {
+  std::mutex mutex;  ///< of what requests change
   std::map<std::string, std::deque<Answer>> answers;
   std::vector<Seen> seen;
 
@@ -59,22 +63,18 @@ class FakeTransport final : public net::HttpTransport {
     }
     if (request.range) seen.range = std::to_string(request.range->first);
     if (request.body != nullptr) seen.body = TRY(archive::read_all(*request.body, 1 << 20));
-    servers_->seen.push_back(seen);
-    const auto found = servers_->answers.find(request.method + " " + request.url);
-    if (found == servers_->answers.end()) {
-      return Error(ErrorKind::unreachable, "nobody answers " + request.url);
-    }
-    const Answer answer = found->second.front();
-    if (found->second.size() > 1) found->second.pop_front();
+    Answer answer = TRY(next_answer(request, seen));
     if (answer.error) return *answer.error;
     net::HttpResponse response;
     response.status = answer.status;
     response.headers = answer.headers;
     response.url = request.url;
+    if (answer.gives_parts && request.range) cut_part(answer, *request.range, response);
     if (request.on_response) TRY(request.on_response(response));
     const std::string sent = answer.body.substr(0, answer.cut_after.value_or(std::string::npos));
     if (response.success() && request.sink != nullptr) {
-      TRY(request.sink->write(archive::as_bytes(sent)));
+      for (std::size_t at = 0; at < sent.size(); at += kStep)
+        TRY(request.sink->write(archive::as_bytes(std::string_view(sent).substr(at, kStep))));
     } else {
       response.body = sent;
     }
@@ -83,6 +83,27 @@ class FakeTransport final : public net::HttpTransport {
   }
 
  private:
+  /// So many bytes arrive at once.
+  static constexpr std::size_t kStep = 1000;
+
+  Result<Answer> next_answer(const net::HttpRequest& request, const Seen& seen) {
+    const std::scoped_lock lock(servers_->mutex);
+    servers_->seen.push_back(seen);
+    const auto found = servers_->answers.find(request.method + " " + request.url);
+    if (found == servers_->answers.end()) {
+      return Error(ErrorKind::unreachable, "nobody answers " + request.url);
+    }
+    Answer answer = found->second.front();
+    if (found->second.size() > 1) found->second.pop_front();
+    return answer;
+  }
+  static void cut_part(Answer& answer, const net::ByteRange& range, net::HttpResponse& response) {
+    response.status = 206;
+    response.headers.push_back({"Content-Range", "bytes " + std::to_string(range.first) + "-/*"});
+    const std::size_t end = range.last ? *range.last + 1 : answer.body.size();
+    answer.body = answer.body.substr(range.first, end - range.first);
+  }
+
   FakeServers* servers_;
 };
 
@@ -90,6 +111,8 @@ class FakeTransport final : public net::HttpTransport {
 inline RegistryOptions fake_options(FakeServers& servers, CredentialFiles files = {},
                                     std::vector<std::chrono::milliseconds>* slept = nullptr) {
   RegistryOptions options{.rules = {}, .credentials = CredentialStore(std::move(files))};
+  // All answers are slow ones, if there is enough to come.
+  options.pieces = {.patience = {}, .least_rest = 5000, .piece = 3000, .connections = 3};
   options.make_transport = [&servers](const net::TlsOptions&) {
     return std::make_unique<FakeTransport>(servers);
   };

@@ -12,6 +12,7 @@
 #include "registry/credentials.h"
 #include "registry/endpoint.h"
 #include "registry/host.h"
+#include "registry/piecewise.h"
 #include "registry/retry.h"
 
 namespace kiln::registry {
@@ -23,6 +24,7 @@ struct RegistryOptions {
   RegistryRules rules;
   CredentialStore credentials;
   Retry::Policy retry = {};
+  PiecePolicy pieces = {};
   TransportFactory make_transport = [](const net::TlsOptions& tls) {
     net::HttpOptions options;
     options.tls = tls;

@@ -81,6 +81,24 @@ std::string next_page(const net::HttpResponse& response) {
   return resolve_location(response.url, link->substr(begin + 1, end - begin - 1));
 }
 
+/// Some bytes of a blob, in memory.
+class PieceSink final : public archive::ByteSink {
+ public:
+  PieceSink(std::vector<std::byte>& into, std::uint64_t size) : into_(&into), size_(size) {
+    into_->reserve(size);
+  }
+  Result<void> write(archive::Bytes data) override {
+    if (data.size() > size_ - into_->size())
+      return corrupt("the server sent more of the blob than it was asked for");
+    into_->insert(into_->end(), data.begin(), data.end());
+    return {};
+  }
+
+ private:
+  std::vector<std::byte>* into_;
+  std::uint64_t size_;
+};
+
 /// A server without it knows no such path, or takes it for one that is not to be read.
 bool has_no_referrers_api(const net::HttpResponse& response) {
   return response.status == 404 || response.status == 405 || response.status == 400 ||
@@ -204,19 +222,27 @@ Result<void> Repository::fetch_blob_from(const Registries::Place& place,
                                          std::stop_token stop) {
   const std::string what = "blob " + blob.digest.str();
   Retry retry = new_retry(stop);
+  bool may_have_pieces = true;
   while (!verifier.complete()) {
     const std::uint64_t before = verifier.size();
+    SlowAnswerWatch watch(verifier, blob.size, registries_->options().pieces);
     net::HttpRequest request;
     request.url = fmt::format("/v2/{}/blobs/{}", place.endpoint.repository, blob.digest.str());
     if (before > 0) request.range = net::ByteRange{.first = before, .last = {}};
-    request.sink = &verifier;
+    request.sink = may_have_pieces ? static_cast<archive::ByteSink*>(&watch) : &verifier;
     request.on_response = [&](const net::HttpResponse& response) -> Result<void> {
-      return response.success() ? verifier.begin(response) : Result<void>();
+      if (!response.success()) return {};
+      watch.begin(response);
+      return verifier.begin(response);
     };
     request.stop = stop;
     auto response = place.host->send(request, pull_scope(place));
     if (verifier.size() > before) retry.note_progress();
-    if (!response.ok()) {
+    if (watch.gave_up()) {
+      const auto fetched = fetch_pieces_from(place, blob, verifier, stop);
+      may_have_pieces = false;
+      if (!fetched.ok() && fetched.error().kind() != ErrorKind::unsupported) return fetched;
+    } else if (!response.ok()) {
       if (verifier.sink_failed()) return std::move(response).error();
       TRY(retry.after(std::move(response).error().context(what)));
     } else if (!response->success()) {
@@ -226,6 +252,50 @@ Result<void> Repository::fetch_blob_from(const Registries::Place& place,
       TRY(retry.after(Error(ErrorKind::interrupted,
                             fmt::format("{}: the server's answer ends after {} of {} bytes", what,
                                         verifier.size(), blob.size))));
+    }
+  }
+  return {};
+}
+
+Result<void> Repository::fetch_pieces_from(const Registries::Place& place,
+                                           const oci::Descriptor& blob, BlobVerifier& verifier,
+                                           const std::stop_token& stop) {
+  const auto fetch = [&](const net::ByteRange& range, std::vector<std::byte>& into,
+                         const std::stop_token& ours) {
+    return fetch_piece_from(place, blob, range, into, ours);
+  };
+  verifier.begin_at_end();
+  return fetch_in_pieces(verifier.size(), blob.size, registries_->options().pieces, fetch, verifier,
+                         stop);
+}
+
+Result<void> Repository::fetch_piece_from(const Registries::Place& place,
+                                          const oci::Descriptor& blob, const net::ByteRange& range,
+                                          std::vector<std::byte>& into,
+                                          const std::stop_token& stop) {
+  const std::string what = "blob " + blob.digest.str();
+  const std::uint64_t size = *range.last - range.first + 1;
+  PieceSink sink(into, size);
+  Retry retry = new_retry(stop);
+  while (into.size() < size) {
+    const std::uint64_t before = into.size();
+    net::HttpRequest request;
+    request.url = fmt::format("/v2/{}/blobs/{}", place.endpoint.repository, blob.digest.str());
+    request.range = net::ByteRange{.first = range.first + before, .last = range.last};
+    request.sink = &sink;
+    request.on_response = [&](const net::HttpResponse& response) -> Result<void> {
+      if (!response.success() || is_part(response, request.range->first)) return {};
+      return unsupported("the server sent another part of the blob than it was asked for");
+    };
+    request.stop = stop;
+    auto response = place.host->send(request, pull_scope(place));
+    if (into.size() > before) retry.note_progress();
+    if (!response.ok()) {
+      TRY(retry.after(std::move(response).error().context(what)));
+    } else if (!response->success()) {
+      TRY(retry.after(*response, explain_refusal(response_error(*response, what), name_)));
+    } else if (into.size() < size) {
+      TRY(retry.after(Error(ErrorKind::interrupted, what + ": the server's answer is cut short")));
     }
   }
   return {};

@@ -79,6 +79,12 @@ class Repository {
                                               std::stop_token stop);
   Result<void> fetch_blob_from(const Registries::Place& place, const oci::Descriptor& blob,
                                class BlobVerifier& verifier, std::stop_token stop);
+  /// What is missing of it, by several connections. Kind unsupported if the server gives no parts.
+  Result<void> fetch_pieces_from(const Registries::Place& place, const oci::Descriptor& blob,
+                                 class BlobVerifier& verifier, const std::stop_token& stop);
+  Result<void> fetch_piece_from(const Registries::Place& place, const oci::Descriptor& blob,
+                                const net::ByteRange& range, std::vector<std::byte>& into,
+                                const std::stop_token& stop);
 
   Registries* registries_;
   oci::Reference reference_;

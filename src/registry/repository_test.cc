@@ -5,6 +5,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <atomic>
+#include <thread>
+
 #include "registry/fake_transport.h"
 #include "registry/upload.h"
 
@@ -89,6 +93,104 @@ TEST_F(RepositoryTest, ABlobGoesOnWhereTheConnectionBroke) {
   EXPECT_EQ(servers_.seen[1].range, "5");
   EXPECT_EQ(servers_.seen[2].range, "9");
   EXPECT_EQ(slept_.size(), 2U);
+}
+
+std::string long_content() {
+  std::string out;
+  while (out.size() < 50'000) out += std::to_string(out.size()) + ",";
+  return out;
+}
+
+std::vector<std::string> ranges(const test::FakeServers& servers) {
+  std::vector<std::string> out;
+  for (const auto& seen : servers.seen) out.push_back(seen.range);
+  std::ranges::sort(out);
+  return out;
+}
+
+TEST_F(RepositoryTest, ALongBlobThatComesSlowlyIsFetchedInPiecesAtOnce) {
+  const std::string content = long_content();
+  const auto descriptor = blob(content);
+  const std::string request = get("blobs/" + descriptor.digest.str());
+  servers_.on(request, {.headers = {{"Accept-Ranges", "bytes"}}, .body = content});
+  servers_.on(request, {.body = content, .cut_after = 1700, .gives_parts = true});
+  servers_.on(request, {.status = 503});
+  servers_.on(request, {.body = content, .gives_parts = true});
+  archive::StringSink sink;
+  must(repository().fetch_blob(descriptor, sink, stop_));
+  EXPECT_EQ(sink.text(), content);
+  const auto asked = ranges(servers_);
+  EXPECT_GE(asked.size(), 18u);
+  EXPECT_THAT(asked, ::testing::Contains("1000"));
+  EXPECT_THAT(asked, ::testing::Contains("49000"));
+}
+
+TEST_F(RepositoryTest, AServerThatSendsOtherPartsIsAskedForTheWhole) {
+  const std::string content = long_content();
+  const auto descriptor = blob(content);
+  const std::string request = get("blobs/" + descriptor.digest.str());
+  // It says that it gives parts, and does not.
+  servers_.on(request, {.headers = {{"Accept-Ranges", "bytes"}}, .body = content});
+  archive::StringSink sink;
+  must(repository().fetch_blob(descriptor, sink, stop_));
+  EXPECT_EQ(sink.text(), content);
+}
+
+TEST_F(RepositoryTest, AServerThatPromisesNoPartsIsNotAskedForThem) {
+  const std::string content = long_content();
+  const auto descriptor = blob(content);
+  servers_.on(get("blobs/" + descriptor.digest.str()), {.body = content, .gives_parts = true});
+  archive::StringSink sink;
+  must(repository().fetch_blob(descriptor, sink, stop_));
+  EXPECT_EQ(sink.text(), content);
+  EXPECT_EQ(servers_.seen.size(), 1u);
+}
+
+TEST_F(RepositoryTest, WrongPiecesAreFound) {
+  const std::string content = long_content();
+  const auto descriptor = blob(content);
+  std::string wrong = content;
+  wrong[30'000] ^= 1;
+  const std::string request = get("blobs/" + descriptor.digest.str());
+  servers_.on(request, {.headers = {{"Accept-Ranges", "bytes"}}, .body = content});
+  servers_.on(request, {.body = wrong, .gives_parts = true});
+  archive::StringSink sink;
+  const auto fetched = repository().fetch_blob(descriptor, sink, stop_);
+  ASSERT_FALSE(fetched.ok());
+  EXPECT_EQ(fetched.error().kind(), ErrorKind::corrupt);
+}
+
+TEST(Pieces, OfAFailingSinkOrServerAreAbandoned) {
+  class FullSink final : public archive::ByteSink {
+    Result<void> write(archive::Bytes) override { return Error(ErrorKind::no_space, "full"); }
+  } full;
+  const PiecePolicy policy{.patience = {}, .least_rest = 0, .piece = 10, .connections = 3};
+  std::atomic<int> asked = 0;
+  const FetchPiece fetch = [&](const net::ByteRange& range, std::vector<std::byte>& into,
+                               const std::stop_token&) -> Result<void> {
+    ++asked;
+    into.resize(*range.last - range.first + 1, static_cast<std::byte>(range.first));
+    return {};
+  };
+  EXPECT_EQ(fetch_in_pieces(0, 100'000, policy, fetch, full, {}).error().message(), "full");
+  EXPECT_LE(asked, 6);  // what may be held, and what was being fetched
+  archive::StringSink sink;
+  const FetchPiece fail = [&](const net::ByteRange& range, std::vector<std::byte>& into,
+                              const std::stop_token& stop) -> Result<void> {
+    if (range.first == 50) return Error(ErrorKind::interrupted, "broken");
+    return fetch(range, into, stop);
+  };
+  EXPECT_EQ(fetch_in_pieces(0, 100'000, policy, fail, sink, {}).error().message(), "broken");
+  EXPECT_LE(sink.text().size(), 50u);
+  const FetchPiece wait = [](const net::ByteRange&, std::vector<std::byte>&,
+                             const std::stop_token& stop) -> Result<void> {
+    while (!stop.stop_requested()) std::this_thread::yield();
+    return Error(ErrorKind::cancelled, "stopped");
+  };
+  std::stop_source source;
+  const std::jthread stopper([&] { source.request_stop(); });
+  EXPECT_EQ(fetch_in_pieces(0, 100, policy, wait, sink, source.get_token()).error().kind(),
+            ErrorKind::cancelled);
 }
 
 TEST_F(RepositoryTest, ABlobOfAnotherDigestOrLengthIsCorrupt) {

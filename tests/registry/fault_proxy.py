@@ -87,11 +87,11 @@ class FaultProxy:
 
 
 class SlowProxy:
-    """Passes everything on, from the server at so many bytes a second, and counts these."""
+    """Passes everything on, from the server at so many bytes a second, of all connections or of each, and counts these."""
 
-    def __init__(self, target_port, rate):
-        self.target_port, self.rate = target_port, rate
-        self.passed, self.lock = 0, threading.Lock()
+    def __init__(self, target_port, rate, of_each=False):
+        self.target_port, self.rate, self.of_each = target_port, rate, of_each
+        self.passed, self.connections, self.lock = 0, 0, threading.Lock()
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.name = f"localhost:{self.listener.getsockname()[1]}"
         threading.Thread(target=self.accept, daemon=True).start()
@@ -99,6 +99,7 @@ class SlowProxy:
     def accept(self):
         while True:
             client, _ = self.listener.accept()
+            self.connections += 1
             server = socket.create_connection(("127.0.0.1", self.target_port))
             for source, target, down in ((client, server, False), (server, client, True)):
                 threading.Thread(target=self.carry, args=(source, target, down), daemon=True).start()
@@ -109,6 +110,9 @@ class SlowProxy:
                 if down:
                     with self.lock:
                         self.passed += len(data)
+                        if not self.of_each:
+                            time.sleep(len(data) / self.rate)
+                    if self.of_each:
                         time.sleep(len(data) / self.rate)
                 target.sendall(data)
         except OSError:
