@@ -20,7 +20,7 @@ struct PiecePolicy {
   /// A whole answer that came for so long, and has three times as long to come, is given up for it.
   std::chrono::milliseconds patience = std::chrono::seconds(1);
   std::uint64_t least_rest = std::uint64_t{16} << 20;
-  std::size_t piece = std::size_t{4} << 20;
+  std::size_t piece = std::size_t{2} << 20;
   unsigned connections = 4;
 };
 
