@@ -10,6 +10,7 @@
 
 #include "archive/tar_writer.h"
 #include "os/file_io.h"
+#include "os/read_ahead.h"
 #include "snapshot/async_hash_sink.h"
 #include "snapshot/file_copies.h"
 #include "snapshot/plan_stream.h"
@@ -437,11 +438,13 @@ class LayerWriter {
   Result<void> copy_large_file(const os::Fd& in, const os::Fd& out, std::uint64_t size,
                                const std::string& path) {
     Sha256& digest = large_.back().digest;
+    os::ReadAhead ahead(in, size);
     for (std::uint64_t at = 0; at < size;) {
       if (options_->stop.stop_requested()) return cancelled();
       const std::shared_ptr<Block> block = blocks_.take();
       block->resize(
           static_cast<std::size_t>(std::min<std::uint64_t>(size - at, blocks_.block_size())));
+      ahead.reach(at);
       const std::size_t n = TRY(os::read_at(in, *block, at, path));
       if (n == 0) return invalid_input(path + " became shorter while it was read");
       block->resize(n);
