@@ -2,10 +2,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <mutex>
 
 #include "cli/commands.h"
 #include "cli/flags.h"
+#include "cli/layer_display.h"
 #include "cli/output_flag.h"
 #include "cli/platform_flag.h"
 #include "cli/registry_session.h"
@@ -19,21 +19,6 @@
 namespace kiln::cli {
 namespace {
 
-/// `b71f96345d44: Pull complete`, a line each, as docker does where it has no terminal.
-class LayerLines final : public exporter::TransferProgress {
- public:
-  explicit LayerLines(bool quiet) : quiet_(quiet) {}
-  void layer(std::string_view layer, std::string_view status) override {
-    if (quiet_) return;
-    const std::scoped_lock lock(mutex_);
-    (void)print(fmt::format("{}: {}\n", layer, status)).ok();
-  }
-
- private:
-  bool quiet_;
-  std::mutex mutex_;
-};
-
 struct PullCommand {
   store::Store* store;
   registry::Registries* registries;
@@ -46,6 +31,8 @@ struct PullCommand {
           reference.digest() ? reference.digest()->str() : reference.tag().value_or("latest");
       TRY(print(fmt::format("{}: Pulling from {}\n", version, reference.path())));
     }
+    LayerDisplay lines = LayerDisplay::on_standard_output(quiet);
+    options.progress = &lines;
     const auto pulled = TRY(exporter::pull_image(*store, *registries, reference, options));
     if (quiet) return {};
     return print(fmt::format("Digest: {}\nStatus: {} for {}\n", pulled.digest.str(),
@@ -185,8 +172,6 @@ Result<int> pull_command(const Session& session, std::vector<std::string> words)
   auto registries = TRY(open_registries(registry));
   store::Store store = TRY(session.open_store(Access::layers));
   const os::InterruptWatcher interrupts;
-  LayerLines lines(quiet);
-
   std::vector<oci::Reference> wanted = {given.with_default_tag()};
   if (all) {
     wanted = TRY(all_tags(*registries, given, interrupts.token()));
@@ -195,7 +180,6 @@ Result<int> pull_command(const Session& session, std::vector<std::string> words)
   }
   for (exporter::PullOptions options : each_platform) {
     options.stop = interrupts.token();
-    options.progress = &lines;
     PullCommand command{&store, registries.get(), options, quiet};
     for (const auto& reference : wanted) TRY(command.pull(reference));
   }
@@ -224,11 +208,9 @@ Result<int> push_command(const Session& session, std::vector<std::string> words)
   auto registries = TRY(open_registries(flags.registry));
   store::Store store = TRY(session.open_store(Access::layers));
   const os::InterruptWatcher interrupts;
-  LayerLines lines(flags.quiet);
   options.threads = os::processor_count();
   options.index = &store.distribution();
   options.stop = interrupts.token();
-  options.progress = &lines;
 
   std::vector<oci::Reference> wanted = {given.with_default_tag()};
   if (flags.all) wanted = TRY(stored_tags(store, given));
@@ -242,6 +224,8 @@ Result<int> push_command(const Session& session, std::vector<std::string> words)
     if (!image) {
       return not_found("An image does not exist locally with the tag: " + given.familiar_name());
     }
+    LayerDisplay lines = LayerDisplay::on_standard_output(flags.quiet);
+    options.progress = &lines;
     const auto pushed = TRY(push_image(store, *registries, *image, reference, platform, options));
     if (!flags.quiet) {
       TRY(print(fmt::format("{}: digest: {} size: {}\n", *reference.tag(), pushed.top.digest.str(),

@@ -51,9 +51,11 @@ Result<void> stream_layer(store::Store& store, registry::Repository& repository,
   store::Ingest ingest = TRY(store.blobs().resume(blob));
   archive::BytePipe pipe;
   TeeSink tee(ingest, pipe.sink());
+  ReportingSink counted(tee, {options.progress, blob.digest.short_hex(),
+                              TransferProgress::Direction::down, blob.size});
   std::optional<Result<void>> fetched;
   std::jthread download([&] {
-    fetched = fetch_rest(repository, blob, ingest, tee, stop);
+    fetched = fetch_rest(repository, blob, ingest, counted, stop);
     if (fetched->ok()) report(options, blob, "Download complete");
     pipe.finish(*fetched);
   });

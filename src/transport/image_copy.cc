@@ -44,17 +44,19 @@ std::string layer_type(Compression compression) {
 
 /// Reads `source`'s blob on a thread of its own, and writes it in another compression.
 Result<void> recompress(ImageSource& source, const oci::Descriptor& blob, Compression kind,
-                        int level, unsigned threads, archive::ByteSink& sink,
-                        std::stop_token stop) {
+                        int level, unsigned threads, const exporter::ReportingSink::Layer& shown,
+                        archive::ByteSink& sink, std::stop_token stop) {
   const auto compressor = archive::compress(sink, kind, level, threads);
   if (layer_compression(blob.media_type) == Compression::none) {
-    TRY(source.write_blob(blob, *compressor, stop));
+    exporter::ReportingSink counted(*compressor, shown);
+    TRY(source.write_blob(blob, counted, stop));
     return compressor->finish();
   }
   archive::BytePipe pipe;
   std::optional<Result<void>> read;
   std::jthread reader([&] {
-    read = source.write_blob(blob, pipe.sink(), stop);
+    exporter::ReportingSink counted(pipe.sink(), shown);
+    read = source.write_blob(blob, counted, stop);
     pipe.finish(*read);
   });
   const auto copy = [&]() -> Result<void> {
@@ -274,12 +276,23 @@ class ImageCopier {
   Result<void> put_as_is(const oci::Descriptor& blob) {
     const auto there = TRY(destination_->find_blob(blob, options_->stop));
     if (there) return {};
-    return send_as_is(blob, options_->stop);
+    return send_as_is(blob, {}, options_->stop);
   }
 
-  Result<void> send_as_is(const oci::Descriptor& blob, std::stop_token stop) {
+  exporter::ReportingSink::Layer shown(const oci::Descriptor& blob,
+                                       const std::string& label) const {
+    return {label.empty() ? nullptr : options_->progress, label,
+            exporter::TransferProgress::Direction::up, blob.size};
+  }
+
+  Result<void> send_as_is(const oci::Descriptor& blob, const std::string& label,
+                          std::stop_token stop) {
     ProducedBlob content(
-        [&](archive::ByteSink& sink) { return source_->write_blob(blob, sink, stop); }, blob.size);
+        [&](archive::ByteSink& sink) {
+          exporter::ReportingSink counted(sink, shown(blob, label));
+          return source_->write_blob(blob, counted, stop);
+        },
+        blob.size);
     return destination_->put_blob(content, blob, stop);
   }
 
@@ -333,7 +346,7 @@ class ImageCopier {
         report(label, *there);
         return layer;
       }
-      TRY(send_as_is(layer, stop).context("layer " + label));
+      TRY(send_as_is(layer, label, stop).context("layer " + label));
       report(label, "Pushed");
       return layer;
     }
@@ -341,7 +354,8 @@ class ImageCopier {
     if (known) return *known;
     const int level = options_->form.level.value_or(archive::kUsualLevel);
     ProducedBlob content([&](archive::ByteSink& sink) {
-      return recompress(*source_, layer, *wanted, level, options_->threads, sink, stop);
+      return recompress(*source_, layer, *wanted, level, options_->threads, shown(layer, label),
+                        sink, stop);
     });
     TRY(destination_->put_blob(content, std::nullopt, stop).context("layer " + label));
     report(label, "Pushed");
