@@ -23,14 +23,6 @@ function(kiln_library name)
     target_link_libraries(${name}_test PRIVATE kiln_${name} kiln_test_warnings GTest::gmock GTest::gtest_main)
     # A test's own code need not be fast, but be built fast.
     target_compile_options(${name}_test PRIVATE $<$<CONFIG:Release>:-O0>)
-    # A compiler cache has little use for sources that begin with a precompiled header, and makes up for it.
-    if(NOT CMAKE_CXX_COMPILER_LAUNCHER AND name STREQUAL base)
-      target_precompile_headers(base_test PRIVATE <gmock/gmock.h> <gtest/gtest.h> <fmt/format.h>
-        <nlohmann/json.hpp> <expected> <filesystem> <functional> <map> <memory> <optional> <span> <string>
-        <string_view> <thread> <vector>)
-    elseif(NOT CMAKE_CXX_COMPILER_LAUNCHER)
-      target_precompile_headers(${name}_test REUSE_FROM base_test)
-    endif()
     gtest_discover_tests(${name}_test DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 120)
   endif()
 endfunction()

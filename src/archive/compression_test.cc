@@ -68,7 +68,7 @@ Result<std::string> decompressed(std::string_view data, std::size_t piece = 1 <<
   return read_all(*decoder, std::size_t{64} << 20);
 }
 
-void expect_corrupt(std::string_view data, std::string_view message) {
+void expect_corrupt_data(std::string_view data, std::string_view message) {
   const auto result = decompressed(data);
   ASSERT_FALSE(result.ok()) << message;
   EXPECT_EQ(result.error().kind(), ErrorKind::corrupt);
@@ -211,9 +211,9 @@ TEST(Gzip, ZerosAfterTheEndAreForgivenAndNothingElse) {
   const std::string data = compressed("text", Compression::gzip);
   EXPECT_EQ(*decompressed(data + std::string(1000, '\0')), "text");
   EXPECT_EQ(*decompressed(data + std::string(1000, '\0') + data, 7), "texttext");
-  expect_corrupt(data + "more", "something else follows its end");
-  expect_corrupt(data + "\x1f\x8c" + std::string(20, '\0'), "bad member header");
-  expect_corrupt(data + "\x1f\x8b\x07" + std::string(20, '\0'), "unknown compression method");
+  expect_corrupt_data(data + "more", "something else follows its end");
+  expect_corrupt_data(data + "\x1f\x8c" + std::string(20, '\0'), "bad member header");
+  expect_corrupt_data(data + "\x1f\x8b\x07" + std::string(20, '\0'), "unknown compression method");
 }
 
 TEST(Gzip, ChecksumAndSizeAreVerified) {
@@ -221,11 +221,11 @@ TEST(Gzip, ChecksumAndSizeAreVerified) {
   for (std::size_t back = 1; back <= 8; ++back) {
     std::string bad = data;
     bad[bad.size() - back] = static_cast<char>(bad[bad.size() - back] ^ 1);
-    expect_corrupt(bad, "wrong checksum");
+    expect_corrupt_data(bad, "wrong checksum");
   }
   std::string unknown = data;
   unknown[10] = '\x07';
-  expect_corrupt(unknown, "gzip stream: ");
+  expect_corrupt_data(unknown, "gzip stream: ");
 }
 
 TEST(Zstd, FramesStateTheirSize) {
@@ -236,7 +236,7 @@ TEST(Zstd, FramesStateTheirSize) {
 TEST(Zstd, SkippableFramesArePassedOver) {
   const std::string data = "\x50\x2a\x4d\x18\3\0\0\0abc"s + compressed("text", Compression::zstd);
   EXPECT_EQ(*decompressed(data), "text");
-  expect_corrupt(compressed("text", Compression::zstd) + "garbage", "zstd stream: ");
+  expect_corrupt_data(compressed("text", Compression::zstd) + "garbage", "zstd stream: ");
 }
 
 TEST(Libarchive, ReadsBzip2AndXz) {
@@ -264,13 +264,13 @@ TEST(Libarchive, RefusesWhatIsCutShortOrChanged) {
     bad[data.size() / 2] = static_cast<char>(bad[data.size() / 2] ^ 0x55);
     EXPECT_FALSE(decompressed(bad).ok());
   }
-  expect_corrupt(std::string(kBzip2) + "more", "bzip2 stream: something else follows its end");
-  expect_corrupt(std::string(kBzip2) + std::string(200'000, 'm'), "bzip2 stream: ");
-  expect_corrupt(std::string(kBzip2) + std::string(kBzip2.substr(0, 13)), "bzip2 stream: ");
-  expect_corrupt(std::string(kXz) + "more", "xz stream: ");
-  expect_corrupt(std::string(kXz) + std::string(kXz.substr(0, 13)), "xz stream: ");
-  expect_corrupt("BZh9 is no bzip2", "bzip2 stream: ");
-  expect_corrupt("\xfd\x37zXZ\0 is no xz"s, "xz stream: ");
+  expect_corrupt_data(std::string(kBzip2) + "more", "bzip2 stream: something else follows its end");
+  expect_corrupt_data(std::string(kBzip2) + std::string(200'000, 'm'), "bzip2 stream: ");
+  expect_corrupt_data(std::string(kBzip2) + std::string(kBzip2.substr(0, 13)), "bzip2 stream: ");
+  expect_corrupt_data(std::string(kXz) + "more", "xz stream: ");
+  expect_corrupt_data(std::string(kXz) + std::string(kXz.substr(0, 13)), "xz stream: ");
+  expect_corrupt_data("BZh9 is no bzip2", "bzip2 stream: ");
+  expect_corrupt_data("\xfd\x37zXZ\0 is no xz"s, "xz stream: ");
 }
 
 TEST(Libarchive, SourceErrorsComeThrough) {

@@ -19,11 +19,9 @@ constexpr std::size_t kBufferSize = std::size_t{64} << 10;
 constexpr std::uint64_t kMaxSpecialSize = std::uint64_t{1} << 20;
 constexpr auto kMaxSize = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
 
-bool is_zero(Bytes data) {
-  return std::ranges::all_of(data, [](std::byte b) { return b == std::byte{0}; });
+bool is_zero_block(const char* block) {
+  return is_zero(std::as_bytes(std::span(block, kBlockSize)));
 }
-
-bool is_zero(const char* block) { return is_zero(std::as_bytes(std::span(block, kBlockSize))); }
 
 bool is_gnu(const char* block) {
   return std::string_view(block + kMagic.offset, kMagic.size) == kGnuMagicAndVersion;
@@ -129,7 +127,7 @@ Result<bool> TarReader::read_header() {
     canonical_ = false;
     return false;
   }
-  if (!is_zero(header_)) {
+  if (!is_zero_block(header_)) {
     if (!has_right_checksum(header_)) return unsound("bad checksum");
     if (canonical_) raw_.append(header_, kBlockSize);
     return true;
@@ -139,7 +137,7 @@ Result<bool> TarReader::read_header() {
     canonical_ = false;
     return false;
   }
-  if (!is_zero(header_)) return unsound("one block of zeros where two end an archive");
+  if (!is_zero_block(header_)) return unsound("one block of zeros where two end an archive");
   while (const std::size_t count = TRY(fill())) {
     canonical_ = false;
     consume(count);

@@ -17,7 +17,7 @@ using test::special;
 using test::trailer;
 using testing::HasSubstr;
 
-void expect_corrupt(const std::string& archive, std::string_view message) {
+void expect_corrupt_sparse(const std::string& archive, std::string_view message) {
   const auto members = read_members(archive + trailer());
   ASSERT_FALSE(members.ok()) << message;
   EXPECT_EQ(members.error().kind(), ErrorKind::corrupt);
@@ -91,7 +91,7 @@ TEST(SparseFile, OldGnuFormatGoesOnInMoreBlocks) {
   expect_file(gnu_header(first, content.size(), expected.size(), "\1").text() + second +
                   test::padded(third) + test::padded(content),
               "sparse", expected);
-  expect_corrupt(gnu_header(first, content.size(), 300, "\1").text() + second, "sparse map");
+  expect_corrupt_sparse(gnu_header(first, content.size(), 300, "\1").text() + second, "sparse map");
 }
 
 TEST(SparseFile, PaxFormat00) {
@@ -129,54 +129,55 @@ TEST(SparseFile, PaxFormat10MapCrossesBlocks) {
 
 TEST(SparseFile, RefusesMapsOutOfOrderOrBounds) {
   const std::string out_of_bounds = "sparse map out of order or bounds";
-  expect_corrupt(pax_0_1("5,2,1,1", "7") + file_of("abc"), out_of_bounds);
-  expect_corrupt(pax_0_1("1,3,3,1", "7") + file_of("abcd"), out_of_bounds);
-  expect_corrupt(pax_0_1("6,2", "7") + file_of("ab"), out_of_bounds);
-  expect_corrupt(pax_0_1("8,0", "7") + file_of(""), out_of_bounds);
-  expect_corrupt(pax_0_1("1,18446744073709551615", "7") + file_of("ab"), out_of_bounds);
-  expect_corrupt(pax_0_1("18446744073709551615,2", "7") + file_of("ab"), out_of_bounds);
-  expect_corrupt(
+  expect_corrupt_sparse(pax_0_1("5,2,1,1", "7") + file_of("abc"), out_of_bounds);
+  expect_corrupt_sparse(pax_0_1("1,3,3,1", "7") + file_of("abcd"), out_of_bounds);
+  expect_corrupt_sparse(pax_0_1("6,2", "7") + file_of("ab"), out_of_bounds);
+  expect_corrupt_sparse(pax_0_1("8,0", "7") + file_of(""), out_of_bounds);
+  expect_corrupt_sparse(pax_0_1("1,18446744073709551615", "7") + file_of("ab"), out_of_bounds);
+  expect_corrupt_sparse(pax_0_1("18446744073709551615,2", "7") + file_of("ab"), out_of_bounds);
+  expect_corrupt_sparse(
       pax_0_1("9223372036854775807,9223372036854775807", "9223372036854775807") + file_of("ab"),
       out_of_bounds);
-  expect_corrupt(gnu_header(numbers({2, 3, 4, 1}), 4, 12).text() + test::padded("abcd"),
-                 out_of_bounds);
+  expect_corrupt_sparse(gnu_header(numbers({2, 3, 4, 1}), 4, 12).text() + test::padded("abcd"),
+                        out_of_bounds);
 }
 
 TEST(SparseFile, RefusesMapsThatDoNotMatchTheContent) {
-  expect_corrupt(pax_0_1("1,2", "7") + file_of("a"), "doesn't match the size");
-  expect_corrupt(pax_0_1("1,2", "7") + file_of("abc"), "doesn't match the size");
-  expect_corrupt(pax_1_0("7") + file_of(test::padded("1\n0\n5\n") + "abc"),
-                 "doesn't match the size");
+  expect_corrupt_sparse(pax_0_1("1,2", "7") + file_of("a"), "doesn't match the size");
+  expect_corrupt_sparse(pax_0_1("1,2", "7") + file_of("abc"), "doesn't match the size");
+  expect_corrupt_sparse(pax_1_0("7") + file_of(test::padded("1\n0\n5\n") + "abc"),
+                        "doesn't match the size");
 }
 
 TEST(SparseFile, RefusesMapsThatAreNone) {
   for (const char* map : {"1", "1,2,", "1,2,3", ",", "1,,2", "a,b", "-1,2", "1,2 ", "1 ,2"}) {
-    expect_corrupt(pax_0_1(map, "7") + file_of("ab"), "bad sparse map");
+    expect_corrupt_sparse(pax_0_1(map, "7") + file_of("ab"), "bad sparse map");
   }
   for (const char* map : {"x\n", "\n", "1\n\n", "-1\n", "1\n1\n99999999999999999999\n", "1048577\n",
                           "99999999999999999999999999"}) {
-    expect_corrupt(pax_1_0("7") + file_of(test::padded(map)), "bad sparse map");
+    expect_corrupt_sparse(pax_1_0("7") + file_of(test::padded(map)), "bad sparse map");
   }
-  expect_corrupt(pax_1_0("7") + file_of("1\n1\n1\n"), "content ends inside a sparse map");
-  expect_corrupt(pax_1_0("7") + file_of("1\n" + std::string(510, '1')), "bad sparse map");
-  expect_corrupt(
+  expect_corrupt_sparse(pax_1_0("7") + file_of("1\n1\n1\n"), "content ends inside a sparse map");
+  expect_corrupt_sparse(pax_1_0("7") + file_of("1\n" + std::string(510, '1')), "bad sparse map");
+  expect_corrupt_sparse(
       pax_1_0("7") + file_of("1\n" + std::string(19, '1') + "\n" + std::string(490, '0')),
       "bad sparse map");
-  expect_corrupt(pax_0_1("1,2", "-7") + file_of("ab"), "bad size of a sparse file");
-  expect_corrupt(gnu_header(numbers({2, 3}), 3, 12).set(kMagic, kPosixMagicAndVersion).text(),
-                 "bad size of a sparse file");
-  expect_corrupt(gnu_header("x          \0000000000001\0"s, 3, 12).text(), "bad sparse map");
-  expect_corrupt(special('x', pax_record("GNU.sparse.offset", "1")) + file_of("ab"),
-                 "pax sparse record out of order");
-  expect_corrupt(
+  expect_corrupt_sparse(pax_0_1("1,2", "-7") + file_of("ab"), "bad size of a sparse file");
+  expect_corrupt_sparse(
+      gnu_header(numbers({2, 3}), 3, 12).set(kMagic, kPosixMagicAndVersion).text(),
+      "bad size of a sparse file");
+  expect_corrupt_sparse(gnu_header("x          \0000000000001\0"s, 3, 12).text(), "bad sparse map");
+  expect_corrupt_sparse(special('x', pax_record("GNU.sparse.offset", "1")) + file_of("ab"),
+                        "pax sparse record out of order");
+  expect_corrupt_sparse(
       special('x', pax_record("GNU.sparse.numbytes", "1") + pax_record("GNU.sparse.offset", "1")) +
           file_of("ab"),
       "pax sparse record out of order");
-  expect_corrupt(special('x', pax_record("GNU.sparse.offset", "1,2") +
-                                  pax_record("GNU.sparse.numbytes", "1")) +
-                     file_of("ab"),
-                 "pax sparse record out of order");
-  expect_corrupt(pax_0_1("0,0", "7") + RawHeader("d", '5').text(), "isn't a file");
+  expect_corrupt_sparse(special('x', pax_record("GNU.sparse.offset", "1,2") +
+                                         pax_record("GNU.sparse.numbytes", "1")) +
+                            file_of("ab"),
+                        "pax sparse record out of order");
+  expect_corrupt_sparse(pax_0_1("0,0", "7") + RawHeader("d", '5').text(), "isn't a file");
 }
 
 TEST(SparseFile, UnknownFormatsAreUnsupported) {

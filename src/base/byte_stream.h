@@ -13,6 +13,10 @@ namespace kiln {
 using Bytes = std::span<const std::byte>;
 using MutableBytes = std::span<std::byte>;
 
+inline bool is_zero(Bytes data) {
+  return std::ranges::all_of(data, [](std::byte b) { return b == std::byte{0}; });
+}
+
 /// Bytes that are read once, in order.
 class ByteSource {
  public:

@@ -17,6 +17,15 @@ const nlohmann::json* find_member(const nlohmann::json& object, const char* key)
   return it == object.end() || it->is_null() ? nullptr : &*it;
 }
 
+Result<nlohmann::json> member_of_type(const nlohmann::json& object, const char* key,
+                                      nlohmann::json::value_t type) {
+  const auto* member = find_member(object, key);
+  if (member == nullptr) return nlohmann::json(type);
+  if (member->type() != type)
+    return wrong_type(key, type == nlohmann::json::value_t::object ? "an object" : "a list");
+  return *member;
+}
+
 }  // namespace
 
 Result<nlohmann::json> parse_json(std::string_view text, std::string_view what) {
@@ -74,20 +83,18 @@ Result<std::optional<std::vector<std::string>>> json_strings(const nlohmann::jso
 
 Result<std::map<std::string, std::string>> json_string_map(const nlohmann::json& object,
                                                            const char* key) {
-  const nlohmann::json member = TRY(json_member(object, key, nlohmann::json::value_t::object));
+  const nlohmann::json member = TRY(json_object(object, key));
   std::map<std::string, std::string> out;
   for (const auto& [name, ignored] : member.items())
     out[name] = TRY(json_string(member, name.c_str()));
   return out;
 }
 
-Result<nlohmann::json> json_member(const nlohmann::json& object, const char* key,
-                                   nlohmann::json::value_t type) {
-  const auto* member = find_member(object, key);
-  if (member == nullptr) return nlohmann::json(type);
-  if (member->type() != type)
-    return wrong_type(key, type == nlohmann::json::value_t::object ? "an object" : "a list");
-  return *member;
+Result<nlohmann::json> json_object(const nlohmann::json& object, const char* key) {
+  return member_of_type(object, key, nlohmann::json::value_t::object);
+}
+Result<nlohmann::json> json_array(const nlohmann::json& object, const char* key) {
+  return member_of_type(object, key, nlohmann::json::value_t::array);
 }
 
 }  // namespace kiln

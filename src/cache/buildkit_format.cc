@@ -42,8 +42,8 @@ Result<std::vector<CachedStep>> parse_records(
   for (const auto& record : records) {
     if (!record.is_object()) return corrupt("a cache record that is none");
     const std::string digest = TRY(json_string(record, "digest"));
-    const json inputs = TRY(json_member(record, "inputs", json::value_t::array));
-    const json results = TRY(json_member(record, "layers", json::value_t::array));
+    const json inputs = TRY(json_array(record, "inputs"));
+    const json results = TRY(json_array(record, "layers"));
     const auto key = oci::Digest::parse(digest);
     if (!key || !inputs.empty() || results.size() != 1 || !results[0].is_object()) continue;
     const std::int64_t index = TRY(json_int(results[0], "layer"));
@@ -77,7 +77,7 @@ Result<std::vector<CachedStep>> read_config(Storage& storage, const oci::Descrip
                                             const std::stop_token& stop) {
   const std::string text = TRY(read_text(storage, config, stop));
   const json object = TRY(parse_json(text, "cache config"));
-  const json list = TRY(json_member(object, "layers", json::value_t::array));
+  const json list = TRY(json_array(object, "layers"));
   std::vector<std::optional<KnownLayer>> layers;
   for (const auto& layer : list) {
     const std::string digest = TRY(json_string(layer, "blob"));
@@ -92,7 +92,7 @@ Result<std::vector<CachedStep>> read_config(Storage& storage, const oci::Descrip
     }
     layers.push_back(std::move(known));
   }
-  const json records = TRY(json_member(object, "records", json::value_t::array));
+  const json records = TRY(json_array(object, "records"));
   return parse_records(records, layers);
 }
 

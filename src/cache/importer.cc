@@ -118,7 +118,9 @@ Result<void> Importer::fetch_layer(const std::string& key, const std::stop_token
     const std::lock_guard lock(mutex_);
     if (off_) return Error(ErrorKind::unreachable, "the cache is no longer read");
     const auto known = known_.find(key);
-    CHECK(known != known_.end() && known->second);
+    // It may have been found in the store, where it has been pruned since.
+    if (known == known_.end() || !known->second)
+      return Error(ErrorKind::not_found, "it was not asked for its step");
     step = *known->second;
   }
   const snapshot::OpenSource open = [&]() -> Result<std::unique_ptr<archive::ByteSource>> {

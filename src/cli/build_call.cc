@@ -6,6 +6,7 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "base/json.h"
 #include "base/strings.h"
 #include "cli/store_images.h"
 #include "cli/version.h"
@@ -146,7 +147,7 @@ Result<int> describe(const CallRequest& call) {
       row["refs"] = nullptr;
       list.push_back(std::move(row));
     }
-    TRY(print(list.dump(2) + "\n"));
+    TRY(print(indented_json(list)));
     return 0;
   }
   std::string text = fmt::format("{:<20} {} {}\n", "NAME", "VERSION", "DESCRIPTION");

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "base/json.h"
 #include "base/strings.h"
 #include "base/url.h"
 #include "cli/build_call.h"
@@ -176,7 +177,7 @@ Result<void> write_iidfile(const std::string& path, const std::string& id) {
 
 Result<void> write_metadata(const std::string& path, const BuildExports& exports,
                             const oci::Platform& platform, const std::string& ref) {
-  const std::string text = build_metadata(exports, platform, ref).dump(2) + "\n";
+  const std::string text = indented_json(build_metadata(exports, platform, ref));
   return os::write_output_file(path, 0644, text).context("writing metadata file");
 }
 

@@ -233,7 +233,7 @@ Result<int> inspect_build_command(const Session& session, std::vector<std::strin
   }
   const nlohmann::ordered_json object = inspection(record, details);
   if (format == "json") {
-    TRY(print(object.dump(2, ' ', false, json::error_handler_t::replace) + "\n"));
+    TRY(print(indented_json(object)));
     return 0;
   }
   const std::string out = TRY(format::render_inspection(format, {object}));

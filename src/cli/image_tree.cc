@@ -143,9 +143,9 @@ class TreePrinter {
 
 /// Bytes of the blobs that are in the store for an image.
 Result<std::uint64_t> content_size(store::Store& store, const store::Image& image) {
-  const std::string json = TRY(store.blobs().read(image.manifest));
-  const oci::Manifest manifest = TRY(oci::Manifest::parse(json));
-  std::uint64_t total = json.size() + manifest.config.size;
+  const std::string text = TRY(store.blobs().read(image.manifest));
+  const oci::Manifest manifest = TRY(oci::Manifest::parse(text));
+  std::uint64_t total = text.size() + manifest.config.size;
   for (const auto& layer : manifest.layers) {
     if (store.blobs().has(layer.digest)) total += layer.size;
   }

@@ -362,7 +362,7 @@ Result<void> write_create_metadata(const std::string& path, const Combined& made
         {"digest", oci::Digest::of(made.content).str()},
         {"size", made.content.size()}}},
       {"image.name", join(std::vector<std::string>(names.begin(), names.end()), ",")}};
-  return os::write_output_file(path, 0644, out.dump(2) + "\n");
+  return os::write_output_file(path, 0644, indented_json(out));
 }
 
 }  // namespace

@@ -31,13 +31,13 @@ std::optional<std::string> find_variable(std::string_view name) {
   return found->second;
 }
 
-struct Row {
+struct WordRow {
   const char* word;
   /// Null: an error.
   const char* expected;
 };
 
-void check(std::initializer_list<Row> rows) {
+void check(std::initializer_list<WordRow> rows) {
   for (const auto& [word, expected] : rows) {
     const auto result = expand_word(word, find_variable, '\\');
     if (expected == nullptr) {

@@ -28,12 +28,12 @@ std::string told(std::string_view text, FileUrls files = FileUrls::no) {
   return url.remote + "|" + url.ref + "|" + url.subdir + "|" + url.checksum + "|" + flags;
 }
 
-struct Row {
+struct UrlRow {
   const char* text;
   const char* expected;
 };
 
-class GitUrlRow : public ::testing::TestWithParam<Row> {};
+class GitUrlRow : public ::testing::TestWithParam<UrlRow> {};
 
 TEST_P(GitUrlRow, IsReadAsBuildKitReadsIt) {
   EXPECT_EQ(told(GetParam().text), GetParam().expected) << GetParam().text;
@@ -42,7 +42,7 @@ TEST_P(GitUrlRow, IsReadAsBuildKitReadsIt) {
 // What BuildKit's reference and its own table of addresses say.
 INSTANTIATE_TEST_SUITE_P(
     Forms, GitUrlRow,
-    ::testing::ValuesIn(std::vector<Row>{
+    ::testing::ValuesIn(std::vector<UrlRow>{
         {"https://example.com/", "-"},
         {"https://example.com/foo", "-"},
         {"https://example.com/foo.git", "https://example.com/foo.git||||"},
@@ -108,7 +108,7 @@ INSTANTIATE_TEST_SUITE_P(
 
 INSTANTIATE_TEST_SUITE_P(
     Queries, GitUrlRow,
-    ::testing::ValuesIn(std::vector<Row>{
+    ::testing::ValuesIn(std::vector<UrlRow>{
         {"https://h/r.git?ref=v1&subdir=/s", "https://h/r.git|v1|/s||"},
         {"https://h/r.git?subdir=/s#v1", "https://h/r.git|v1|/s||"},
         {"https://h/r.git?ref=v1#v1", "https://h/r.git|v1|||"},

@@ -14,15 +14,15 @@ using RunInstruction = Run;
 
 using ::testing::IsEmpty;
 
-Instruction single(const std::string& text) {
+Instruction first_instruction(const std::string& text) {
   auto file = parse("Dockerfile", "FROM busybox\n" + text);
   EXPECT_TRUE(file.ok()) << file.error().message();
   if (!file.ok() || file->stages[0].instructions.empty()) return {};
   return file->stages[0].instructions[0];
 }
 
-Run run_of(const std::string& text) { return std::get<Run>(single(text).value); }
-Copy copy_of(const std::string& text) { return std::get<Copy>(single(text).value); }
+Run run_of(const std::string& text) { return std::get<Run>(first_instruction(text).value); }
+Copy copy_of(const std::string& text) { return std::get<Copy>(first_instruction(text).value); }
 
 TEST(ParseHeredocWord, NamesAndQuotes) {
   struct Row {

@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/json.h"
 #include "dockerfile/command_line.h"
 #include "dockerfile/heredoc.h"
 #include "dockerfile/key_values.h"
@@ -162,7 +163,7 @@ Result<std::string> syntax_tree(std::string name, std::string text) {
     if (!reader.next(line)) break;
     instructions.push_back(line_json(reader, line, escape));
   }
-  return out.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
+  return indented_json(out);
 }
 
 }  // namespace kiln::dockerfile

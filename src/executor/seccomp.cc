@@ -73,7 +73,7 @@ Result<bool> kernel_is_at_least(const std::string& version, const SeccompTarget&
 
 /// Includes: all that is named must hold. Excludes: none of it may.
 Result<bool> applies(const json& rule, const SeccompTarget& target) {
-  const json includes = TRY(json_member(rule, "includes", json::value_t::object));
+  const json includes = TRY(json_object(rule, "includes"));
   const auto wanted_architectures = TRY(strings(includes, "arches"));
   if (!wanted_architectures.empty() && !contains(wanted_architectures, target.architecture))
     return false;
@@ -86,7 +86,7 @@ Result<bool> applies(const json& rule, const SeccompTarget& target) {
     if (!new_enough) return false;
   }
 
-  const json excludes = TRY(json_member(rule, "excludes", json::value_t::object));
+  const json excludes = TRY(json_object(rule, "excludes"));
   const auto unwanted_architectures = TRY(strings(excludes, "arches"));
   if (contains(unwanted_architectures, target.architecture)) return false;
   const auto unwanted_capabilities = TRY(strings(excludes, "caps"));
@@ -103,7 +103,7 @@ Result<bool> applies(const json& rule, const SeccompTarget& target) {
 /// Our architecture and the narrower ones that its kernel runs too; empty: the runtime's own only.
 Result<json> architectures(const json& profile, const SeccompTarget& target) {
   json out = json::array();
-  const json map = TRY(json_member(profile, "archMap", json::value_t::array));
+  const json map = TRY(json_array(profile, "archMap"));
   for (const auto& [name, ours] : kArchitectures) {
     if (name != target.architecture) continue;
     for (const json& entry : map) {
@@ -115,7 +115,7 @@ Result<json> architectures(const json& profile, const SeccompTarget& target) {
     }
   }
   if (!out.empty()) return out;
-  return json_member(profile, "architectures", json::value_t::array);
+  return json_array(profile, "architectures");
 }
 
 Result<json> resolve_rule(const json& rule) {
@@ -130,7 +130,7 @@ Result<json> resolve_rule(const json& rule) {
   out["action"] = std::move(action);
   const auto error_number = TRY(errno_of(rule, "errnoRet", "errno"));
   if (error_number) out["errnoRet"] = *error_number;
-  json arguments = TRY(json_member(rule, "args", json::value_t::array));
+  json arguments = TRY(json_array(rule, "args"));
   if (!arguments.empty()) out["args"] = std::move(arguments);
   return out;
 }
@@ -149,7 +149,7 @@ Result<std::string> resolve_seccomp(std::string_view profile, const SeccompTarge
   json known = TRY(architectures(parsed, target));
   if (!known.empty()) out["architectures"] = std::move(known);
   json rules = json::array();
-  const json entries = TRY(json_member(parsed, "syscalls", json::value_t::array));
+  const json entries = TRY(json_array(parsed, "syscalls"));
   for (const json& rule : entries) {
     if (!rule.is_object()) return corrupt("seccomp profile: a rule is not an object");
     const bool wanted = TRY(applies(rule, target));

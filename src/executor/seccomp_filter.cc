@@ -68,7 +68,7 @@ Result<std::uint64_t> number(const json& object, const char* key) {
 
 Result<std::vector<scmp_arg_cmp>> conditions_of(const json& rule) {
   std::vector<scmp_arg_cmp> conditions;
-  const json arguments = TRY(json_member(rule, "args", json::value_t::array));
+  const json arguments = TRY(json_array(rule, "args"));
   for (const json& argument : arguments) {
     if (!argument.is_object()) return corrupt("seccomp profile: an argument is not an object");
     scmp_arg_cmp condition{};
@@ -143,7 +143,7 @@ Result<std::string> compile_seccomp(std::string_view seccomp) {
   const Filter filter(::seccomp_init(default_action), &::seccomp_release);
   if (!filter) return unsupported("seccomp profile: the default action can't be compiled");
   TRY(add_architectures(filter, profile));
-  const json rules = TRY(json_member(profile, "syscalls", json::value_t::array));
+  const json rules = TRY(json_array(profile, "syscalls"));
   for (const json& rule : rules) TRY(add_rule(filter, default_action, rule));
 
   // libseccomp writes to a descriptor only. A pipe holds twice what a filter can be.

@@ -27,7 +27,7 @@ SeccompTarget target() {
           .kernel_minor = 10};
 }
 
-json resolve(const std::string& profile, const SeccompTarget& for_target = target()) {
+json resolved_profile(const std::string& profile, const SeccompTarget& for_target = target()) {
   const auto text = resolve_seccomp(profile, for_target);
   EXPECT_TRUE(text.ok()) << text.error().message();
   return text ? json::parse(*text) : json();
@@ -37,8 +37,8 @@ json resolve(const std::string& profile, const SeccompTarget& for_target = targe
 std::vector<std::string> left_of(const std::string& rules,
                                  const SeccompTarget& for_target = target()) {
   std::vector<std::string> names;
-  const json resolved =
-      resolve("{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"syscalls\":[" + rules + "]}", for_target);
+  const json resolved = resolved_profile(
+      "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"syscalls\":[" + rules + "]}", for_target);
   for (const json& rule : resolved["syscalls"]) names.push_back(rule["names"][0]);
   return names;
 }
@@ -72,7 +72,8 @@ TEST(Seccomp, KernelVersionsCompareByNumber) {
 }
 
 TEST(Seccomp, ErrnoIsANumberOrAName) {
-  const json resolved = resolve(R"({"defaultAction":"SCMP_ACT_ERRNO","defaultErrno":"ENOSYS",
+  const json resolved =
+      resolved_profile(R"({"defaultAction":"SCMP_ACT_ERRNO","defaultErrno":"ENOSYS",
     "syscalls":[{"names":["a"],"action":"SCMP_ACT_ERRNO","errno":"EPERM","args":null},
                 {"names":["b"],"action":"SCMP_ACT_ERRNO","errnoRet":22,"errno":"EPERM"},
                 {"name":"c","action":"SCMP_ACT_ALLOW","args":[]}]})");
@@ -84,7 +85,8 @@ TEST(Seccomp, ErrnoIsANumberOrAName) {
 }
 
 TEST(Seccomp, ArgumentsArePassedOn) {
-  const json resolved = resolve(R"({"defaultAction":"SCMP_ACT_ERRNO","syscalls":[{"names":["a"],
+  const json resolved =
+      resolved_profile(R"({"defaultAction":"SCMP_ACT_ERRNO","syscalls":[{"names":["a"],
     "action":"SCMP_ACT_ALLOW","args":[{"index":0,"value":4294967295,"valueTwo":0,
     "op":"SCMP_CMP_EQ"}]}]})");
   EXPECT_EQ(resolved["syscalls"][0]["args"][0]["value"], 4294967295U);
@@ -94,11 +96,11 @@ TEST(Seccomp, ArchitecturesAreOursAndTheNarrowerOnes) {
   const std::string profile = R"({"defaultAction":"SCMP_ACT_ERRNO","archMap":[
       {"architecture":"SCMP_ARCH_X86_64","subArchitectures":["SCMP_ARCH_X86","SCMP_ARCH_X32"]},
       {"architecture":"SCMP_ARCH_AARCH64","subArchitectures":["SCMP_ARCH_ARM"]}]})";
-  EXPECT_EQ(resolve(profile)["architectures"],
+  EXPECT_EQ(resolved_profile(profile)["architectures"],
             json({"SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"}));
   SeccompTarget unknown = target();
   unknown.architecture = "loong64";
-  EXPECT_FALSE(resolve(profile, unknown).contains("architectures"));
+  EXPECT_FALSE(resolved_profile(profile, unknown).contains("architectures"));
 }
 
 TEST(Seccomp, MalformedProfilesAreRefused) {
@@ -126,7 +128,7 @@ std::string action_for(const json& resolved, const std::string& name) {
 TEST(SeccompBuiltIn, FollowsTheCapabilities) {
   SeccompTarget docker = target();
   docker.capabilities = default_capabilities();
-  const json resolved = resolve(builtin_seccomp_profile(), docker);
+  const json resolved = resolved_profile(builtin_seccomp_profile(), docker);
   for (const char* name : {"read", "openat2", "chroot", "ptrace", "clock_gettime64", "futex_waitv"})
     EXPECT_EQ(action_for(resolved, name), "SCMP_ACT_ALLOW") << name;
   for (const char* name : {"mount", "unshare", "setns", "bpf", "keyctl", "kexec_load", "reboot",
@@ -136,11 +138,12 @@ TEST(SeccompBuiltIn, FollowsTheCapabilities) {
   EXPECT_EQ(resolved["defaultErrnoRet"], 38);
 
   docker.capabilities.emplace_back("CAP_SYS_ADMIN");
-  EXPECT_EQ(action_for(resolve(builtin_seccomp_profile(), docker), "mount"), "SCMP_ACT_ALLOW");
+  EXPECT_EQ(action_for(resolved_profile(builtin_seccomp_profile(), docker), "mount"),
+            "SCMP_ACT_ALLOW");
 }
 
 TEST(SeccompBuiltIn, NamesNoCallTwiceWithoutArguments) {
-  const json resolved = resolve(builtin_seccomp_profile());
+  const json resolved = resolved_profile(builtin_seccomp_profile());
   std::vector<std::string> names;
   for (const json& one : resolved["syscalls"])
     if (!one.contains("args"))

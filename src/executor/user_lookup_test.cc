@@ -21,18 +21,18 @@ constexpr const char* kGroup =
     "video:x:44:app\n"
     "empty:x:50\n";
 
-Result<ExecUser> resolve(std::string_view user) { return resolve_user(user, kPasswd, kGroup); }
+Result<ExecUser> looked_up(std::string_view user) { return resolve_user(user, kPasswd, kGroup); }
 
 std::string error(std::string_view user) {
-  const auto result = resolve(user);
+  const auto result = looked_up(user);
   return result ? "" : result.error().message();
 }
 
 TEST(UserLookup, NothingIsRoot) {
   const ExecUser root{.uid = 0, .gid = 0, .additional_gids = {0, 10}, .home = "/root"};
-  EXPECT_EQ(*resolve(""), root);
-  EXPECT_EQ(*resolve("0"), root);
-  EXPECT_EQ(*resolve("root"), root);
+  EXPECT_EQ(*looked_up(""), root);
+  EXPECT_EQ(*looked_up("0"), root);
+  EXPECT_EQ(*looked_up("root"), root);
 }
 
 TEST(UserLookup, WithoutFilesNumbersAreTaken) {
@@ -45,42 +45,44 @@ TEST(UserLookup, WithoutFilesNumbersAreTaken) {
 
 TEST(UserLookup, NameGivesIdGroupsAndHome) {
   const ExecUser app{.uid = 1000, .gid = 1000, .additional_gids = {10, 44}, .home = "/home/app"};
-  EXPECT_EQ(*resolve("app"), app);
-  EXPECT_EQ(*resolve("1000"), app);
-  EXPECT_EQ(*resolve("app:"), app);
+  EXPECT_EQ(*looked_up("app"), app);
+  EXPECT_EQ(*looked_up("1000"), app);
+  EXPECT_EQ(*looked_up("app:"), app);
 }
 
 TEST(UserLookup, NamedGroupReplacesAllOthers) {
-  EXPECT_EQ(*resolve("app:video"),
+  EXPECT_EQ(*looked_up("app:video"),
             (ExecUser{.uid = 1000, .gid = 44, .additional_gids = {}, .home = "/home/app"}));
-  EXPECT_EQ(*resolve("app:0"),
+  EXPECT_EQ(*looked_up("app:0"),
             (ExecUser{.uid = 1000, .gid = 0, .additional_gids = {}, .home = "/home/app"}));
-  EXPECT_EQ(resolve("app:4242")->gid, 4242U);
-  EXPECT_EQ(*resolve(":5"), (ExecUser{.uid = 0, .gid = 5, .additional_gids = {}, .home = "/root"}));
+  EXPECT_EQ(looked_up("app:4242")->gid, 4242U);
+  EXPECT_EQ(*looked_up(":5"),
+            (ExecUser{.uid = 0, .gid = 5, .additional_gids = {}, .home = "/root"}));
 }
 
 TEST(UserLookup, UnknownNumberHasGroupZero) {
-  EXPECT_EQ(*resolve("4242"),
+  EXPECT_EQ(*looked_up("4242"),
             (ExecUser{.uid = 4242, .gid = 0, .additional_gids = {}, .home = "/"}));
 }
 
 TEST(UserLookup, MissingFieldsAreZeroAndEmpty) {
-  EXPECT_EQ(*resolve("bare"), (ExecUser{.uid = 1001, .gid = 0, .additional_gids = {}, .home = ""}));
-  EXPECT_EQ(resolve("app:empty")->gid, 50U);
+  EXPECT_EQ(*looked_up("bare"),
+            (ExecUser{.uid = 1001, .gid = 0, .additional_gids = {}, .home = ""}));
+  EXPECT_EQ(looked_up("app:empty")->gid, 50U);
 }
 
 TEST(UserLookup, UnknownNamesAreDockersErrors) {
   EXPECT_EQ(error("foo"), "unable to find user foo: no matching entries in passwd file");
   EXPECT_EQ(error("root:foo"), "unable to find group foo: no matching entries in group file");
   EXPECT_EQ(error("0::"), "unable to find group :: no matching entries in group file");
-  EXPECT_EQ(resolve("foo").error().kind(), ErrorKind::not_found);
+  EXPECT_EQ(looked_up("foo").error().kind(), ErrorKind::not_found);
 }
 
 TEST(UserLookup, IdsHaveARange) {
   for (const char* user :
        {"2147483648", "99999999999", "99999999999999999999", "-1", "0:-1", "app:2147483648"})
     EXPECT_EQ(error(user), "uids and gids must be in range 0-2147483647") << user;
-  EXPECT_EQ(resolve("2147483647")->uid, 2147483647U);
+  EXPECT_EQ(looked_up("2147483647")->uid, 2147483647U);
 }
 
 TEST(UserLookup, NamesMadeOfDigitsAreNumbers) {

@@ -73,8 +73,8 @@ class Puller {
   };
 
   Result<Fetched> fetch(const oci::Descriptor& entry) {
-    std::string json = TRY(fetch_entry(*repository_, *reference_, entry, options_->stop));
-    return fetch_parts(std::move(json));
+    std::string manifest = TRY(fetch_entry(*repository_, *reference_, entry, options_->stop));
+    return fetch_parts(std::move(manifest));
   }
 
   Result<Fetched> fetch_parts(std::string manifest_json) {
@@ -159,8 +159,8 @@ class Puller {
   }
 
   Result<void> fetch_attestation(const oci::Descriptor& entry, std::vector<oci::Digest>& blobs) {
-    const std::string json = TRY(fetch_entry(*repository_, *reference_, entry, options_->stop));
-    const oci::Manifest manifest = TRY(oci::Manifest::parse(json));
+    const std::string text = TRY(fetch_entry(*repository_, *reference_, entry, options_->stop));
+    const oci::Manifest manifest = TRY(oci::Manifest::parse(text));
     std::vector<oci::Descriptor> parts = manifest.layers;
     parts.push_back(manifest.config);
     for (const auto& part : parts) {
@@ -173,7 +173,7 @@ class Puller {
       }
       blobs.push_back(part.digest);
     }
-    const oci::Digest digest = TRY(store_->blobs().put(json));
+    const oci::Digest digest = TRY(store_->blobs().put(text));
     blobs.push_back(digest);
     return {};
   }

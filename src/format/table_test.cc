@@ -35,7 +35,7 @@ const std::vector<nlohmann::json>& rows() {
   return all;
 }
 
-std::string rendered(std::string_view format, Quiet quiet = Quiet::no) {
+std::string rendered_rows(std::string_view format, Quiet quiet = Quiet::no) {
   const auto out = render_rows(format, images(), rows(), quiet);
   return out.ok() ? out.value() : "error: " + out.error().message();
 }
@@ -45,8 +45,8 @@ TEST(Table, DefaultColumnsAreDockers) {
       "REPOSITORY   TAG        IMAGE ID       CREATED          SIZE\n"
       "debian       bookworm   31ffd64348ee   25 minutes ago   164MB\n"
       "busybox      latest     e2cf44450387   25 minutes ago   1.98MB\n";
-  EXPECT_EQ(rendered(""), expected);
-  EXPECT_EQ(rendered("table"), expected);
+  EXPECT_EQ(rendered_rows(""), expected);
+  EXPECT_EQ(rendered_rows("table"), expected);
 }
 
 TEST(Table, WithoutRowsTheHeaderStays) {
@@ -55,28 +55,29 @@ TEST(Table, WithoutRowsTheHeaderStays) {
 }
 
 TEST(Table, ChosenColumns) {
-  EXPECT_EQ(rendered(R"(table {{.ID}}\t{{.Size}})"),
+  EXPECT_EQ(rendered_rows(R"(table {{.ID}}\t{{.Size}})"),
             "IMAGE ID       SIZE\n31ffd64348ee   164MB\ne2cf44450387   1.98MB\n");
-  EXPECT_EQ(rendered(R"(table {{.Repository}}:{{.Tag}}\t{{upper .ID}})"),
+  EXPECT_EQ(rendered_rows(R"(table {{.Repository}}:{{.Tag}}\t{{upper .ID}})"),
             "REPOSITORY:TAG    IMAGE ID\n"
             "debian:bookworm   31FFD64348EE\n"
             "busybox:latest    E2CF44450387\n");
-  EXPECT_EQ(rendered("table{{.ID}}"), "IMAGE ID\n31ffd64348ee\ne2cf44450387\n");
-  EXPECT_EQ(rendered(R"(table {{.ID}}\t)"), "IMAGE ID       \n31ffd64348ee   \ne2cf44450387   \n");
-  EXPECT_EQ(rendered(R"(table {{.ID}} {{json .Tag}})"),
+  EXPECT_EQ(rendered_rows("table{{.ID}}"), "IMAGE ID\n31ffd64348ee\ne2cf44450387\n");
+  EXPECT_EQ(rendered_rows(R"(table {{.ID}}\t)"),
+            "IMAGE ID       \n31ffd64348ee   \ne2cf44450387   \n");
+  EXPECT_EQ(rendered_rows(R"(table {{.ID}} {{json .Tag}})"),
             "IMAGE ID TAG\n31ffd64348ee \"bookworm\"\ne2cf44450387 \"latest\"\n");
 }
 
 TEST(Table, HeadersPassThroughFunctionsAsInDocker) {
-  EXPECT_EQ(rendered(R"(table {{.ID}}\t{{truncate .Tag 2}}\t{{join (split .Tag "a") "-"}})"),
+  EXPECT_EQ(rendered_rows(R"(table {{.ID}}\t{{truncate .Tag 2}}\t{{join (split .Tag "a") "-"}})"),
             "IMAGE ID       TAG       TAG\n"
             "31ffd64348ee   bo        bookworm\n"
             "e2cf44450387   la        l-test\n");
-  EXPECT_EQ(rendered(R"(table {{.ID}}\t{{pad .Tag 1 1}}\tx)"),
+  EXPECT_EQ(rendered_rows(R"(table {{.ID}}\t{{pad .Tag 1 1}}\tx)"),
             "IMAGE ID        TAG         x\n"
             "31ffd64348ee    bookworm    x\n"
             "e2cf44450387    latest      x\n");
-  EXPECT_EQ(rendered(R"(table {{len .Tag}}\t{{.ID}})"),
+  EXPECT_EQ(rendered_rows(R"(table {{len .Tag}}\t{{.ID}})"),
             "3         IMAGE ID\n8         31ffd64348ee\n6         e2cf44450387\n");
 }
 
@@ -84,25 +85,26 @@ TEST(Table, JsonIsOneObjectALineWithHtmlEscaped) {
   const std::string first =
       R"({"CreatedSince":"25 minutes ago","Digest":"\u003cnone\u003e","ID":"31ffd64348ee",)"
       R"("Repository":"debian","Size":"164MB","Tag":"bookworm"})";
-  EXPECT_THAT(rendered("json"), testing::StartsWith(first + "\n"));
-  EXPECT_EQ(rendered("json"), rendered("{{json .}}"));
-  EXPECT_EQ(rendered("{{json .Digest}}"), "\"<none>\"\n\"<none>\"\n");
+  EXPECT_THAT(rendered_rows("json"), testing::StartsWith(first + "\n"));
+  EXPECT_EQ(rendered_rows("json"), rendered_rows("{{json .}}"));
+  EXPECT_EQ(rendered_rows("{{json .Digest}}"), "\"<none>\"\n\"<none>\"\n");
 }
 
 TEST(Table, PlainTemplatesGiveALineARow) {
-  EXPECT_EQ(rendered(R"({{.ID}}\t{{.Size}}\n)"), "31ffd64348ee\t164MB\n\ne2cf44450387\t1.98MB\n\n");
-  EXPECT_EQ(rendered("  {{.ID}}  "), "31ffd64348ee\ne2cf44450387\n");
-  EXPECT_EQ(rendered("pretty"), "pretty\npretty\n");
+  EXPECT_EQ(rendered_rows(R"({{.ID}}\t{{.Size}}\n)"),
+            "31ffd64348ee\t164MB\n\ne2cf44450387\t1.98MB\n\n");
+  EXPECT_EQ(rendered_rows("  {{.ID}}  "), "31ffd64348ee\ne2cf44450387\n");
+  EXPECT_EQ(rendered_rows("pretty"), "pretty\npretty\n");
 }
 
 TEST(Table, QuietYieldsToAFormat) {
-  EXPECT_EQ(rendered("", Quiet::yes), "31ffd64348ee\ne2cf44450387\n");
-  EXPECT_EQ(rendered("{{.Tag}}", Quiet::yes), "bookworm\nlatest\n");
+  EXPECT_EQ(rendered_rows("", Quiet::yes), "31ffd64348ee\ne2cf44450387\n");
+  EXPECT_EQ(rendered_rows("{{.Tag}}", Quiet::yes), "bookworm\nlatest\n");
 }
 
 TEST(Table, ErrorsCarryDockersPrefix) {
-  EXPECT_EQ(rendered("{{.ID"), "error: template parsing error: template: :1: unclosed action");
-  EXPECT_EQ(rendered("table {{.Foo}}"),
+  EXPECT_EQ(rendered_rows("{{.ID"), "error: template parsing error: template: :1: unclosed action");
+  EXPECT_EQ(rendered_rows("table {{.Foo}}"),
             R"(error: template parsing error: template: :1:2: executing "" at <.Foo>: )"
             R"(map has no entry for key "Foo")");
 }

@@ -330,7 +330,7 @@ class Parser {
   }
 
   static std::string source_of(const Pipeline& pipeline) {
-    std::string out = join(pipeline.variables, ", ");
+    std::string out = kiln::join(pipeline.variables, ", ");
     if (!out.empty()) out.append(pipeline.binding == Binding::assign ? " = " : " := ");
     for (std::size_t i = 0; i < pipeline.commands.size(); ++i)
       out.append(i > 0 ? " | " : "").append(pipeline.commands[i].source);

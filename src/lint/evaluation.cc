@@ -8,6 +8,7 @@
 #include "base/strings.h"
 #include "dockerfile/expand.h"
 #include "lint/instruction_rules.h"
+#include "lint/source_lines.h"
 #include "lint/variable_names.h"
 #include "oci/reference.h"
 
@@ -18,14 +19,6 @@ namespace df = dockerfile;
 using Values = std::map<std::string, std::string, std::less<>>;
 constexpr std::string_view kDefaultPath =
     "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-
-std::string description_of(const std::vector<std::string>& comments, std::string_view name) {
-  for (const std::string& comment : comments) {
-    if (comment.size() > name.size() && comment.starts_with(name) && comment[name.size()] == ' ')
-      return comment.substr(name.size() + 1);
-  }
-  return {};
-}
 
 std::vector<std::string> keys_of(const Values& values) {
   std::vector<std::string> out;

@@ -7,6 +7,7 @@
 
 #include "base/strings.h"
 #include "dockerfile/csv.h"
+#include "lint/source_lines.h"
 #include "lint/syntax_rules.h"
 #include "lint/variable_names.h"
 
@@ -35,14 +36,6 @@ bool is_remote(std::string_view source) {
 
 std::string last_part(std::string_view path) {
   return std::string(path.substr(path.find_last_of('/') + 1));
-}
-
-std::string description_of(const std::vector<std::string>& comments, std::string_view name) {
-  for (const std::string& comment : comments) {
-    const auto [word, rest] = split_once(comment, ' ');
-    if (rest && word == name) return std::string(*rest);
-  }
-  return {};
 }
 
 /// `key value` as `key=value`, or nothing if that needs more than quotes and escapes.

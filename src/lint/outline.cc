@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 
 #include "base/base64.h"
+#include "base/json.h"
+#include "lint/source_lines.h"
 
 namespace kiln::lint {
 namespace {
@@ -29,14 +31,6 @@ std::string table(const std::vector<Row>& rows, std::size_t gap) {
     out += '\n';
   }
   return out;
-}
-
-std::string description_of(const std::vector<std::string>& comments, const std::string& name) {
-  if (name.empty()) return {};
-  for (const std::string& comment : comments) {
-    if (comment.starts_with(name + " ")) return comment.substr(name.size() + 1);
-  }
-  return {};
 }
 
 class Collector {
@@ -108,10 +102,6 @@ Json mounts_json(const std::vector<MountFact>& mounts) {
   return out;
 }
 
-std::string dump(const Json& json) {
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
-}
-
 std::string mounts_table(const std::string& title, const std::vector<MountFact>& mounts) {
   if (mounts.empty()) return {};
   std::vector<Row> rows = {{title, "REQUIRED"}};
@@ -175,7 +165,7 @@ std::string to_json(const Outline& outline) {
   if (!outline.secrets.empty()) out["secrets"] = mounts_json(outline.secrets);
   if (!outline.ssh.empty()) out["ssh"] = mounts_json(outline.ssh);
   out["sources"] = Json::array({base64(outline.source)});
-  return dump(out);
+  return indented_json(out);
 }
 
 TargetList targets_of(const df::Dockerfile& file) {
@@ -218,7 +208,8 @@ std::string to_json(const TargetList& targets) {
     one["location"] = location(target.lines);
     list.push_back(std::move(one));
   }
-  return dump({{"targets", std::move(list)}, {"sources", Json::array({base64(targets.source)})}});
+  return indented_json(
+      Json{{"targets", std::move(list)}, {"sources", Json::array({base64(targets.source)})}});
 }
 
 }  // namespace kiln::lint

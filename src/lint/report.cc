@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/base64.h"
+#include "base/json.h"
 #include "lint/lint.h"
 
 namespace kiln::lint {
@@ -30,10 +31,6 @@ Json location(unsigned first, unsigned last) {
     ranges.push_back({{"start", {{"line", line}}}, {"end", {{"line", line}}}});
   }
   return {{"ranges", std::move(ranges)}};
-}
-
-std::string dump(const Json& json) {
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
 /// A final line end starts one more line there.
@@ -112,7 +109,7 @@ std::string check_json(const Report& report) {
     out["buildError"] = {{"message", report.error->message()},
                          {"location", line ? location(*line, *line) : Json::object()}};
   }
-  return dump(out);
+  return indented_json(out);
 }
 
 std::string lint_text(const Report& report, std::string_view path) {

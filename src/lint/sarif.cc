@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/json.h"
 #include "lint/lint.h"
 #include "lint/report.h"
 
@@ -112,7 +113,7 @@ std::string sarif(const Report& report, std::string_view path, std::string_view 
              {"invocations", Json::array({std::move(invocation)})},
              {"columnKind", "utf16CodeUnits"},
              {"results", std::move(results)}}})}};
-  return out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return indented_json(out);
 }
 
 }  // namespace kiln::lint

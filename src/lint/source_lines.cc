@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lint/source_lines.h"
 
+#include "base/strings.h"
 #include "dockerfile/heredoc.h"
 
 namespace kiln::lint {
@@ -33,6 +34,15 @@ SourceLines read_source_lines(const df::Source& source, const df::Directives& di
   }
   lines.pop_back();
   return lines;
+}
+
+std::string description_of(const std::vector<std::string>& comments, std::string_view name) {
+  if (name.empty()) return {};
+  for (const std::string& comment : comments) {
+    const auto [word, rest] = split_once(comment, ' ');
+    if (rest && word == name) return std::string(*rest);
+  }
+  return {};
 }
 
 }  // namespace kiln::lint

@@ -3,6 +3,8 @@
 
 #include <deque>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "dockerfile/directives.h"
@@ -24,6 +26,9 @@ struct SourceLine {
 
   std::vector<std::string_view> arguments() const;
 };
+
+/// What the comment `# NAME text` above an instruction says of `name`, or nothing.
+std::string description_of(const std::vector<std::string>& comments, std::string_view name);
 
 /// Deque: lines are views into themselves and don't move.
 using SourceLines = std::deque<SourceLine>;

@@ -7,11 +7,9 @@ namespace kiln::oci {
 namespace {
 
 using nlohmann::json;
-constexpr auto kObject = json::value_t::object;
-constexpr auto kArray = json::value_t::array;
 
 Result<std::set<std::string>> keys_of(const json& object, const char* key) {
-  const json member = TRY(json_member(object, key, kObject));
+  const json member = TRY(json_object(object, key));
   std::set<std::string> out;
   for (const auto& [name, ignored] : member.items()) out.insert(name);
   return out;
@@ -58,7 +56,7 @@ Result<RunConfig> parse_run_config(const json& object) {
   out.working_dir = TRY(json_string(object, "WorkingDir"));
   out.labels = TRY(json_string_map(object, "Labels"));
   out.stop_signal = TRY(json_string(object, "StopSignal"));
-  const json check = TRY(json_member(object, "Healthcheck", kObject));
+  const json check = TRY(json_object(object, "Healthcheck"));
   if (!check.empty()) out.healthcheck = TRY(parse_healthcheck(check));
   auto on_build = TRY(json_strings(object, "OnBuild"));
   if (on_build) out.on_build = *std::move(on_build);
@@ -76,9 +74,9 @@ Result<ImageConfig> parse_image_config(const json& object) {
   out.platform.architecture = TRY(json_string(object, "architecture"));
   out.platform.variant = TRY(json_string(object, "variant"));
   out.os_version = TRY(json_string(object, "os.version"));
-  const json config = TRY(json_member(object, "config", kObject));
+  const json config = TRY(json_object(object, "config"));
   out.config = TRY(parse_run_config(config));
-  const json rootfs = TRY(json_member(object, "rootfs", kObject));
+  const json rootfs = TRY(json_object(object, "rootfs"));
   const auto diff_ids = TRY(json_strings(rootfs, "diff_ids"));
   if (diff_ids) {
     for (const auto& text : *diff_ids) {
@@ -86,7 +84,7 @@ Result<ImageConfig> parse_image_config(const json& object) {
       out.diff_ids.push_back(std::move(id));
     }
   }
-  const json history = TRY(json_member(object, "history", kArray));
+  const json history = TRY(json_array(object, "history"));
   for (const auto& item : history) {
     History entry;
     entry.created = TRY(json_string(item, "created"));

@@ -8,8 +8,6 @@ namespace {
 
 using nlohmann::json;
 using nlohmann::ordered_json;
-constexpr auto kObject = json::value_t::object;
-constexpr auto kArray = json::value_t::array;
 
 /// As Go's json.MarshalIndent, which escapes what could be HTML.
 std::string written(const ordered_json& value, int indent) {
@@ -65,7 +63,7 @@ Result<IndexEntry> IndexEntry::parse(const json& object) {
   if (urls) out.urls = *urls;
   out.annotations = TRY(json_string_map(object, "annotations"));
   out.data = TRY(json_string(object, "data"));
-  const json platform = TRY(json_member(object, "platform", kObject));
+  const json platform = TRY(json_object(object, "platform"));
   if (!platform.empty()) out.platform = TRY(Platform::parse(platform));
   out.artifact_type = TRY(json_string(object, "artifactType"));
   return out;
@@ -98,7 +96,7 @@ Result<FullIndex> FullIndex::parse(std::string_view text) {
   out.media_type = TRY(json_string(object, "mediaType").context("index"));
   if (out.media_type.empty()) out.media_type = std::string(media_type::kOciIndex);
   if (!media_type::is_index(out.media_type)) return corrupt("not an index but " + out.media_type);
-  const json entries = TRY(json_member(object, "manifests", kArray).context("index"));
+  const json entries = TRY(json_array(object, "manifests").context("index"));
   for (const auto& item : entries) {
     IndexEntry entry = TRY(IndexEntry::parse(item).context("index"));
     out.entries.push_back(std::move(entry));

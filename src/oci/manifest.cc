@@ -7,8 +7,6 @@ namespace kiln::oci {
 namespace {
 
 using nlohmann::json;
-constexpr auto kObject = json::value_t::object;
-constexpr auto kArray = json::value_t::array;
 
 Result<Descriptor> parse_descriptor(const json& object) {
   Descriptor out;
@@ -18,7 +16,7 @@ Result<Descriptor> parse_descriptor(const json& object) {
   const std::int64_t size = TRY(json_int(object, "size"));
   if (size < 0) return corrupt("descriptor of negative size");
   out.size = static_cast<std::uint64_t>(size);
-  const json platform = TRY(json_member(object, "platform", kObject));
+  const json platform = TRY(json_object(object, "platform"));
   if (!platform.empty()) {
     Platform p;
     p.os = TRY(json_string(platform, "os"));
@@ -31,7 +29,7 @@ Result<Descriptor> parse_descriptor(const json& object) {
 }
 
 Result<std::vector<Descriptor>> parse_descriptors(const json& object, const char* key) {
-  const json list = TRY(json_member(object, key, kArray));
+  const json list = TRY(json_array(object, key));
   std::vector<Descriptor> out;
   for (const auto& item : list) {
     Descriptor descriptor = TRY(parse_descriptor(item));
@@ -62,7 +60,7 @@ Result<Manifest> parse_manifest(const json& object) {
   const std::string type = TRY(json_string(object, "mediaType"));
   if (!type.empty()) out.media_type = type;
   if (!media_type::is_manifest(out.media_type)) return corrupt("not a manifest but " + type);
-  const json config = TRY(json_member(object, "config", kObject));
+  const json config = TRY(json_object(object, "config"));
   out.config = TRY(parse_descriptor(config));
   out.layers = TRY(parse_descriptors(object, "layers"));
   out.annotations = TRY(json_string_map(object, "annotations"));

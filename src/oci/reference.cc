@@ -8,7 +8,6 @@
 namespace kiln::oci {
 namespace {
 
-constexpr std::string_view kDefaultDomain = "docker.io";
 constexpr std::string_view kOfficialPrefix = "library/";
 
 bool is_lower_alnum(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
@@ -96,16 +95,16 @@ Result<Reference> Reference::parse(std::string_view text) {
     out.domain_ = head;
     path = rest.substr(first_slash + 1);
   } else {
-    out.domain_ = kDefaultDomain;
+    out.domain_ = kDockerHub;
   }
-  if (out.domain_ == "index.docker.io") out.domain_ = kDefaultDomain;
+  if (out.domain_ == "index.docker.io") out.domain_ = kDockerHub;
   if (!is_domain(out.domain_)) return bad("");
   if (to_lower(path) != path)
     return invalid_input("invalid reference format: repository name (" + std::string(path) +
                          ") must be lowercase");
   if (!std::ranges::all_of(split(path, '/'), is_path_component)) return bad("");
   out.path_ = path;
-  if (out.domain_ == kDefaultDomain && path.find('/') == std::string_view::npos)
+  if (out.domain_ == kDockerHub && path.find('/') == std::string_view::npos)
     out.path_.insert(0, kOfficialPrefix);
   if (out.path_.size() + out.domain_.size() > 255)
     return invalid_input("repository name must not be more than 255 characters");
@@ -139,7 +138,7 @@ std::string Reference::canonical() const {
 }
 
 std::string Reference::familiar_name() const {
-  if (domain_ != kDefaultDomain) return domain_ + "/" + path_;
+  if (domain_ != kDockerHub) return domain_ + "/" + path_;
   if (path_.starts_with(kOfficialPrefix) &&
       path_.find('/', kOfficialPrefix.size()) == std::string::npos)
     return path_.substr(kOfficialPrefix.size());

@@ -10,6 +10,9 @@
 
 namespace kiln::oci {
 
+/// The domain of a name that says none.
+inline constexpr std::string_view kDockerHub = "docker.io";
+
 /// An image's name: `[domain/]path[:tag][@digest]` (distribution spec, with docker's defaults:
 /// domain docker.io, there `library/` before a single-component path, tag latest).
 class Reference {

@@ -8,6 +8,7 @@
 
 #include "base/json.h"
 #include "base/strings.h"
+#include "oci/reference.h"
 #include "os/fd.h"
 #include "os/process.h"
 #include "os/system.h"
@@ -18,7 +19,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::string_view kDockerHub = "docker.io";
 constexpr std::string_view kDockerHubKey = "https://index.docker.io/v1/";
 constexpr std::string_view kAlphabet =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -43,7 +43,7 @@ std::string host_of_key(std::string_view key) {
     if (key.starts_with(scheme)) key.remove_prefix(scheme.size());
   }
   std::string host(key.substr(0, key.find('/')));
-  return host == "index.docker.io" || host == "registry-1.docker.io" ? std::string(kDockerHub)
+  return host == "index.docker.io" || host == "registry-1.docker.io" ? std::string(oci::kDockerHub)
                                                                      : host;
 }
 
@@ -90,8 +90,7 @@ const json* find_auth(const json& auths, const std::string& key, bool is_domain)
 
 Result<std::optional<std::string>> helper_for(const json& config, std::string_view domain,
                                               const std::string& where) {
-  const json helpers =
-      TRY(json_member(config, "credHelpers", json::value_t::object).context(where));
+  const json helpers = TRY(json_object(config, "credHelpers").context(where));
   for (const auto& [name, helper] : helpers.items()) {
     if (host_of_key(name) == domain && helper.is_string()) {
       return std::optional(helper.get<std::string>());
@@ -105,7 +104,7 @@ Result<std::optional<std::string>> helper_for(const json& config, std::string_vi
 Result<std::optional<Credentials>> find_in(const std::string& file, std::string_view domain,
                                            std::string_view path) {
   const json config = TRY(read_config(file));
-  const json auths = TRY(json_member(config, "auths", json::value_t::object).context(file));
+  const json auths = TRY(json_object(config, "auths").context(file));
   const auto helper = TRY(helper_for(config, domain, file));
   if (helper) {
     auto found = TRY(helper_get(*helper, credentials_key(domain)));
@@ -129,7 +128,7 @@ Result<void> write_config(const std::string& path, const json& config) {
 }  // namespace
 
 std::string credentials_key(std::string_view domain) {
-  return std::string(domain == kDockerHub ? kDockerHubKey : domain);
+  return std::string(domain == oci::kDockerHub ? kDockerHubKey : domain);
 }
 
 CredentialFiles CredentialFiles::from_environment() {

@@ -7,13 +7,13 @@
 #include <array>
 
 #include "base/strings.h"
+#include "oci/reference.h"
 #include "os/dir.h"
 #include "os/fd.h"
 
 namespace kiln::registry {
 namespace {
 
-constexpr std::string_view kDockerHub = "docker.io";
 /// Where docker.io is really served.
 constexpr std::string_view kDockerHubHost = "registry-1.docker.io";
 
@@ -75,7 +75,7 @@ Endpoint endpoint_of(const RegistryRules& rules, std::string_view name, bool ins
   const auto [host, path] = split_once(name, '/');
   Endpoint out;
   out.domain = host;
-  out.host = host == kDockerHub ? kDockerHubHost : host;
+  out.host = host == oci::kDockerHub ? kDockerHubHost : host;
   out.repository = path.value_or("");
   const bool either = rules.tls == RegistryRules::Tls::by_rule
                           ? insecure || is_insecure(rules, host)
@@ -125,7 +125,7 @@ Result<std::vector<Endpoint>> find_endpoints(const RegistryRules& rules,
         }
       }
     }
-    if (reference.domain() == kDockerHub) {
+    if (reference.domain() == oci::kDockerHub) {
       for (const auto& mirror : rules.docker_mirrors) {
         out.push_back(mirror_endpoint(
             rules, fmt::format("{}/{}", mirror.location, reference.path()), mirror));

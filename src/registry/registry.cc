@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "oci/reference.h"
 #include "registry/response_error.h"
 
 namespace kiln::registry {
@@ -22,7 +23,7 @@ Result<Registries::Place> Registries::search_place(const std::string& domain) {
   const auto reference = TRY(oci::Reference::parse(domain + "/search"));
   auto endpoints = TRY(find_endpoints(options_.rules, reference, Purpose::push));
   Endpoint endpoint = std::move(endpoints.back());
-  if (domain == "docker.io") endpoint.host = "index.docker.io";
+  if (domain == oci::kDockerHub) endpoint.host = "index.docker.io";
   Host* found = TRY(host(endpoint));
   return Place{std::move(endpoint), found};
 }

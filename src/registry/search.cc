@@ -5,13 +5,13 @@
 
 #include "base/json.h"
 #include "base/strings.h"
+#include "oci/reference.h"
 #include "registry/response_error.h"
 #include "registry/url.h"
 
 namespace kiln::registry {
 namespace {
 
-constexpr const char* kHub = "docker.io";
 constexpr std::size_t kMaxAnswer = std::size_t{4} << 20;
 
 /// The registry that a term names, and what to look for there.
@@ -23,12 +23,13 @@ Wanted split_term(const std::string& term) {
   const auto [first, rest] = split_once(term, '/');
   const bool names_registry =
       rest && (first.find_first_of(".:") != std::string_view::npos || first == "localhost");
-  Wanted out{names_registry ? std::string(first) : kHub,
+  Wanted out{names_registry ? std::string(first) : std::string(oci::kDockerHub),
              names_registry ? std::string(*rest) : term};
-  if (out.domain == "index.docker.io") out.domain = kHub;
+  if (out.domain == "index.docker.io") out.domain = oci::kDockerHub;
   // The hub's official images have no folder there.
   constexpr std::string_view kOfficial = "library/";
-  if (out.domain == kHub && out.term.starts_with(kOfficial)) out.term.erase(0, kOfficial.size());
+  if (out.domain == oci::kDockerHub && out.term.starts_with(kOfficial))
+    out.term.erase(0, kOfficial.size());
   return out;
 }
 
@@ -73,8 +74,7 @@ Result<std::vector<SearchResult>> search(Registries& registries, const std::stri
     if (!response->success()) return response_error(*response, what);
     const auto answer = TRY(parse_json(response->body, "results").context(what));
     if (!answer.is_object()) return corrupt(what + ": the server's answer is no list of results");
-    const auto results =
-        TRY(json_member(answer, "results", nlohmann::json::value_t::array).context(what));
+    const auto results = TRY(json_array(answer, "results").context(what));
     std::vector<SearchResult> out;
     for (const auto& item : results) {
       if (out.size() == limit) break;

@@ -16,9 +16,8 @@ using os::test::must;
 using os::test::TempDir;
 using os::test::write_file_in;
 using test::describe;
+using test::ignore_content;
 using test::Tar;
-
-void ignore_content(std::size_t, const os::FileInfo&, const Sha256Bytes&) {}
 
 /// Archives over one lower layer, "base"; what is beside the store must stay as it is.
 class ArchivePlan : public ::testing::Test {

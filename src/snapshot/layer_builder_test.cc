@@ -13,8 +13,7 @@ using os::RelPath;
 using os::test::must;
 using os::test::TempDir;
 using os::test::write_file_in;
-
-void ignore_content(std::size_t, const os::FileInfo&, const Sha256Bytes&) {}
+using test::ignore_content;
 
 Metadata mine(std::uint32_t mode = 0644) {
   static const os::FileInfo info = must(TempDir().dir().stat("."));

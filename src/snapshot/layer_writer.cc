@@ -22,10 +22,6 @@ namespace {
 
 Error cancelled() { return {ErrorKind::cancelled, "cancelled"}; }
 
-bool is_zero(archive::Bytes data) {
-  return std::ranges::all_of(data, [](std::byte b) { return b == std::byte{0}; });
-}
-
 /// Above this size a file's own digest is made on a thread of its own.
 constexpr std::uint64_t kLargeFile = std::uint64_t{4} << 20;
 

@@ -13,10 +13,6 @@ constexpr std::size_t kBufferSize = 256 * 1024;
 /// What a hole is made of: a block of the file system.
 constexpr std::size_t kHoleSize = 4096;
 
-bool is_zero(archive::Bytes data) {
-  return std::ranges::all_of(data, [](std::byte b) { return b == std::byte{0}; });
-}
-
 /// Writes what isn't zero, in aligned blocks; tells whether the last block was left out.
 Result<bool> write_data(const os::Fd& out, archive::Bytes data, std::uint64_t at,
                         const std::string& name) {

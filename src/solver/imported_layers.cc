@@ -39,13 +39,14 @@ Result<void> ImportedLayers::keep(const std::vector<Promise>& promises) {
   return {};
 }
 
-Result<void> ImportedLayers::expect(CacheImport& from, const store::CacheRecord& record) {
+Result<void> ImportedLayers::expect(CacheImport& from, const std::string& key_there,
+                                    const store::CacheRecord& record) {
   const bool there = TRY(is_there(*record.layer));
-  if (there) return keep({{&from, record}});
+  if (there) return keep({{&from, key_there, record}});
   const std::lock_guard lock(mutex_);
   auto& layer = layers_[*record.layer];
   if (layer == nullptr) layer = std::make_shared<Layer>();
-  layer->promises.push_back({&from, record});
+  layer->promises.push_back({&from, key_there, record});
   return {};
 }
 
@@ -63,7 +64,7 @@ Result<void> ImportedLayers::ensure_one(const oci::DiffId& layer, const std::sto
   std::optional<Error> last;
   for (const auto& promise : promises) {
     if (there) break;
-    const std::string& key = promise.record.key;
+    const std::string& key = promise.key_there;
     if (is_distrusted(*promise.from, key)) continue;
     auto fetched = promise.from->fetch_layer(key, stop);
     if (fetched) {

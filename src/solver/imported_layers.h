@@ -22,9 +22,11 @@ class ImportedLayers {
  public:
   explicit ImportedLayers(store::Store& store) : store_(&store) {}
 
-  /// `record` is the step's, by the key that it was found by. It is kept in the store, under a key
-  /// of the cache's own, as soon as its layer is there.
-  Result<void> expect(CacheImport& from, const store::CacheRecord& record);
+  /// `key_there` is the one that the step was found by; `record` is the step's, by that key or by
+  /// another of its keys. It is kept in the store, under a key of the cache's own, as soon as its
+  /// layer is there.
+  Result<void> expect(CacheImport& from, const std::string& key_there,
+                      const store::CacheRecord& record);
   /// All of `layers` are in the store then, as far as a cache promised them. Kind interrupted if
   /// one of them can't be had: the steps that a cache named it for are not taken from there again,
   /// and took_back() says so.
@@ -43,6 +45,7 @@ class ImportedLayers {
  private:
   struct Promise {
     CacheImport* from;
+    std::string key_there;
     store::CacheRecord record;
   };
   struct Layer {

@@ -13,14 +13,15 @@ StepOutcomeResult missed_step(MissReason reason) {
 
 namespace {
 
-StepOutcomeResult hit(const StepInputs& inputs, const store::CacheRecord& record,
-                      CacheImport* from) {
+StepOutcomeResult hit(const StepInputs& inputs, const store::CacheRecord& record, CacheImport* from,
+                      const std::string& key) {
   StepOutcomeResult out;
   out.result.layers = inputs.results.front()->layers;
   out.result.layers.push_back(*record.layer);
   out.result.created = record.created;
   out.cached = true;
   out.from = from;
+  out.key_there = key;
   return out;
 }
 
@@ -49,7 +50,7 @@ Result<std::optional<store::CacheRecord>> find_imported(SolveContext& context, C
   record.layer = found->layer;
   record.created = found->created;
   record.milliseconds = found->milliseconds;
-  if (context.steps == Steps::run) TRY(context.imported.expect(from, record));
+  if (context.steps == Steps::run) TRY(context.imported.expect(from, key, record));
   return std::optional(std::move(record));
 }
 
@@ -68,7 +69,7 @@ Result<std::optional<StepOutcomeResult>> find_step(SolveContext& context, const 
   if (!known) return std::optional<StepOutcomeResult>();
   context.note_result({key, inputs.vertex.origin.instruction, *known->layer, known->created,
                        known->milliseconds, /*ran=*/false});
-  return std::optional(hit(inputs, *known, origin));
+  return std::optional(hit(inputs, *known, origin, key));
 }
 
 bool are_away(const SolveContext& context, const std::vector<oci::DiffId>& layers) {
@@ -84,7 +85,8 @@ Result<void> keep_record(SolveContext& context, store::CacheRecord record,
   record.created = outcome.result.created;
   context.note_result({record.key, record.instruction, *record.layer, record.created,
                        record.milliseconds, !outcome.cached});
-  if (outcome.from != nullptr) return context.imported.expect(*outcome.from, record);
+  if (outcome.from != nullptr)
+    return context.imported.expect(*outcome.from, outcome.key_there, record);
   return context.store.records().put(record);
 }
 

@@ -17,6 +17,7 @@ struct StepOutcomeResult {
   bool cached = false;
   /// The cache elsewhere that a hit comes from; its layer may not be in the store yet.
   CacheImport* from = nullptr;
+  std::string key_there;
   /// Set where steps are only looked up and this one is not there: then there is no result.
   std::optional<MissReason> missed = {};
 };

@@ -18,7 +18,7 @@ using testing::IsEmpty;
 
 constexpr const char* kApp = "docker.io/library/app:latest";
 
-oci::Reference name(std::string_view text) { return must(oci::Reference::parse(text)); }
+oci::Reference named(std::string_view text) { return must(oci::Reference::parse(text)); }
 
 class IndexStoreTest : public ::testing::Test {
  protected:
@@ -50,7 +50,7 @@ class IndexStoreTest : public ::testing::Test {
     oci::Index index;
     index.manifests = std::move(manifests);
     std::vector<oci::Reference> references;
-    for (const char* text : names) references.push_back(name(text));
+    for (const char* text : names) references.push_back(named(text));
     return must(store_.indexes().put(index.to_json(), present_, blobs, references));
   }
   Image get(const std::string& text) { return must(store_.images().get(text)); }
@@ -134,7 +134,7 @@ TEST_F(IndexStoreTest, ImagesThatAreHeldElsewhereStayWhenItGoes) {
   const auto index = put({foreign, ours}, {"app"});
   Image own = get("app");
   own.index.reset();
-  must(store_.images().tag(own, name("mine")));
+  must(store_.images().tag(own, named("mine")));
   const auto unneeded = must(store_.indexes().only_here(index));
   ASSERT_EQ(unneeded.size(), 1u);
   EXPECT_EQ(unneeded[0].manifest, foreign.digest);
@@ -148,7 +148,7 @@ TEST_F(IndexStoreTest, ImagesThatAreHeldElsewhereStayWhenItGoes) {
 TEST_F(IndexStoreTest, TagNamesTheIndexToo) {
   const auto foreign = add(other_), ours = add(own_);
   const auto index = put({foreign, ours}, {"app"});
-  must(store_.images().tag(get("app"), name("again:2")));
+  must(store_.images().tag(get("app"), named("again:2")));
   EXPECT_EQ(get("again:2").index, index.digest);
   EXPECT_EQ(must(store_.indexes().find(index.digest))->names.size(), 2u);
 }
@@ -157,7 +157,7 @@ TEST_F(IndexStoreTest, OfANameThatMovesOnTheImagesHaveNone) {
   const auto foreign = add(other_), ours = add(own_);
   const auto first = put({foreign, ours}, {"app"});
   EXPECT_TRUE(must(store_.images().is_in_named_index(first.images[0])));
-  must(store_.images().put(oci::ImageConfig().to_json(), {name("app")}));
+  must(store_.images().put(oci::ImageConfig().to_json(), {named("app")}));
   EXPECT_FALSE(get("app").index);
   const auto again = must(store_.indexes().find(first.digest));
   ASSERT_TRUE(again);
@@ -174,7 +174,7 @@ TEST_F(IndexStoreTest, ManifestOfAnIndexOutlivesAnotherOfTheSameImage) {
   const Image image = get("app");
   const std::string config = must(store_.images().config_json(image));
   const std::string manifest = must(store_.blobs().read(image.manifest)) + "\n";
-  must(store_.images().put_with_manifest(config, manifest, {name("other")}));
+  must(store_.images().put_with_manifest(config, manifest, {named("other")}));
   EXPECT_EQ(get("other").manifest, oci::Digest::of(manifest));
   EXPECT_EQ(get("app").manifest, ours.digest);
   EXPECT_TRUE(store_.blobs().has(ours.digest));

@@ -11,7 +11,7 @@
 namespace kiln::store {
 namespace {
 
-constexpr std::string_view kMagic = "kiln stat index 4\n";
+constexpr std::string_view kStatIndexMagic = "kiln stat index 4\n";
 constexpr std::uint32_t kMaxUnseen = 16;
 
 /// What the index says of a file, after its path; then the text of its xattrs.
@@ -65,7 +65,7 @@ void StatIndex::load() {
 }
 
 bool StatIndex::parse(std::string_view in) {
-  const auto body = checked_packed(in, kMagic);
+  const auto body = checked_packed(in, kStatIndexMagic);
   if (!body) return false;
   in = *body;
   std::uint64_t count = 0;
@@ -128,7 +128,7 @@ Result<void> StatIndex::save() {
   added.reserve(added_.size());
   for (const auto& entry : added_) added.push_back(&entry);
   std::ranges::sort(added, is_before, [](const auto* entry) { return entry->first; });
-  std::string out(kMagic);
+  std::string out(kStatIndexMagic);
   out.reserve(file_.size() + added.size() * (sizeof(Packed) + 64) + 128);
   const std::size_t count_at = out.size();
   append_packed(out, std::uint64_t{0});

@@ -10,7 +10,7 @@
 namespace kiln::store {
 namespace {
 
-constexpr std::string_view kMagic = "kiln tree records 1\n";
+constexpr std::string_view kTreeRecordsMagic = "kiln tree records 1\n";
 /// Whole contexts are large, and a project has few COPY instructions.
 constexpr std::size_t kMostRecords = 16;
 constexpr std::size_t kMostBytes = std::size_t{128} << 20;
@@ -26,7 +26,7 @@ void TreeRecords::load() {
 }
 
 bool TreeRecords::parse(std::string_view bytes) {
-  const auto body = checked_packed(bytes, kMagic);
+  const auto body = checked_packed(bytes, kTreeRecordsMagic);
   if (!body) return false;
   std::string_view in = *body;
   while (!in.empty()) {
@@ -60,7 +60,7 @@ void TreeRecords::put(const Sha256Bytes& key, const Sha256Bytes& digest, std::st
 Result<void> TreeRecords::save() {
   if (!std::exchange(changed_, false)) return {};
   std::ranges::stable_partition(entries_, &Entry::used);
-  std::string out(kMagic);
+  std::string out(kTreeRecordsMagic);
   for (std::size_t i = 0; i < std::min(entries_.size(), kMostRecords); ++i) {
     const Entry& entry = entries_[i];
     if (out.size() + entry.listing.size() > kMostBytes) continue;

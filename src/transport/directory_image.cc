@@ -6,7 +6,7 @@
 namespace kiln::transport {
 namespace {
 
-std::string blob_path(const oci::Digest& digest) { return digest.hex(); }
+std::string blob_file(const oci::Digest& digest) { return digest.hex(); }
 std::string manifest_path(const oci::Digest& digest) { return digest.hex() + ".manifest.json"; }
 
 }  // namespace
@@ -25,14 +25,14 @@ Result<SourceManifest> DirectorySource::instance(const oci::Descriptor& descript
 
 Result<void> DirectorySource::write_blob(const oci::Descriptor& blob, archive::ByteSink& sink,
                                          std::stop_token) {
-  const auto source = TRY(files_->open(blob_path(blob.digest)).context(name_));
+  const auto source = TRY(files_->open(blob_file(blob.digest)).context(name_));
   return copy_verified(*source, blob, sink).context(name_);
 }
 
 Result<std::optional<std::string>> DirectoryDestination::find_blob(const oci::Descriptor& blob,
                                                                    std::stop_token) {
   std::optional<std::string> out;
-  const bool there = TRY(files_->has(blob_path(blob.digest), blob.size));
+  const bool there = TRY(files_->has(blob_file(blob.digest), blob.size));
   if (there) out = "Already exists";
   return out;
 }
@@ -40,7 +40,7 @@ Result<std::optional<std::string>> DirectoryDestination::find_blob(const oci::De
 Result<void> DirectoryDestination::put_blob(registry::BlobContent& content,
                                             const std::optional<oci::Descriptor>& expected,
                                             std::stop_token) {
-  return files_->add_blob(content, expected, blob_path);
+  return files_->add_blob(content, expected, blob_file);
 }
 
 Result<void> DirectoryDestination::put_manifest(const oci::Descriptor& descriptor,

@@ -16,7 +16,7 @@ constexpr const char* kRefName = "org.opencontainers.image.ref.name";
 constexpr const char* kImageName = "io.containerd.image.name";
 constexpr std::size_t kMaxMarkSize = 4096;
 
-std::string blob_path(const oci::Digest& digest) { return "blobs/sha256/" + digest.hex(); }
+std::string path_in_layout(const oci::Digest& digest) { return "blobs/sha256/" + digest.hex(); }
 
 std::string annotation(const oci::Descriptor& descriptor, const char* key) {
   const auto found = descriptor.annotations.find(key);
@@ -57,13 +57,13 @@ Result<SourceManifest> LayoutSource::top(std::stop_token stop) {
 
 Result<SourceManifest> LayoutSource::instance(const oci::Descriptor& descriptor, std::stop_token) {
   std::string content =
-      TRY(files_->read(blob_path(descriptor.digest), oci::kMaxManifestSize).context(name_));
+      TRY(files_->read(path_in_layout(descriptor.digest), oci::kMaxManifestSize).context(name_));
   return verify_manifest(std::move(content), descriptor).context(name_);
 }
 
 Result<void> LayoutSource::write_blob(const oci::Descriptor& blob, archive::ByteSink& sink,
                                       std::stop_token) {
-  const auto source = TRY(files_->open(blob_path(blob.digest)).context(name_));
+  const auto source = TRY(files_->open(path_in_layout(blob.digest)).context(name_));
   return copy_verified(*source, blob, sink).context(name_);
 }
 
@@ -86,7 +86,7 @@ Result<std::optional<std::string>> LayoutDestination::find_blob(const oci::Descr
                                                                 std::stop_token) {
   TRY(begin());
   std::optional<std::string> out;
-  const bool there = TRY(files_->has(blob_path(blob.digest), blob.size));
+  const bool there = TRY(files_->has(path_in_layout(blob.digest), blob.size));
   if (there) out = "Already exists";
   return out;
 }
@@ -95,13 +95,13 @@ Result<void> LayoutDestination::put_blob(registry::BlobContent& content,
                                          const std::optional<oci::Descriptor>& expected,
                                          std::stop_token) {
   TRY(begin());
-  return files_->add_blob(content, expected, blob_path);
+  return files_->add_blob(content, expected, path_in_layout);
 }
 
 Result<void> LayoutDestination::put_manifest(const oci::Descriptor& descriptor,
                                              std::string_view content, Role role, std::stop_token) {
   TRY(begin());
-  TRY(files_->add(blob_path(descriptor.digest), content));
+  TRY(files_->add(path_in_layout(descriptor.digest), content));
   if (role == Role::top) {
     top_ = descriptor;
     content_ = content;
@@ -155,10 +155,10 @@ Result<void> LayoutDestination::finish(std::stop_token) {
 Result<std::string> LayoutDestination::docker_manifest() const {
   const oci::Manifest manifest = TRY(oci::Manifest::parse(content_));
   json layers = json::array();
-  for (const auto& layer : manifest.layers) layers.push_back(blob_path(layer.digest));
+  for (const auto& layer : manifest.layers) layers.push_back(path_in_layout(layer.digest));
   json tags = json::array();
   for (const auto& name : options_.names) tags.push_back(name.familiar());
-  return dump_json(json::array({{{"Config", blob_path(manifest.config.digest)},
+  return dump_json(json::array({{{"Config", path_in_layout(manifest.config.digest)},
                                  {"RepoTags", tags.empty() ? json() : tags},
                                  {"Layers", std::move(layers)}}}));
 }
