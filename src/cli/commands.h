@@ -26,6 +26,7 @@ Result<int> list_cache_mounts_command(const Session& session, std::vector<std::s
 Result<int> remove_cache_mounts_command(const Session& session, std::vector<std::string> words);
 Result<int> export_cache_mounts_command(const Session& session, std::vector<std::string> words);
 Result<int> import_cache_mounts_command(const Session& session, std::vector<std::string> words);
+Result<int> version_command(const Session& session, std::vector<std::string> words);
 Result<int> run_command(const Session& session, std::vector<std::string> words);
 Result<int> lint_command(const Session& session, std::vector<std::string> words);
 Result<int> images_command(const Session& session, std::vector<std::string> words);

@@ -38,6 +38,7 @@ constexpr Command kCommands[] = {
     {"search", search_command, "Search a registry for images"},
     {"save", save_command, "Save images to an archive"},
     {"tag", tag_command, "Give an image a further name"},
+    {"version", version_command, "Show the version"},
     {"image build", build_command, ""},
     {"image history", history_command, ""},
     {"image import", import_command, ""},
@@ -166,9 +167,8 @@ Result<int> run(std::vector<std::string> words) {
           .with_exit_code(125);
     }
   }
-  if (at == words.size() || words[at] == "help" || words[at] == "version") {
-    TRY(print(at < words.size() && words[at] == "version" ? fmt::format("kiln {}\n", kVersion)
-                                                          : overview()));
+  if (at == words.size() || words[at] == "help") {
+    TRY(print(overview()));
     return 0;
   }
   const Command* command = nullptr;

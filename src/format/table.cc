@@ -39,6 +39,18 @@ std::string replace_escapes(std::string_view text) {
   return out;
 }
 
+/// `indent` -1: one line.
+std::string written(const nlohmann::ordered_json& value, int indent) {
+  return value.dump(indent, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+}
+
+/// As docker's `inspect` fails.
+Result<Template> inspection_template(std::string_view format) {
+  auto layout = Template::parse(format).context(kParsing);
+  if (!layout) return std::move(layout).error().with_exit_code(64);
+  return layout;
+}
+
 }  // namespace
 
 Result<std::string> render_rows(std::string_view format, const TableStyle& style,
@@ -70,16 +82,20 @@ Result<std::string> render_inspection(std::string_view format,
   if (format.empty() || format == "json") {
     nlohmann::ordered_json all = nlohmann::ordered_json::array();
     for (const auto& object : objects) all.push_back(object);
-    const int indent = format.empty() ? 4 : -1;
-    return all.dump(indent, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+    return written(all, format.empty() ? 4 : -1);
   }
-  const Template layout = TRY(Template::parse(format).context(kParsing));
+  const Template layout = TRY(inspection_template(format));
   std::string out;
   for (const auto& object : objects) {
     TRY(layout.render_to(out, nlohmann::json(object)).context(kParsing));
     out.push_back('\n');
   }
   return out;
+}
+
+Result<std::string> render_object(std::string_view format, const nlohmann::ordered_json& object) {
+  if (format == "json") return written(object, -1);
+  return render_inspection(format, {object});
 }
 
 }  // namespace kiln::format

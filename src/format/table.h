@@ -32,7 +32,10 @@ Result<std::string> render_rows(std::string_view format, const TableStyle& style
 
 /// What docker's `inspect` prints: without a format an indented JSON array, with `json` a compact
 /// one, else a template's output, one line an object; `\t` and `\n` in the format are left alone.
+/// A template that does not parse has the exit code 64.
 Result<std::string> render_inspection(std::string_view format,
                                       const std::vector<nlohmann::ordered_json>& objects);
+/// The same of one object that is no list's: `docker version`.
+Result<std::string> render_object(std::string_view format, const nlohmann::ordered_json& object);
 
 }  // namespace kiln::format
