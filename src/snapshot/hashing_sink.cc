@@ -7,11 +7,12 @@
 namespace kiln::snapshot {
 namespace {
 /// Small enough that a block is still in a processor's cache when it is passed on.
-constexpr std::size_t kBlockSize = std::size_t{256} << 10;
-constexpr std::size_t kBlocks = 8;
+constexpr std::size_t kPassedSize = std::size_t{256} << 10;
+constexpr std::size_t kPassedBlocks = 8;
 }  // namespace
 
-HashingSink::HashingSink(archive::ByteSink& next) : next_(&next), pool_(kBlocks, kBlockSize) {}
+HashingSink::HashingSink(archive::ByteSink& next)
+    : next_(&next), pool_(kPassedBlocks, kPassedSize) {}
 
 Result<void> HashingSink::write(archive::Bytes data) {
   while (!data.empty()) {
@@ -19,10 +20,10 @@ Result<void> HashingSink::write(archive::Bytes data) {
       current_ = pool_.take();
       current_->clear();
     }
-    const std::size_t n = std::min(data.size(), kBlockSize - current_->size());
+    const std::size_t n = std::min(data.size(), kPassedSize - current_->size());
     current_->insert(current_->end(), data.begin(), data.begin() + static_cast<std::ptrdiff_t>(n));
     data = data.subspan(n);
-    if (current_->size() == kBlockSize) TRY(pass_on());
+    if (current_->size() == kPassedSize) TRY(pass_on());
   }
   return {};
 }

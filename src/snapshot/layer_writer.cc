@@ -29,7 +29,7 @@ constexpr std::uint64_t kLargeFile = std::uint64_t{4} << 20;
 constexpr std::size_t kListedFiles = 64;
 /// Bytes of the stream from one mark to the next.
 constexpr std::uint64_t kMarkDistance = std::uint64_t{1} << 20;
-constexpr std::size_t kBlocks = 24;
+constexpr std::size_t kStreamBlocks = 24;
 constexpr std::size_t kBlockBytes = std::size_t{256} << 10;
 
 /// Writes content to a file, to its own digest and to the layer's stream at once. Blocks of zeros
@@ -475,7 +475,7 @@ class LayerWriter {
   std::vector<HashMark> marks_;  ///< of the earlier stream
   std::uint64_t last_mark_ = 0;
   std::deque<LargeFile> large_;  ///< a deque: they keep their address
-  BlockPool blocks_{kBlocks, kBlockBytes};
+  BlockPool blocks_{kStreamBlocks, kBlockBytes};
   AsyncHashSink hash_;
   archive::TarWriter tar_;
   FileCopies copies_;
