@@ -17,6 +17,9 @@
 /// In tar form (image spec, layer.md): .wh.NAME, .wh..wh..opq, a device entry, SCHILY.xattr.NAME.
 namespace kiln::snapshot {
 
+/// Whether names and marks say what is hidden in lower layers, or stand for themselves.
+enum class Form { layer, plain };
+
 inline constexpr std::string_view kWhiteoutPrefix = ".wh.";
 inline constexpr std::string_view kOpaqueName = ".wh..wh..opq";
 inline constexpr const char* kOpaqueXattr = "user.overlay.opaque";

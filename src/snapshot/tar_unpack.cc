@@ -22,9 +22,6 @@ using Time = DirectoryTimes::Time;
 /// Four times what the kernel takes at once. Every level of it costs an inode, time and memory.
 constexpr std::size_t kMaxName = 16384;
 
-/// Whether names and marks say what is hidden in lower layers, or stand for themselves.
-enum class Form { layer, plain };
-
 class Unpacker {
  public:
   Unpacker(archive::TarReader& tar, const os::Dir& root, Form form)

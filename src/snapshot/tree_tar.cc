@@ -27,9 +27,6 @@ archive::TarEntry entry_of(const os::FileInfo& info, std::string path, os::Xattr
   return entry;
 }
 
-/// Whether names and marks say what is hidden in lower layers, or stand for themselves.
-enum class Form { layer, plain };
-
 class TreeWriter {
  public:
   TreeWriter(archive::TarWriter& tar, Form form) : tar_(&tar), form_(form) {}
