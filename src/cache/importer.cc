@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "archive/byte_pipe.h"
+#include "base/sha256.h"
 #include "snapshot/layer_apply.h"
 
 namespace kiln::cache {
@@ -64,8 +65,10 @@ void Importer::read_ahead(const std::string& build_tag, ReadAhead more) {
         learn(std::move(steps));
       }
       if (!more) return {};
-      std::vector<CachedStep> steps = TRY(more(*storage_, stop));
-      learn(std::move(steps));
+      BuildkitContents contents = TRY(more(*storage_, stop));
+      learn(std::move(contents.steps));
+      const std::lock_guard lock(mutex_);
+      records_ = std::move(contents.records);
       return {};
     };
     const auto done = read();
@@ -96,10 +99,9 @@ std::optional<solver::ImportedStep> Importer::find(const std::string& key,
     if (step) out = {step->layer, step->created, step->milliseconds};
     return out;
   };
+  if (!is_ready(stop)) return std::nullopt;
   {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, stop, [&] { return !reading_ahead_; });
-    if (stop.stop_requested() || off_) return std::nullopt;
+    const std::lock_guard lock(mutex_);
     const auto known = known_.find(key);
     if (known != known_.end()) return as_step(known->second);
   }
@@ -110,6 +112,54 @@ std::optional<solver::ImportedStep> Importer::find(const std::string& key,
   }
   const std::lock_guard lock(mutex_);
   return as_step(known_.try_emplace(key, *std::move(found)).first->second);
+}
+
+bool Importer::is_ready(const std::stop_token& stop) {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, stop, [&] { return !reading_ahead_; });
+  return !stop.stop_requested() && !off_;
+}
+
+std::map<llb::VertexId, solver::OfferedStep> Importer::offers(
+    solver::SolveContext& context, const llb::Graph& graph,
+    const std::vector<llb::VertexId>& targets, const std::stop_token& stop) {
+  std::map<llb::VertexId, solver::OfferedStep> out;
+  matches_.clear();
+  if (!is_ready(stop)) return out;
+  auto matches = match_buildkit_records(records_, context, graph, targets, host_, stop);
+  // What can't be read is the matter of the step that reads it.
+  if (!matches) return out;
+  matches_ = *std::move(matches);
+  for (const auto& [vertex, match] : matches_) {
+    solver::OfferedStep step;
+    std::string name = "buildkit";
+    for (const auto& layer : match.outcome.layers) {
+      step.layers.push_back(layer.diff_id);
+      name += "\n" + layer.diff_id.str();
+    }
+    step.name = to_hex(sha256(name));
+    step.created = match.outcome.created;
+    out.emplace(vertex, std::move(step));
+  }
+  return out;
+}
+
+bool Importer::take_offer(solver::SolveContext& context, llb::VertexId vertex,
+                          const std::string& key, const std::stop_token& stop) {
+  const auto found = matches_.find(vertex);
+  if (found == matches_.end()) return false;
+  const auto unchanged = is_unchanged(context, found->second.files, stop);
+  if (!unchanged || !*unchanged) return false;
+  const BuildkitLayer& top = found->second.outcome.layers.back();
+  CachedStep step;
+  step.key = key;
+  step.layer = top.diff_id;
+  step.blob = top.blob;
+  step.blob.annotations.clear();
+  step.created = found->second.outcome.created;
+  const std::lock_guard lock(mutex_);
+  known_.insert_or_assign(key, std::move(step));
+  return true;
 }
 
 Result<void> Importer::fetch_layer(const std::string& key, const std::stop_token& stop) {

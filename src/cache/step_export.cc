@@ -26,7 +26,7 @@ class StepExport {
     TRY(collect());
     std::vector<std::pair<oci::DiffId, std::vector<solver::UsedRecord>>> work(by_layer_.begin(),
                                                                               by_layer_.end());
-    if (work.empty()) return report_;
+    if (work.empty() && options_->buildkit == nullptr) return report_;
     TRY(put_config());
     TRY(exporter::for_each_layer(work.size(), options_->at_once, options_->stop,
                                  [&](std::size_t i, const std::stop_token& stop) {
@@ -34,7 +34,7 @@ class StepExport {
                                  }));
     std::ranges::sort(all_, {}, &CachedStep::key);
     if (options_->buildkit_tag) {
-      const BuildkitCache cache = buildkit_cache(all_);
+      const BuildkitCache cache = TRY(in_buildkit_form());
       TextBlob config(cache.config);
       TRY(storage_->put_blob(config, options_->stop));
       TRY(storage_->put_manifest(*options_->buildkit_tag, cache.manifest, options_->stop));
@@ -54,6 +54,39 @@ class StepExport {
     for (auto& record : records) {
       if (options_->only && !options_->only->contains(record.layer)) continue;
       by_layer_[record.layer].push_back(std::move(record));
+    }
+    return {};
+  }
+
+  Result<BuildkitCache> in_buildkit_form() {
+    BuildkitLayers layers;
+    nlohmann::json records = nlohmann::json::array();
+    if (options_->buildkit != nullptr) {
+      for (const auto& step : all_) blobs_.try_emplace(step.layer, step.blob);
+      for (const auto& [vertex, result] : *options_->results) {
+        if (is_wanted(result)) TRY(send_layers(result.layers));
+      }
+      const auto place = [&](const solver::StepResult& result) -> std::optional<nlohmann::json> {
+        if (!is_wanted(result)) return std::nullopt;
+        return layers.place(result, blobs_);
+      };
+      records =
+          TRY(options_->buildkit->records(*context_, *options_->results, place, options_->stop));
+    }
+    return buildkit_cache(std::move(layers), std::move(records), all_);
+  }
+
+  /// A root file system has its step's layer on top.
+  bool is_wanted(const solver::StepResult& result) const {
+    if (result.layers.empty() || result.created == TimePoint()) return false;
+    return !options_->only || options_->only->contains(result.layers.back());
+  }
+
+  /// In BuildKit's form a result is there with all that it stands on, its image's layers as well.
+  Result<void> send_layers(const std::vector<oci::DiffId>& layers) {
+    for (const auto& layer : layers) {
+      if (blobs_.contains(layer)) continue;
+      blobs_[layer] = TRY(send_layer(layer, options_->stop).context("layer " + layer.short_hex()));
     }
     return {};
   }
@@ -171,6 +204,7 @@ class StepExport {
   Storage* storage_;
   const ExportOptions* options_;
   std::map<oci::DiffId, std::vector<solver::UsedRecord>> by_layer_;
+  std::map<oci::DiffId, oci::Descriptor> blobs_;
   std::atomic<std::size_t> written_ = 0, layers_ = 0;
   std::mutex mutex_;
   std::vector<CachedStep> all_;  // guarded by mutex_

@@ -10,6 +10,7 @@
 
 #include "archive/compression.h"
 #include "base/result.h"
+#include "cache/buildkit_export.h"
 #include "cache/storage.h"
 #include "solver/step_context.h"
 
@@ -24,6 +25,9 @@ struct ExportOptions {
   std::optional<std::set<oci::DiffId>> only = {};
   /// BuildKit's form, under this tag, in place of kiln's own.
   std::optional<std::string> buildkit_tag = {};
+  /// In it, the steps of these results by BuildKit's names too. Both or none.
+  const BuildkitExport* buildkit = nullptr;
+  const BuildkitExport::Results* results = nullptr;
   unsigned at_once = 4;
   std::stop_token stop = {};
 };

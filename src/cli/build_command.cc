@@ -233,7 +233,7 @@ Result<BuildExports> write_all(const Build& build, const Results& results,
                     build.settings.outputs, made);
   if (exported) {
     const auto cached =
-        build.settings.caches.write(build.context, build.graph(), build.targets,
+        build.settings.caches.write(build.context, build.graph(), build.targets, results,
                                     result_layers(build.graph(), build.targets, results), stop);
     if (!cached) exported = cached.error();
   }
@@ -255,7 +255,7 @@ Result<int> run(const Build& build) {
                          flags.drop_in.omit_history ? History::omit : History::keep);
   for (auto& result : made)
     result.config.inline_cache =
-        TRY(build.settings.caches.inline_cache(build.context, result.config.diff_ids));
+        TRY(build.settings.caches.inline_cache(build.context, results, result.config.diff_ids));
   const BuildExports exported = TRY(write_all(build, results, made));
   TRY(explain(build));
   const std::string id = exported.id() ? exported.id()->str() : std::string();

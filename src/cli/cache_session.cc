@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <iterator>
 
 #include "base/strings.h"
 #include "cache/buildkit_format.h"
@@ -157,16 +156,14 @@ registry::RegistryOptions cache_options(registry::RegistryOptions options) {
   return options;
 }
 
-Result<std::vector<cache::CachedStep>> read_buildkit_caches(cache::Storage& from,
-                                                            const std::string& version,
-                                                            std::vector<oci::Platform> platforms,
-                                                            const std::stop_token& stop) {
+Result<cache::BuildkitContents> read_buildkit_caches(cache::Storage& from,
+                                                     const std::string& version,
+                                                     std::vector<oci::Platform> platforms,
+                                                     const std::stop_token& stop) {
   if (platforms.empty()) platforms.push_back(host_platform());
-  std::vector<cache::CachedStep> out;
-  for (const auto& platform : platforms) {
-    auto steps = TRY(cache::read_buildkit_cache(from, version, platform, stop));
-    out.insert(out.end(), std::move_iterator(steps.begin()), std::move_iterator(steps.end()));
-  }
+  cache::BuildkitContents out;
+  for (const auto& platform : platforms)
+    TRY(cache::read_buildkit_cache(out, from, version, platform, stop));
   return out;
 }
 
@@ -220,6 +217,11 @@ Result<std::unique_ptr<cache::Storage>> CacheSession::open_storage(store::Store&
 Result<void> CacheSession::attach(solver::SolveContext& context, const llb::Graph& graph,
                                   const std::vector<llb::VertexId>& targets,
                                   const std::vector<oci::Platform>& platforms) {
+  const bool writes_buildkit = std::ranges::any_of(to_, [](const CacheSpec& spec) {
+    return spec.buildkit_form || spec.type == CacheSpec::Type::inline_image;
+  });
+  if (writes_buildkit)
+    buildkit_ = TRY(cache::BuildkitExport::prepare(context, graph, targets, host_platform(), {}));
   if (from_.empty()) return {};
   const std::string tag = cache::build_tag(graph, targets);
   const auto warn = [&context](const std::string& text) {
@@ -232,7 +234,8 @@ Result<void> CacheSession::attach(solver::SolveContext& context, const llb::Grap
       warn("cache import from " + what + " is left out: " + storage.error().message());
       continue;
     }
-    auto importer = std::make_unique<cache::Importer>(context.store, *std::move(storage), warn);
+    auto importer = std::make_unique<cache::Importer>(context.store, *std::move(storage), warn,
+                                                      host_platform());
     importer->read_ahead(tag, [version = tag_of(spec), platforms](cache::Storage& from,
                                                                   const std::stop_token& stop) {
       return read_buildkit_caches(from, version, platforms, stop);
@@ -243,6 +246,7 @@ Result<void> CacheSession::attach(solver::SolveContext& context, const llb::Grap
 }
 
 Result<std::string> CacheSession::inline_cache(solver::SolveContext& context,
+                                               const Results& results,
                                                const std::vector<oci::DiffId>& layers) const {
   const bool wanted = std::ranges::any_of(
       to_, [](const CacheSpec& spec) { return spec.type == CacheSpec::Type::inline_image; });
@@ -256,11 +260,15 @@ Result<std::string> CacheSession::inline_cache(solver::SolveContext& context,
     step.created = record.created;
     steps.push_back(std::move(step));
   }
-  return cache::inline_cache(layers, steps);
+  const auto place = [&](const solver::StepResult& result) {
+    return cache::place_in_image(result, layers);
+  };
+  nlohmann::json known = TRY(buildkit_->records(context, results, place, {}));
+  return cache::inline_cache(layers, std::move(known), steps);
 }
 
 Result<std::string> CacheSession::write_one(solver::SolveContext& context, const CacheSpec& spec,
-                                            const std::string& build_tag,
+                                            const std::string& build_tag, const Results& results,
                                             const std::vector<oci::DiffId>& layers,
                                             const std::stop_token& stop) {
   const auto storage = TRY(open_storage(context.store, spec, true));
@@ -269,7 +277,11 @@ Result<std::string> CacheSession::write_one(solver::SolveContext& context, const
   options.level = spec.level.value_or(archive::kUsualLevel);
   options.force_compression = spec.force_compression;
   if (!spec.all_steps) options.only.emplace(layers.begin(), layers.end());
-  if (spec.buildkit_form) options.buildkit_tag = tag_of(spec);
+  if (spec.buildkit_form) {
+    options.buildkit_tag = tag_of(spec);
+    options.buildkit = &*buildkit_;
+    options.results = &results;
+  }
   options.stop = stop;
   const cache::ExportReport report =
       TRY(cache::export_steps(context, *storage, build_tag, options));
@@ -278,7 +290,7 @@ Result<std::string> CacheSession::write_one(solver::SolveContext& context, const
 }
 
 Result<void> CacheSession::write(solver::SolveContext& context, const llb::Graph& graph,
-                                 const std::vector<llb::VertexId>& targets,
+                                 const std::vector<llb::VertexId>& targets, const Results& results,
                                  const std::vector<oci::DiffId>& layers,
                                  const std::stop_token& stop) {
   const std::string tag = to_.empty() ? std::string() : cache::build_tag(graph, targets);
@@ -287,7 +299,7 @@ Result<void> CacheSession::write(solver::SolveContext& context, const llb::Graph
     if (spec.type == CacheSpec::Type::inline_image) continue;
     const std::string what = spec.reference ? spec.reference->familiar_name() : spec.path;
     context.report(solver::StepStarted{step, "exporting cache to " + what});
-    auto written = write_one(context, spec, tag, layers, stop);
+    auto written = write_one(context, spec, tag, results, layers, stop);
     if (written) {
       context.report(solver::StepNote{step, *written});
       context.report(solver::StepEnded{step++, solver::StepOutcome::done, {}});

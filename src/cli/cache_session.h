@@ -9,6 +9,7 @@
 
 #include "archive/compression.h"
 #include "base/result.h"
+#include "cache/buildkit_export.h"
 #include "cache/importer.h"
 #include "cache/storage.h"
 #include "oci/platform.h"
@@ -44,17 +45,18 @@ class CacheSession {
   static Result<CacheSession> open(const std::vector<std::string>& from,
                                    const std::vector<std::string>& to);
 
-  /// The build reads them from now on. A cache that can't be had is a warning. `platforms` are
-  /// those that are built for; none: this machine's.
+  /// Before the build, which reads them from now on. A cache that can't be had is a warning.
+  /// `platforms` are those that are built for; none: this machine's.
   Result<void> attach(solver::SolveContext& context, const llb::Graph& graph,
                       const std::vector<llb::VertexId>& targets,
                       const std::vector<oci::Platform>& platforms);
+  using Results = std::map<llb::VertexId, solver::StepResult>;
   /// For ImageConfig::inline_cache; empty unless --cache-to type=inline asks for it.
-  Result<std::string> inline_cache(solver::SolveContext& context,
+  Result<std::string> inline_cache(solver::SolveContext& context, const Results& results,
                                    const std::vector<oci::DiffId>& layers) const;
-  /// After a build that succeeded. `layers` are its results'.
+  /// After a build that succeeded, with these results; `layers` are the targets'.
   Result<void> write(solver::SolveContext& context, const llb::Graph& graph,
-                     const std::vector<llb::VertexId>& targets,
+                     const std::vector<llb::VertexId>& targets, const Results& results,
                      const std::vector<oci::DiffId>& layers, const std::stop_token& stop);
 
  private:
@@ -64,11 +66,12 @@ class CacheSession {
   Result<std::unique_ptr<cache::Storage>> open_storage(store::Store& store, const CacheSpec& spec,
                                                        bool for_writing);
   Result<std::string> write_one(solver::SolveContext& context, const CacheSpec& spec,
-                                const std::string& build_tag,
+                                const std::string& build_tag, const Results& results,
                                 const std::vector<oci::DiffId>& layers,
                                 const std::stop_token& stop);
 
   std::vector<CacheSpec> from_, to_;
+  std::optional<cache::BuildkitExport> buildkit_;  ///< if there is one of its form to write
   std::unique_ptr<registry::Registries> registries_;
 };
 

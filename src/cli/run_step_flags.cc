@@ -266,6 +266,7 @@ Result<void> apply_run_step_flags(const RunStepFlags& flags, frontend::BuildOpti
     options.network = llb::NetworkMode::none;
   } else if (flags.network == "host") {
     run.entitlements.insert("network.host");
+    options.host_network_named = true;
   } else if (flags.network != "default") {
     return invalid_input("network mode \"" + flags.network +
                          "\" is not supported: use host or none");

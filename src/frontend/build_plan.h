@@ -60,6 +60,7 @@ struct BuildOptions {
   std::vector<std::string> ignore;  ///< the context's ignore patterns
   NamedContexts contexts;           ///< of --build-context: they come before stages and images
   llb::NetworkMode network = llb::NetworkMode::host;
+  bool host_network_named = false;  ///< `host`, and not only by default
   RunOptions run;
   /// Names of stages whose steps run again whatever is in the cache.
   std::vector<std::string> no_cache_stages;

@@ -63,6 +63,7 @@ class RunLowering {
     const BuildOptions& options = scope_->context.options;
     llb::ExecOp& exec = out_.op;
     exec.network = options.network;
+    exec.host_network_named = options.host_network_named;
     set_command(shell);
     exec.env = scope_->state.variables.as_env();
     exec.cwd = working_dir();
@@ -179,8 +180,10 @@ class RunLowering {
     } else if (value == "host") {
       TRY(require("network.host"));
       out_.op.network = llb::NetworkMode::host;
+      out_.op.host_network_named = true;
     } else if (value == "default") {
       out_.op.network = scope_->context.options.network;
+      out_.op.host_network_named = scope_->context.options.host_network_named;
     } else {
       return invalid_input("invalid network mode \"" + value + "\"");
     }

@@ -4,12 +4,7 @@
 namespace kiln::frontend {
 
 void Variables::set(std::string_view name, std::string_view value) {
-  for (auto& [known, old] : values_) {
-    if (known == name) {
-      old = value;
-      return;
-    }
-  }
+  std::erase_if(values_, [&](const auto& pair) { return pair.first == name; });
   values_.emplace_back(name, value);
 }
 

@@ -9,7 +9,7 @@
 
 namespace kiln::frontend {
 
-/// Variables in the order in which they first got a value.
+/// Variables in the order in which they got their values, as BuildKit gives them to a process.
 class Variables {
  public:
   void set(std::string_view name, std::string_view value);

@@ -126,6 +126,8 @@ struct ExecOp {
   /// What its programs are for, as Go names it; empty: the machine that builds.
   std::string architecture;
   NetworkMode network = NetworkMode::host;
+  /// Whether `host` was asked for by that name; the same here, not elsewhere. Outside its identity.
+  bool host_network_named = false;
   SecurityMode security = SecurityMode::sandbox;
   std::vector<InlineMount> inline_mounts;
   std::vector<ExecMount> mounts;     ///< in order

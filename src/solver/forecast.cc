@@ -2,8 +2,10 @@
 #include "solver/forecast.h"
 
 #include <map>
+#include <set>
 
 #include "solver/explain.h"
+#include "solver/offers.h"
 #include "solver/run_op.h"
 
 namespace kiln::solver {
@@ -27,8 +29,11 @@ Result<std::vector<StepForecast>> forecast(SolveContext& context, const llb::Gra
   context.steps = Steps::look_up;
   std::vector<StepForecast> out;
   std::map<llb::VertexId, StepResult> known;
-  for (const llb::VertexId id : graph.needed_by(targets)) {
+  collect_offers(context, graph, targets, {});
+  const std::set<llb::VertexId> taken_whole = vertices_taken_whole(context, graph);
+  for (const llb::VertexId id : needed_vertices(graph, targets, taken_whole)) {
     const llb::Vertex& vertex = graph.vertex(id);
+    const bool is_taken = taken_whole.contains(id);
     StepForecast step;
     step.vertex = id;
     StepInputs inputs{vertex, {}, id, {}};
@@ -36,6 +41,7 @@ Result<std::vector<StepForecast>> forecast(SolveContext& context, const llb::Gra
       const auto found = known.find(input);
       add_awaited(graph, known, input, step.on);
       if (found != known.end()) inputs.results.push_back(&found->second);
+      if (is_taken) break;
     }
     if (!step.on.empty()) {
       if (!llb::is_step(vertex.op)) continue;
@@ -44,13 +50,17 @@ Result<std::vector<StepForecast>> forecast(SolveContext& context, const llb::Gra
       out.push_back(std::move(step));
       continue;
     }
-    StepOutcomeResult outcome = TRY(run_op(context, inputs));
+    auto done = is_taken ? take_whole(context, inputs) : run_op(context, inputs);
+    // What does not fit here is not offered the second time.
+    if (!done && is_taken && done.error().kind() == ErrorKind::interrupted)
+      return forecast(context, graph, targets);
+    StepOutcomeResult outcome = TRY(std::move(done));
     if (outcome.missed) {
       step.verdict = StepForecast::Verdict::run;
       step.reason = *std::move(outcome.missed);
       step.milliseconds = step.reason.milliseconds;
     } else {
-      outcome.result.makers = makers_of(inputs, outcome.result.layers.size());
+      if (!is_taken) outcome.result.makers = makers_of(inputs, outcome.result.layers.size());
       known.emplace(id, std::move(outcome.result));
     }
     if (llb::is_step(vertex.op)) out.push_back(std::move(step));

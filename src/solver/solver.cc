@@ -7,9 +7,12 @@
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <set>
+#include <span>
 #include <thread>
 
 #include "os/system.h"
+#include "solver/offers.h"
 #include "solver/run_op.h"
 
 namespace kiln::solver {
@@ -39,12 +42,15 @@ class Scheduler {
  public:
   Scheduler(SolveContext& context, const llb::Graph& graph,
             const std::vector<llb::VertexId>& targets)
-      : context_(&context), graph_(&graph), needed_(graph.needed_by(targets)) {}
+      : context_(&context),
+        graph_(&graph),
+        taken_whole_(vertices_taken_whole(context, graph)),
+        needed_(needed_vertices(graph, targets, taken_whole_)) {}
 
   Result<std::map<llb::VertexId, StepResult>> run(unsigned jobs, const std::stop_token& stop) {
     for (const llb::VertexId id : needed_) {
-      waiting_[id] = graph_->vertex(id).inputs.size();
-      for (const llb::VertexId input : graph_->vertex(id).inputs) dependents_[input].push_back(id);
+      waiting_[id] = inputs_of(id).size();
+      for (const llb::VertexId input : inputs_of(id)) dependents_[input].push_back(id);
       if (reads_files(id)) ++readers_;
     }
     const std::stop_callback on_stop(stop, [this] {
@@ -75,6 +81,12 @@ class Scheduler {
     Result<StepOutcomeResult> outcome;
   };
 
+  /// Those that are needed.
+  std::span<const llb::VertexId> inputs_of(llb::VertexId id) const {
+    const std::span<const llb::VertexId> all = graph_->vertex(id).inputs;
+    return taken_whole_.contains(id) ? all.first(1) : all;
+  }
+
   void schedule(const std::stop_token& stop) {
     for (const llb::VertexId id : needed_) {
       if (waiting_[id] == 0) start(id);
@@ -90,8 +102,7 @@ class Scheduler {
 
   void start(llb::VertexId id) {
     Task task{id, {}};
-    for (const llb::VertexId input : graph_->vertex(id).inputs)
-      task.inputs.push_back(&results_.at(input));
+    for (const llb::VertexId input : inputs_of(id)) task.inputs.push_back(&results_.at(input));
     ++running_;
     {
       const std::lock_guard lock(mutex_);
@@ -153,17 +164,18 @@ class Scheduler {
     const bool shown = !vertex.origin.name.empty();
     if (shown) report(StepStarted{task.id, vertex.origin.name, shown_inputs(vertex)});
     const StepInputs inputs{vertex, task.inputs, task.id, stop};
-    auto outcome = run_op(*context_, inputs);
+    const bool is_taken = taken_whole_.contains(task.id);
+    auto outcome = is_taken ? take_whole(*context_, inputs) : run_op(*context_, inputs);
     if (!outcome) {
       // What is to be done again has not failed.
-      const bool cancelled =
-          outcome.error().kind() == ErrorKind::cancelled || context_->imported.has_taken_back();
+      const bool cancelled = outcome.error().kind() == ErrorKind::cancelled || is_taken ||
+                             context_->imported.has_taken_back();
       if (shown)
         report(StepEnded{task.id, cancelled ? StepOutcome::cancelled : StepOutcome::failed,
                          first_line(outcome.error().message())});
       return located(vertex, std::move(outcome).error());
     }
-    outcome->result.makers = makers_of(inputs, outcome->result.layers.size());
+    if (!is_taken) outcome->result.makers = makers_of(inputs, outcome->result.layers.size());
     if (shown)
       report(StepEnded{task.id, outcome->cached ? StepOutcome::cached : StepOutcome::done, {}});
     return outcome;
@@ -183,6 +195,7 @@ class Scheduler {
 
   SolveContext* context_;
   const llb::Graph* graph_;
+  std::set<llb::VertexId> taken_whole_;
   std::vector<llb::VertexId> needed_;
   // The scheduling thread's alone:
   std::map<llb::VertexId, std::size_t> waiting_;
@@ -206,6 +219,7 @@ Result<std::map<llb::VertexId, StepResult>> solve_once(SolveContext& context,
                                                        const llb::Graph& graph,
                                                        const std::vector<llb::VertexId>& targets,
                                                        unsigned jobs, const std::stop_token& stop) {
+  collect_offers(context, graph, targets, stop);
   auto results = TRY(Scheduler(context, graph, targets).run(jobs, stop));
   for (const llb::VertexId target : targets)
     TRY(context.imported.ensure(results.at(target).layers, stop));
@@ -218,9 +232,14 @@ Result<std::map<llb::VertexId, StepResult>> solve(SolveContext& context, const l
                                                   const std::vector<llb::VertexId>& targets,
                                                   unsigned jobs, std::stop_token stop) {
   auto results = solve_once(context, graph, targets, jobs, stop);
-  // A cache elsewhere did not keep its word: without it, once more. It gets a shorter one each
-  // time.
-  while (!results && context.imported.took_back() && !stop.stop_requested()) {
+  // A cache elsewhere did not keep its word, or offered what does not fit here: without that, once
+  // more. There is less of it each time.
+  std::size_t declined = 0;
+  const auto is_less = [&] {
+    const bool took_back = context.imported.took_back();
+    return std::exchange(declined, context.declined.size()) < context.declined.size() || took_back;
+  };
+  while (!results && is_less() && !stop.stop_requested()) {
     for (auto& remark : context.imported.take_remarks())
       context.report(BuildWarning{std::move(remark)});
     results = solve_once(context, graph, targets, jobs, stop);

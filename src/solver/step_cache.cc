@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "solver/offers.h"
+
 namespace kiln::solver {
 
 StepOutcomeResult missed_step(MissReason reason) {
@@ -43,7 +45,8 @@ Result<std::optional<store::CacheRecord>> find_imported(SolveContext& context, C
   if (context.imported.is_distrusted(from, key)) return std::optional<store::CacheRecord>();
   auto known = TRY(find_whole(context, ImportedLayers::local_key(from.place(), key)));
   if (known) return known;
-  const auto found = from.find(key, inputs.stop);
+  auto found = from.find(key, inputs.stop);
+  if (!found) found = find_offered(context, from, inputs, key);
   if (!found) return std::optional<store::CacheRecord>();
   store::CacheRecord record = make_record();
   record.key = key;

@@ -35,6 +35,12 @@ struct UsedRecord {
   bool ran = false;  ///< in this build
 };
 
+/// What a cache elsewhere offers.
+struct Offer {
+  CacheImport* from;
+  OfferedStep step;
+};
+
 /// What the whole build shares.
 struct SolveContext {
   store::Store& store;
@@ -50,6 +56,8 @@ struct SolveContext {
   /// For http and git sources; a build without it has none.
   net::HttpTransport* http = nullptr;
   ImportedLayers imported{store};
+  /// By vertex, in the order of `imports`. Written before steps run.
+  std::map<llb::VertexId, std::vector<Offer>> offers = {};
 
   /// Any thread. What was given a name stays as long as this.
   ContextTree& context_tree(const std::string& name) {
@@ -111,6 +119,7 @@ struct SolveContext {
   std::vector<std::string> used_keys = {};    // guarded by used_mutex
   std::vector<UsedRecord> used_records = {};  // guarded by used_mutex
   std::set<const llb::Vertex*> missed = {};   // guarded by used_mutex
+  std::set<llb::VertexId> declined = {};      // guarded by used_mutex; see solver/offers.h
   /// Caches elsewhere, in the order in which they are asked. Last: they go before what they report
   /// to.
   std::vector<std::unique_ptr<CacheImport>> imports = {};
