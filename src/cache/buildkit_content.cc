@@ -121,8 +121,9 @@ class Checksums {
   Result<void> hash(Hashed& file, solver::LastDirectory& last) const {
     if (stop_->stop_requested()) return Error(ErrorKind::cancelled, "cancelled");
     // The root of a context is sent without a header.
-    const bool is_root = file.entry.path.is_root();
-    HashAfter out(is_root ? std::string() : TRY(header_of(*tree_, file.entry, last)));
+    std::string header;
+    if (!file.entry.path.is_root()) header = TRY(header_of(*tree_, file.entry, last));
+    HashAfter out(header);
     if (file.entry.info.type == os::FileType::file && file.entry.info.size > 0) {
       const solver::Located at = TRY(tree_->locate(file.entry));
       const os::Fd fd = TRY(at.root->open_file_beneath(at.path));

@@ -75,12 +75,12 @@ TEST(Signals, NamesAndNumbers) {
     EXPECT_FALSE(is_signal(text)) << text;
 }
 
-TEST(Variables, KeepTheOrderOfTheirFirstValue) {
+TEST(Variables, AreInTheOrderOfTheirValues) {
   Variables variables;
   variables.set("B", "1");
   variables.set("A", "2");
   variables.set("B", "3=4");
-  EXPECT_EQ(variables.as_env(), (Strings{"B=3=4", "A=2"}));
+  EXPECT_EQ(variables.as_env(), (Strings{"A=2", "B=3=4"}));
   EXPECT_EQ(variables.find("A"), "2");
   EXPECT_EQ(variables.find("C"), std::nullopt);
 }
