@@ -264,6 +264,7 @@ std::optional<BuildkitOp> exec_op(const llb::Graph& graph, const llb::Vertex& ve
   if (!op.env.empty()) meta.raw("env", env.text());
   meta.field("cwd", op.cwd);
   if (!op.user.empty()) meta.field("user", op.user);
+  if (!op.hostname.empty()) meta.field("hostname", op.hostname);
   meta.flag("removeMountStubsRecursive", true);
   JsonText exec;
   exec.raw("meta", meta.text());

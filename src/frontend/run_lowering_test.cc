@@ -171,7 +171,7 @@ TEST_F(RunLowering, EnvOfTheCommandLineIsSetBeforeTheFirstInstruction) {
   options.env = {"A=1", "B=2"};
   options.unset_env = {"B"};
   const auto made = plan("FROM base\nENV A=3\nRUN x\n");
-  EXPECT_THAT(last_exec(made).env, ElementsAre("PATH=/bin", "A=3", "B=2"));
+  EXPECT_THAT(last_exec(made).env, ElementsAre("PATH=/bin", "B=2", "A=3"));
   EXPECT_THAT(made.config.config.env, ElementsAre("PATH=/bin", "A=3"));
 }
 
