@@ -90,7 +90,8 @@ Result<StepOutcomeResult> take_whole(SolveContext& context, const StepInputs& in
     record.instruction = inputs.vertex.origin.instruction;
     record.layer = own->front();
     record.created = offer.step.created;
-    if (context.steps == Steps::run) TRY(context.imported.expect(*offer.from, record));
+    if (context.steps == Steps::run)
+      TRY(context.imported.expect(*offer.from, offer.step.name, record));
     StepOutcomeResult out;
     out.result.layers = offer.step.layers;
     out.result.created = offer.step.created;
@@ -98,6 +99,7 @@ Result<StepOutcomeResult> take_whole(SolveContext& context, const StepInputs& in
     out.result.makers.resize(out.result.layers.size(), &inputs.vertex);
     out.cached = true;
     out.from = offer.from;
+    out.key_there = offer.step.name;
     return out;
   }
   {
