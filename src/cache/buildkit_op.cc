@@ -292,10 +292,10 @@ std::optional<BuildkitOp> merge_op(const llb::Vertex& vertex) {
     list.raw(input.text());
     out.inputs.push_back({.vertex = vertex.inputs[i], .root = {}, .selector = {}, .files = {}});
   }
-  JsonText json;
-  json.field("Type", "buildkit.merge.v0");
-  json.raw("Merge", JsonText().raw("inputs", list.text()).text());
-  out.record = record_of(digest_of(json.text()), 0);
+  JsonText op;
+  op.field("Type", "buildkit.merge.v0");
+  op.raw("Merge", JsonText().raw("inputs", list.text()).text());
+  out.record = record_of(digest_of(op.text()), 0);
   return out;
 }
 
