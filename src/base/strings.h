@@ -38,8 +38,10 @@ struct TimePoint {
   auto operator<=>(const TimePoint&) const = default;
 };
 std::optional<TimePoint> parse_rfc3339(std::string_view text);
+/// Insertions, deletions, changes and swaps of neighbours that make one of the other.
+std::size_t edit_distance(std::string_view a, std::string_view b);
 /// The candidate that a misspelt `word` most likely means, or nullopt if none is near
-/// (Levenshtein distance of at most two, or a third of its length; case ignored).
+/// (a distance of at most two, or a third of its length; case ignored).
 std::optional<std::string> nearest_word(std::string_view word,
                                         const std::vector<std::string>& candidates);
 

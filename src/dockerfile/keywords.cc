@@ -3,8 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <numeric>
-#include <utility>
 
 #include "base/strings.h"
 
@@ -18,26 +16,6 @@ constexpr std::array<std::string_view, 18> kNames = {
 
 constexpr std::size_t kMaxEdits = 2;
 constexpr std::size_t kMaxWord = 32;
-
-/// Insertions, deletions, changes and swaps of neighbours.
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> two_up;
-  std::vector<std::size_t> up(b.size() + 1);
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    two_up = std::exchange(up, row);
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t changed = up[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
-      row[j] = std::min({row[j - 1] + 1, up[j] + 1, changed});
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
-        row[j] = std::min(row[j], two_up[j - 2] + 1);
-      }
-    }
-  }
-  return row.back();
-}
 
 }  // namespace
 

@@ -8,7 +8,7 @@
 
 namespace kiln::format {
 
-/// Go's fmt and strconv over JSON values: strings, booleans, integers (int), floats (float64), null
+/// Go's fmt over JSON values: strings, booleans, integers (int), floats (float64), null
 /// (nil), arrays ([]interface {}) and objects (map[string]interface {}, keys sorted).
 using Json = nlohmann::json;
 
@@ -22,11 +22,5 @@ std::string sprint(std::span<const Json> values);
 std::string sprintln(std::span<const Json> values);
 /// fmt.Sprintf; mistakes show in the text as Go shows them: `%!d(string=x)`, `%!d(MISSING)`.
 std::string sprintf(std::string_view format, std::span<const Json> values);
-
-enum class QuoteStyle { unicode, ascii };
-/// strconv.Quote, or QuoteToASCII.
-std::string quote(std::string_view text, QuoteStyle style = QuoteStyle::unicode);
-/// strconv.FormatFloat for verbs e E f F g G x; precision -1 is the shortest that reads back.
-std::string format_float(double value, char verb, int precision);
 
 }  // namespace kiln::format

@@ -5,6 +5,7 @@
 
 #include <vector>
 
+#include "format/go_strconv.h"
 #include "format/json_text.h"
 #include "format/utf8.h"
 

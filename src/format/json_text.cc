@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "format/go_fmt.h"
+#include "format/go_strconv.h"
 #include "format/utf8.h"
 
 namespace kiln::format {

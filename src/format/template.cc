@@ -11,6 +11,7 @@
 
 #include "base/strings.h"
 #include "format/go_fmt.h"
+#include "format/go_strconv.h"
 #include "format/template_ast.h"
 #include "format/template_functions.h"
 #include "format/template_parser.h"

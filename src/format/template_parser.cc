@@ -7,8 +7,8 @@
 #include <optional>
 
 #include "base/strings.h"
-#include "format/go_fmt.h"
 #include "format/go_literals.h"
+#include "format/go_strconv.h"
 #include "format/template_functions.h"
 #include "format/template_lexer.h"
 #include "format/utf8.h"

@@ -12,7 +12,7 @@
 #include <span>
 
 #include "base/strings.h"
-#include "format/go_fmt.h"
+#include "format/go_strconv.h"
 #include "format/utf8.h"
 
 namespace kiln::format {

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "base/strings.h"
+#include "frontend/placed_error.h"
 #include "frontend/stage_lowering.h"
 #include "oci/reference.h"
 

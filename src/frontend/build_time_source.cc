@@ -8,8 +8,8 @@
 #include "base/strings.h"
 #include "dockerfile/expand.h"
 #include "frontend/global_args.h"
+#include "frontend/placed_error.h"
 #include "frontend/remote_sources.h"
-#include "frontend/stage_lowering.h"
 
 namespace kiln::frontend {
 namespace {

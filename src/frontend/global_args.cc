@@ -2,7 +2,7 @@
 #include "frontend/global_args.h"
 
 #include "dockerfile/expand.h"
-#include "frontend/stage_lowering.h"
+#include "frontend/placed_error.h"
 
 namespace kiln::frontend {
 

@@ -10,7 +10,9 @@
 #include "base/url.h"
 #include "dockerfile/glob.h"
 #include "dockerfile/ignore.h"
+#include "frontend/copy_paths.h"
 #include "frontend/history_text.h"
+#include "frontend/placed_error.h"
 #include "frontend/ports.h"
 #include "frontend/remote_sources.h"
 #include "frontend/run_lowering.h"
@@ -31,59 +33,6 @@ struct Place {
   bool is_trigger = false;
   std::string text;
 };
-
-/// Absolute and clean; keeps a trailing slash, which says "a directory".
-std::string absolute_destination(const std::string& working_dir, const std::string& path) {
-  std::string joined = path;
-  if (!path.starts_with('/'))
-    joined = (working_dir.empty() ? std::string("/") : working_dir) + "/" + path;
-  const bool is_directory =
-      joined.ends_with('/') || joined.ends_with("/.") || path.empty() || path == ".";
-  std::string out = df::clean_path("/" + joined);
-  if (is_directory && !out.ends_with('/')) out += '/';
-  return out;
-}
-
-/// Whether an owner can be told without the image's passwd and group files.
-bool is_known_owner(std::string_view owner) {
-  return std::ranges::all_of(split(owner, ':'), [](std::string_view part) {
-    return part == "root" || std::ranges::all_of(part, [](char c) { return c >= '0' && c <= '9'; });
-  });
-}
-
-/// A source of COPY --parents: what stands before `/./` does not come with the files.
-void split_at_pivot(const std::string& source, llb::CopyAction& action) {
-  const std::size_t pivot = source.find("/./");
-  const bool has_pivot = pivot != std::string::npos;
-  action.pattern = df::clean_path("/" + (has_pivot ? source.substr(0, pivot) : std::string()));
-  action.below = df::clean_path("/" + (has_pivot ? source.substr(pivot + 3) : source)).substr(1);
-}
-
-/// What a missing source can be called: the path, or what stands before its wildcards.
-std::vector<std::string> named_paths(const llb::CopyAction& action) {
-  const std::string whole = df::clean_path(action.pattern + "/" + action.below.value_or(""));
-  std::vector<std::string> out = {whole};
-  for (std::string part = whole; df::has_glob_characters(part);) {
-    part.resize(part.find_last_of('/'));
-    out = {part};
-  }
-  if (action.below) out.push_back(action.pattern);
-  return out;
-}
-
-/// Several errors as one, told as the parser tells them.
-Error all_of(std::vector<Error> errors) {
-  if (errors.size() == 1) return std::move(errors.front());
-  std::string text;
-  for (const auto& error : errors) {
-    if (!text.empty()) text += '\n';
-    text += error.message();
-    if (!text.ends_with('\n')) text += '\n';
-    if (!error.hint().empty()) text += "hint: " + error.hint() + '\n';
-  }
-  text.pop_back();
-  return {errors.front().kind(), std::move(text)};
-}
 
 class StageLowering {
  public:
@@ -556,15 +505,6 @@ std::size_t count_steps(const dockerfile::Stage& stage, const StageState& base) 
     add(to_upper(std::string_view(text).substr(0, text.find_first_of(" \t"))));
   for (const auto& instruction : stage.instructions) add(instruction.keyword);
   return count;
-}
-
-Error error_at(const dockerfile::Source& source, dockerfile::Range range, Error error,
-               std::optional<dockerfile::Range> focus) {
-  std::string text = fmt::format("{}:{}: {}\n{}", source.name(), range.begin.line, error.message(),
-                                 dockerfile::excerpt(source, range, focus.value_or(range)));
-  Error out(error.kind(), std::move(text));
-  if (!error.hint().empty()) return std::move(out).with_hint(error.hint());
-  return out;
 }
 
 }  // namespace kiln::frontend

@@ -49,8 +49,4 @@ std::string step_name(const std::string& label, std::size_t index, std::size_t t
 /// its base; and FROM if that brings an image in.
 std::size_t count_steps(const dockerfile::Stage& stage, const StageState& base);
 
-/// An error at a place of the Dockerfile, with the quoted lines; the caret is below `focus`.
-Error error_at(const dockerfile::Source& source, dockerfile::Range range, Error error,
-               std::optional<dockerfile::Range> focus = std::nullopt);
-
 }  // namespace kiln::frontend
