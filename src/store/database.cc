@@ -4,8 +4,10 @@
 #include <sqlite3.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <iterator>
+#include <thread>
 #include <utility>
 
 #include "os/file_io.h"
@@ -230,6 +232,21 @@ std::string uri_of(const std::string& path, std::string_view parameters) {
   return uri.append("?").append(parameters);
 }
 
+/// Turns WAL on. Where several do that to a new database at once, SQLite tells all but one that it
+/// is locked without waiting: for that one, the busy timeout does not count.
+Result<void> log_ahead(sqlite3* handle) {
+  const auto patience = std::chrono::milliseconds(kBusyTimeoutMilliseconds);
+  const auto end = std::chrono::steady_clock::now() + patience;
+  while (true) {
+    if (sqlite3_exec(handle, "PRAGMA journal_mode = WAL", nullptr, nullptr, nullptr) == SQLITE_OK)
+      return {};
+    const bool is_busy = (sqlite3_errcode(handle) & 0xff) == SQLITE_BUSY;
+    if (!is_busy || std::chrono::steady_clock::now() >= end)
+      return database_error(handle, "execute");
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+}
+
 }  // namespace
 
 Statement::~Statement() { sqlite3_finalize(handle_); }
@@ -277,8 +294,9 @@ Result<Database> Database::open(const std::string& path) {
   Database database(handle);
   if (code != SQLITE_OK) return database_error(handle, "open " + path);
   sqlite3_busy_timeout(handle, kBusyTimeoutMilliseconds);
+  TRY(log_ahead(handle));
   // NORMAL: a power cut can undo the last transactions, never tear one.
-  TRY(database.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL"));
+  TRY(database.execute("PRAGMA synchronous = NORMAL"));
   TRY(ensure_schema(database));
   return database;
 }
