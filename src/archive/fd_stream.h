@@ -26,6 +26,17 @@ class FdSource final : public ByteSource {
   std::stop_token stop_;
 };
 
+/// Reads from a descriptor that it owns.
+class FileSource final : public ByteSource {
+ public:
+  FileSource(os::Fd fd, const std::string& name) : fd_(std::move(fd)), source_(fd_, name) {}
+  Result<std::size_t> read(MutableBytes into) override { return source_.read(into); }
+
+ private:
+  os::Fd fd_;
+  FdSource source_;
+};
+
 /// Writes, unbuffered, to a descriptor that someone else keeps open. `name` is for errors.
 class FdSink final : public ByteSink {
  public:

@@ -9,6 +9,6 @@ ReadAhead::ReadAhead(ByteSource& source)
         pipe_.finish(copied ? Result<void>() : Result<void>(copied.error()));
       }) {}
 
-ReadAhead::~ReadAhead() { pipe_.abandon(Error(ErrorKind::cancelled, "cancelled")); }
+ReadAhead::~ReadAhead() { pipe_.abandon(cancelled()); }
 
 }  // namespace kiln::archive

@@ -25,5 +25,6 @@ Error invalid_input(std::string message) { return {ErrorKind::invalid_input, std
 Error not_found(std::string message) { return {ErrorKind::not_found, std::move(message)}; }
 Error corrupt(std::string message) { return {ErrorKind::corrupt, std::move(message)}; }
 Error unsupported(std::string message) { return {ErrorKind::unsupported, std::move(message)}; }
+Error cancelled() { return {ErrorKind::cancelled, "cancelled"}; }
 
 }  // namespace kiln

@@ -54,5 +54,7 @@ Error invalid_input(std::string message);
 Error not_found(std::string message);
 Error corrupt(std::string message);
 Error unsupported(std::string message);
+/// The user asked to stop.
+Error cancelled();
 
 }  // namespace kiln

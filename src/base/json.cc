@@ -5,7 +5,71 @@ namespace kiln {
 namespace {
 
 /// Deep nesting would overflow the stack of the recursive destructor and serialiser.
-constexpr int kMaxDepth = 200;
+constexpr std::size_t kMaxDepth = 200;
+
+/// Builds a value from what the parser sees. The library's own way to stop a parse, a callback,
+/// looks through all of an array or object after each thing in it.
+class ValueBuilder final : public nlohmann::json_sax<nlohmann::json> {
+ public:
+  using Json = nlohmann::json;
+
+  bool null() override { return add(nullptr) != nullptr; }
+  bool boolean(bool value) override { return add(value) != nullptr; }
+  bool number_integer(Json::number_integer_t value) override { return add(value) != nullptr; }
+  bool number_unsigned(Json::number_unsigned_t value) override { return add(value) != nullptr; }
+  bool number_float(Json::number_float_t value, const std::string&) override {
+    return add(value) != nullptr;
+  }
+  bool string(std::string& value) override { return add(std::move(value)) != nullptr; }
+  bool binary(Json::binary_t&) override { return false; }
+  bool start_object(std::size_t) override { return open(Json::object()); }
+  bool start_array(std::size_t) override { return open(Json::array()); }
+  bool end_object() override { return close(); }
+  bool end_array() override { return close(); }
+  bool key(std::string& name) override {
+    member_ = &open_.back()->get_ref<Json::object_t&>()[std::move(name)];
+    return true;
+  }
+  bool parse_error(std::size_t, const std::string&, const Json::exception& error) override {
+    error_ = std::string("invalid JSON: ") + error.what();
+    return false;
+  }
+
+  Json& value() { return value_; }
+  const std::string& error() const { return error_; }
+
+ private:
+  template <typename Value>
+  Json* add(Value&& value) {
+    if (open_.empty()) {
+      value_ = Json(std::forward<Value>(value));
+      return &value_;
+    }
+    if (open_.back()->is_array()) {
+      auto& array = open_.back()->get_ref<Json::array_t&>();
+      return &array.emplace_back(std::forward<Value>(value));
+    }
+    *member_ = Json(std::forward<Value>(value));
+    return member_;
+  }
+  bool open(Json&& empty) {
+    if (open_.size() == kMaxDepth) {
+      error_ = "JSON nests too deeply";
+      return false;
+    }
+    open_.push_back(add(std::move(empty)));
+    return true;
+  }
+  bool close() {
+    open_.pop_back();
+    return true;
+  }
+
+  Json value_;
+  std::vector<Json*> open_;  ///< the innermost last
+  Json* member_ = nullptr;   ///< of the innermost object, which the next value is for
+  std::string error_;
+};
 
 Error wrong_type(const char* key, const char* wanted) {
   return corrupt(std::string("member \"") + key + "\" is not " + wanted);
@@ -29,18 +93,10 @@ Result<nlohmann::json> member_of_type(const nlohmann::json& object, const char* 
 }  // namespace
 
 Result<nlohmann::json> parse_json(std::string_view text, std::string_view what) {
-  bool too_deep = false;
-  const auto limit = [&](int depth, nlohmann::json::parse_event_t, nlohmann::json&) {
-    if (depth > kMaxDepth) too_deep = true;
-    return !too_deep;
-  };
-  try {
-    nlohmann::json value = nlohmann::json::parse(text, limit);
-    if (too_deep) return corrupt(std::string(what) + ": JSON nests too deeply");
-    return value;
-  } catch (const nlohmann::json::exception& e) {
-    return corrupt(std::string(what) + ": invalid JSON: " + e.what());
-  }
+  ValueBuilder builder;
+  if (!nlohmann::json::sax_parse(text, &builder))
+    return corrupt(std::string(what) + ": " + builder.error());
+  return std::move(builder.value());
 }
 
 std::string dump_json(const nlohmann::json& value) {

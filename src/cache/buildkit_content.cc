@@ -7,7 +7,7 @@
 
 #include "archive/byte_stream.h"
 #include "dockerfile/glob.h"
-#include "dockerfile/ignore.h"
+#include "dockerfile/path_filter.h"
 #include "os/file_io.h"
 #include "os/parallel.h"
 #include "os/system.h"
@@ -119,7 +119,7 @@ class Checksums {
   }
 
   Result<void> hash(Hashed& file, solver::LastDirectory& last) const {
-    if (stop_->stop_requested()) return Error(ErrorKind::cancelled, "cancelled");
+    if (stop_->stop_requested()) return cancelled();
     // The root of a context is sent without a header.
     std::string header;
     if (!file.entry.path.is_root()) header = TRY(header_of(*tree_, file.entry, last));
@@ -155,35 +155,22 @@ class Checksums {
     std::string digest;
   };
 
-  /// Which files below a match count, with the directories that they are in.
-  class Choice {
-   public:
-    static Result<Choice> create(const BuildkitFiles& files) {
-      Choice out;
-      out.include_ = TRY(dockerfile::IgnorePatterns::create(files.include));
-      out.exclude_ = TRY(dockerfile::IgnorePatterns::create(files.exclude));
-      out.all_ = files.include.empty();
-      return out;
-    }
-    bool has(const std::string& relative) const {
-      return (all_ || include_.ignores(relative)) &&
-             (exclude_.empty() || !exclude_.ignores(relative));
-    }
-
-   private:
-    dockerfile::IgnorePatterns include_, exclude_;
-    bool all_ = true;
-  };
+  static Result<dockerfile::PathFilter> filter_of(const BuildkitFiles& files) {
+    auto exclude = TRY(dockerfile::IgnorePatterns::create(files.exclude));
+    std::optional<dockerfile::IgnorePatterns> include;
+    if (!files.include.empty()) include = TRY(dockerfile::IgnorePatterns::create(files.include));
+    return dockerfile::PathFilter(std::move(include), std::move(exclude));
+  }
 
   Result<std::optional<std::string>> of_chosen(const BuildkitFiles& files) {
     std::optional<std::string> none;
-    const Choice choice = TRY(Choice::create(files));
+    const dockerfile::PathFilter filter = TRY(filter_of(files));
     const os::RelPath pattern = os::RelPath::clean(files.path);
     const auto tops = TRY(matches(files, pattern));
     if (!tops) return none;
     std::vector<Chosen> chosen;
     for (const auto& top : *tops) {
-      const bool is_known = TRY(choose(files, top, choice, chosen));
+      const bool is_known = TRY(choose(files, top, filter, chosen));
       if (!is_known) return none;
     }
     if (chosen.empty()) return std::optional(checksum_of(""));
@@ -228,12 +215,12 @@ class Checksums {
   }
 
   /// Adds what counts of a match; whether it could be told.
-  Result<bool> choose(const BuildkitFiles& files, const os::RelPath& path, const Choice& choice,
-                      std::vector<Chosen>& out) {
+  Result<bool> choose(const BuildkitFiles& files, const os::RelPath& path,
+                      const dockerfile::PathFilter& filter, std::vector<Chosen>& out) {
     const auto top = TRY(tree_->find(path));
     if (!top) return false;
     if (top->info.type == os::FileType::symlink && files.follow_links) {
-      if (!choice.has("")) return true;
+      if (!filter.chooses("")) return true;
       const os::RelPath target = TRY(tree_->resolve("/" + path.str()));
       auto digest = TRY(of_path(target));
       if (!digest) return false;
@@ -252,7 +239,7 @@ class Checksums {
       std::erase_if(waiting, [&](const Chosen& directory) {
         return !at.str().starts_with(directory.path.str() + "/");
       });
-      if (!choice.has(relative)) {
+      if (!filter.chooses(relative)) {
         if (is_directory(file.entry)) waiting.push_back({at, file.digest});
         continue;
       }

@@ -47,7 +47,7 @@ Result<BuildkitExport> BuildkitExport::prepare(solver::SolveContext& context,
     step.vertex = id;
     const llb::Vertex& vertex = graph.vertex(id);
     if (const auto* image = std::get_if<llb::ImageSource>(&vertex.op)) {
-      if (!image->layers.empty()) step.root = buildkit_image_record(image->layers);
+      if (!graph.is_scratch(id)) step.root = buildkit_image_record(image->layers);
     } else if (is_merge_with_nothing(graph, id)) {
       step.same_as = vertex.inputs[1];
     } else {

@@ -39,7 +39,7 @@ class Matcher {
   Result<Matches> match(llb::VertexId id) {
     const llb::Vertex& vertex = graph_->vertex(id);
     if (const auto* image = std::get_if<llb::ImageSource>(&vertex.op)) {
-      if (image->layers.empty()) return Matches();
+      if (graph_->is_scratch(id)) return Matches();
       return records_->find(buildkit_image_record(image->layers), {});
     }
     if (vertex.ignore_cache || context_->cache == solver::UseCache::ignore) return Matches();
@@ -148,9 +148,7 @@ Result<bool> is_unchanged(solver::SolveContext& context,
 
 bool is_merge_with_nothing(const llb::Graph& graph, llb::VertexId vertex) {
   const llb::Vertex& it = graph.vertex(vertex);
-  if (!std::holds_alternative<llb::MergeOp>(it.op)) return false;
-  const auto* image = std::get_if<llb::ImageSource>(&graph.vertex(it.inputs.front()).op);
-  return image != nullptr && image->layers.empty();
+  return std::holds_alternative<llb::MergeOp>(it.op) && graph.is_scratch(it.inputs.front());
 }
 
 }  // namespace kiln::cache

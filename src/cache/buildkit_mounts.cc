@@ -4,14 +4,13 @@
 #include <algorithm>
 #include <variant>
 
+#include "base/paths.h"
 #include "base/strings.h"
 #include "cache/buildkit_json.h"
 
 namespace kiln::cache {
 namespace {
 
-constexpr std::uint32_t kSecretMode = 0400;
-constexpr std::uint32_t kAgentMode = 0600;
 /// In place of the number of an input or output that there is not.
 constexpr std::int64_t kNone = -1;
 
@@ -21,10 +20,10 @@ enum Kind : std::int64_t { kSecret = 1, kAgent = 2, kCache = 3, kTmpfs = 4 };
 /// A mount whose place among the others is by its target.
 struct Mount {
   std::string target;
-  std::optional<BuildkitInput> input;
-  std::string source = "/";  ///< in the input
   bool read_only = false;
-  std::string more;  ///< members that follow those that all have, with a comma in front
+  std::optional<BuildkitInput> input = std::nullopt;
+  std::string source = "/";  ///< in the input
+  std::string more = {};     ///< an object whose members follow those that all have
 };
 
 class MountList {
@@ -52,30 +51,19 @@ class MountList {
   }
 
  private:
-  static BuildkitInput of(llb::VertexId vertex) {
-    return {.vertex = vertex, .root = {}, .selector = {}, .files = {}};
-  }
-
   void add(const llb::InlineMount& file) {
-    Mount out;
-    const std::size_t name = file.path.find_last_of('/') + 1;
-    out.target = file.path.substr(0, name);
-    out.input = BuildkitInput{
-        .vertex = 0,
-        .root = buildkit_inline_file("/" + file.path.substr(name), file.mode, file.content),
-        .selector = {},
-        .files = {}};
-    out.read_only = true;
-    mounts_.push_back(std::move(out));
+    const std::string name(base_name(file.path));
+    mounts_.push_back({.target = file.path.substr(0, file.path.size() - name.size()),
+                       .read_only = true,
+                       .input = BuildkitInput{
+                           .root = buildkit_inline_file("/" + name, file.mode, file.content)}});
   }
 
   bool add(const llb::BindMount& bind) {
-    Mount out;
-    out.target = bind.target;
-    out.input = of(context_below(vertex_->inputs[bind.input]));
-    out.source = bind.source;
-    out.read_only = bind.read_only;
-    mounts_.push_back(std::move(out));
+    mounts_.push_back({.target = bind.target,
+                       .read_only = bind.read_only,
+                       .input = BuildkitInput{.vertex = context_below(vertex_->inputs[bind.input])},
+                       .source = bind.source});
     return true;
   }
 
@@ -94,22 +82,22 @@ class MountList {
     // An ID of one's own and a way of sharing are no part of the digest.
     const bool is_usual = cache.id == cache.target || "/" + cache.id == cache.target;
     if (is_usual && cache.sharing == llb::CacheSharing::shared) options.field("ID", "/" + cache.id);
-    Mount out;
-    out.target = cache.target;
-    out.read_only = cache.read_only;
-    out.more = JsonText().field("mountType", kCache).raw("cacheOpt", options.text()).text();
-    mounts_.push_back(std::move(out));
-    return true;
+    return add_made(cache, kCache, "cacheOpt", options);
   }
 
   bool add(const llb::TmpfsMount& tmpfs) {
     JsonText options;
     if (tmpfs.size != 0) options.field("size", static_cast<std::int64_t>(tmpfs.size));
-    Mount out;
-    out.target = tmpfs.target;
-    out.read_only = tmpfs.read_only;
-    out.more = JsonText().field("mountType", kTmpfs).raw("TmpfsOpt", options.text()).text();
-    mounts_.push_back(std::move(out));
+    return add_made(tmpfs, kTmpfs, "TmpfsOpt", options);
+  }
+
+  /// A mount of what BuildKit makes itself, with `options` in the member `name`.
+  template <typename MadeMount>
+  bool add_made(const MadeMount& mount, Kind kind, std::string_view name, const JsonText& options) {
+    mounts_.push_back(
+        {.target = mount.target,
+         .read_only = mount.read_only,
+         .more = JsonText().field("mountType", kind).raw(name, options.text()).text()});
     return true;
   }
 
@@ -120,7 +108,7 @@ class MountList {
       secret_env_.raw(env.text());
     }
     if (!secret.target.empty())
-      add_last(secret.target, kSecret, "secretOpt", secret.id, secret.owner, kSecretMode,
+      add_last(secret.target, kSecret, "secretOpt", secret.id, secret.owner, llb::kSecretMode,
                secret.required);
     return true;
   }
@@ -128,7 +116,7 @@ class MountList {
   bool add(const llb::SshMount& ssh) {
     // An agent without an ID of its own has none there.
     add_last(ssh.target, kAgent, "SSHOpt", ssh.id == "default" ? std::string() : ssh.id, ssh.owner,
-             kAgentMode, ssh.required);
+             llb::kAgentMode, ssh.required);
     return true;
   }
 
@@ -147,7 +135,7 @@ class MountList {
   }
 
   void add_root() {
-    inputs_.push_back(of(vertex_->inputs.front()));
+    inputs_.push_back({.vertex = vertex_->inputs.front()});
     reads_.push_back({"/"});
     by_content_.push_back(false);
     list_.raw(R"({"dest":"/"})");
@@ -183,11 +171,11 @@ class MountList {
       if (!by_content_[i]) continue;
       const bool all = std::ranges::find(reads_[i], "/") != reads_[i].end();
       if (all) {
-        inputs_[i].files = {{"/", false, false, {}, {}}};
+        inputs_[i].files = {{.path = "/", .follow_links = false}};
         continue;
       }
       for (auto& path : distinct_paths(reads_[i]))
-        inputs_[i].files.push_back({std::move(path), false, true, {}, {}});
+        inputs_[i].files.push_back({.path = std::move(path)});
     }
   }
 

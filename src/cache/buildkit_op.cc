@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "base/base64.h"
+#include "base/paths.h"
 #include "base/strings.h"
 #include "cache/buildkit_json.h"
 #include "cache/buildkit_mounts.h"
@@ -21,11 +22,6 @@ std::string digest_of(std::string_view text) { return oci::Digest::of(text).str(
 /// What a record of output `output` of something with this digest is called.
 std::string record_of(const std::string& digest, int output) {
   return digest_of(fmt::format("{}@{}", digest, output));
-}
-
-bool is_scratch(const llb::Graph& graph, llb::VertexId vertex) {
-  const auto* image = std::get_if<llb::ImageSource>(&graph.vertex(vertex).op);
-  return image != nullptr && image->layers.empty();
 }
 
 // --- COPY, ADD, WORKDIR
@@ -77,9 +73,10 @@ Mode mode_of(const std::string& chmod) {
   return {0, chmod};
 }
 
-std::string base_name(const std::string& path) {
-  const std::string name = path.substr(path.find_last_of('/') + 1);
-  return name.empty() ? "/" : name;
+/// As Go's path.Base has it.
+std::string last_element(const std::string& path) {
+  const std::string_view name = base_name(path);
+  return std::string(name.empty() ? "/" : name);
 }
 
 /// What of an input is read, of several copies: those below others go, and all stand in order.
@@ -93,7 +90,7 @@ std::vector<BuildkitFiles> distinct(const std::vector<BuildkitFiles>& all) {
     for (const auto& files : all)
       if (is_plain(files) && files.follow_links == follow) paths.push_back(files.path);
     for (auto& path : distinct_paths(std::move(paths)))
-      out.push_back({std::move(path), false, follow, {}, {}});
+      out.push_back({.path = std::move(path), .follow_links = follow});
   }
   std::ranges::copy_if(all, std::back_inserter(out), std::not_fn(is_plain));
   std::ranges::stable_sort(out, {}, &BuildkitFiles::path);
@@ -104,9 +101,9 @@ class FileOpBuilder {
  public:
   FileOpBuilder(const llb::Graph& graph, const llb::Vertex& vertex, llb::VertexId base)
       : graph_(&graph), vertex_(&vertex) {
-    if (is_scratch(graph, base)) return;
+    if (graph.is_scratch(base)) return;
     base_ = 0;
-    inputs_.push_back({.vertex = base, .root = {}, .selector = {}, .files = {}});
+    inputs_.push_back({.vertex = base});
     reads_.emplace_back();
   }
 
@@ -145,10 +142,10 @@ class FileOpBuilder {
     const bool is_fetched = llb::gives_files(op) && !std::holds_alternative<llb::LocalSource>(op);
     // An escaped character is a pattern here, and none there.
     const bool is_escaped = copy.pattern.find('\\') != std::string::npos;
-    if (is_fetched || is_escaped || copy.with_directory || is_scratch(*graph_, source))
+    if (is_fetched || is_escaped || copy.with_directory || graph_->is_scratch(source))
       return std::nullopt;
     JsonText out;
-    out.field("src", base_name(copy.pattern)).field("dest", copy.destination);
+    out.field("src", last_element(copy.pattern)).field("dest", copy.destination);
     if (!add_owner(out, copy.chown, base_)) return std::nullopt;
     const Mode mode = mode_of(copy.chmod);
     if (mode.number != 0) out.field("mode", mode.number);
@@ -179,7 +176,7 @@ class FileOpBuilder {
   /// BuildKit makes the file in a file system of its own, and copies it from there.
   std::optional<int> add(const llb::InlineFileAction& file) {
     JsonText out;
-    out.field("src", base_name(file.name)).field("dest", file.destination);
+    out.field("src", last_element(file.name)).field("dest", file.destination);
     if (!add_owner(out, file.chown, base_)) return std::nullopt;
     const Mode mode = mode_of(file.chmod);
     if (mode.number != 0) out.field("mode", mode.number);
@@ -188,18 +185,18 @@ class FileOpBuilder {
     actions_.push_back(out.text());
     const std::string path = dockerfile::clean_path("/" + file.name);
     return read(input_of(buildkit_inline_file(path, 0644, file.content)),
-                {path, false, false, {}, {}});
+                {.path = path, .follow_links = false});
   }
 
   int input_of(llb::VertexId vertex) {
     for (std::size_t i = 0; i < inputs_.size(); ++i)
       if (inputs_[i].root.empty() && inputs_[i].vertex == vertex) return static_cast<int>(i);
-    return add_input({.vertex = vertex, .root = {}, .selector = {}, .files = {}});
+    return add_input({.vertex = vertex});
   }
   int input_of(const std::string& root) {
     for (std::size_t i = 0; i < inputs_.size(); ++i)
       if (inputs_[i].root == root) return static_cast<int>(i);
-    return add_input({.vertex = 0, .root = root, .selector = {}, .files = {}});
+    return add_input({.root = root});
   }
   int add_input(BuildkitInput input) {
     inputs_.push_back(std::move(input));
@@ -290,7 +287,7 @@ std::optional<BuildkitOp> merge_op(const llb::Vertex& vertex) {
     JsonText input;
     if (i > 0) input.field("input", static_cast<std::int64_t>(i));
     list.raw(input.text());
-    out.inputs.push_back({.vertex = vertex.inputs[i], .root = {}, .selector = {}, .files = {}});
+    out.inputs.push_back({.vertex = vertex.inputs[i]});
   }
   JsonText op;
   op.field("Type", "buildkit.merge.v0");

@@ -19,16 +19,16 @@ struct BuildkitFiles {
   std::string path;       ///< absolute; with wildcards a pattern
   bool wildcard = false;  ///< as Go's path.Match
   bool follow_links = true;
-  std::vector<std::string> include, exclude;  ///< as lines of .dockerignore, below the path
+  std::vector<std::string> include = {}, exclude = {};  ///< as lines of .dockerignore, below it
 };
 
 /// What a step stands on.
 struct BuildkitInput {
   llb::VertexId vertex = 0;
   /// In place of a vertex: the record of something that has no inputs itself.
-  std::string root;
-  std::string selector;              ///< which part of it, as a digest; empty: no part is named
-  std::vector<BuildkitFiles> files;  ///< empty: it does not count by content
+  std::string root = {};
+  std::string selector = {};              ///< which part of it, as a digest; empty: none is named
+  std::vector<BuildkitFiles> files = {};  ///< empty: it does not count by content
 };
 
 struct BuildkitOp {

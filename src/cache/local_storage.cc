@@ -4,13 +4,13 @@
 #include <filesystem>
 
 #include "base/sha256.h"
+#include "oci/layout.h"
 #include "os/file_io.h"
 #include "os/system.h"
 
 namespace kiln::cache {
 namespace {
 
-constexpr const char* kTagAnnotation = "org.opencontainers.image.ref.name";
 constexpr std::size_t kLargestIndex = std::size_t{256} << 20;
 constexpr std::size_t kBufferSize = std::size_t{256} << 10;
 
@@ -68,15 +68,11 @@ Result<std::unique_ptr<LocalStorage>> LocalStorage::open_for_writing(const std::
   TRY(os::ensure_directory(full + "/blobs"));
   TRY(os::ensure_directory(full + "/blobs/sha256"));
   if (!os::path_exists(full + "/oci-layout"))
-    TRY(os::write_file_atomically(full + "/oci-layout", R"({"imageLayoutVersion":"1.0.0"})"));
+    TRY(os::write_file_atomically(full + "/oci-layout", oci::kLayoutMark));
   os::Dir root = TRY(os::Dir::open(full));
   auto out = std::unique_ptr<LocalStorage>(new LocalStorage(full, std::move(root)));
   TRY(out->read_index());
   return out;
-}
-
-std::string LocalStorage::blob_path(const oci::Digest& digest) const {
-  return path_ + "/blobs/sha256/" + digest.hex();
 }
 
 Result<void> LocalStorage::read_index() {
@@ -84,7 +80,7 @@ Result<void> LocalStorage::read_index() {
   const std::string text = TRY(os::read_file(path_ + "/index.json", kLargestIndex));
   const oci::Index index = TRY(oci::Index::parse(text).context(path_));
   for (const auto& manifest : index.manifests) {
-    const auto tag = manifest.annotations.find(kTagAnnotation);
+    const auto tag = manifest.annotations.find(oci::kRefName);
     if (tag != manifest.annotations.end()) tags_[tag->second] = manifest;
   }
   return {};
@@ -101,7 +97,7 @@ Result<std::optional<std::string>> LocalStorage::find_manifest(const std::string
     if (found == tags_.end()) return std::optional<std::string>();
     manifest = found->second;
   }
-  const os::RelPath path = os::RelPath::clean("blobs/sha256/" + manifest.digest.hex());
+  const os::RelPath path = os::RelPath::clean(oci::blob_path(manifest.digest));
   const auto there = TRY(root_.find_beneath(path));
   if (!there) return std::optional<std::string>();
   const os::Fd fd = TRY(root_.open_file_beneath(path));
@@ -114,13 +110,12 @@ Result<std::optional<std::string>> LocalStorage::find_manifest(const std::string
 Result<void> LocalStorage::fetch_blob(const oci::Descriptor& blob, archive::ByteSink& sink,
                                       const std::stop_token& stop) {
   const std::string what = "blob " + blob.digest.str();
-  const os::Fd fd =
-      TRY(root_.open_file_beneath(os::RelPath::clean("blobs/sha256/" + blob.digest.hex())));
+  const os::Fd fd = TRY(root_.open_file_beneath(os::RelPath::clean(oci::blob_path(blob.digest))));
   std::vector<std::byte> buffer(kBufferSize);
   Sha256 hash;
   std::uint64_t size = 0;
   for (;;) {
-    if (stop.stop_requested()) return Error(ErrorKind::cancelled, "cancelled");
+    if (stop.stop_requested()) return cancelled();
     const std::size_t count = TRY(os::read_some(fd, buffer, what));
     if (count == 0) break;
     size += count;
@@ -135,7 +130,7 @@ Result<void> LocalStorage::fetch_blob(const oci::Descriptor& blob, archive::Byte
 }
 
 Result<bool> LocalStorage::has_blob(const oci::Digest& digest, const std::stop_token&) {
-  return os::path_exists(blob_path(digest));
+  return os::path_exists(path_ + "/" + oci::blob_path(digest));
 }
 
 Result<void> LocalStorage::put_blob(registry::BlobContent& content, const std::stop_token& stop) {
@@ -143,13 +138,13 @@ Result<void> LocalStorage::put_blob(registry::BlobContent& content, const std::s
   const auto source = TRY(content.open(0));
   std::vector<std::byte> buffer(kBufferSize);
   for (;;) {
-    if (stop.stop_requested()) return Error(ErrorKind::cancelled, "cancelled");
+    if (stop.stop_requested()) return cancelled();
     const std::size_t count = TRY(source->read(buffer));
     if (count == 0) break;
     TRY(os::write_all(file.fd(), archive::Bytes(buffer).first(count), file.path()));
   }
   const oci::Digest digest = TRY(content.digest());
-  return file.commit(blob_path(digest));
+  return file.commit(path_ + "/" + oci::blob_path(digest));
 }
 
 Result<void> LocalStorage::put_manifest(const std::string& tag, const std::string& content,
@@ -160,7 +155,7 @@ Result<void> LocalStorage::put_manifest(const std::string& tag, const std::strin
   manifest.media_type = oci::media_type::kOciManifest;
   manifest.digest = oci::Digest::of(content);
   manifest.size = content.size();
-  manifest.annotations[kTagAnnotation] = tag;
+  manifest.annotations[oci::kRefName] = tag;
   const std::lock_guard lock(mutex_);
   written_[tag] = std::move(manifest);
   return {};

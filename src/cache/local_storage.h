@@ -38,7 +38,6 @@ class LocalStorage final : public Storage {
   LocalStorage(std::string path, os::Dir root)
       : path_(std::move(path)), name_("type=local,src=" + path_), root_(std::move(root)) {}
   Result<void> read_index();
-  std::string blob_path(const oci::Digest& digest) const;
 
   std::string path_, name_;
   os::Dir root_;

@@ -12,6 +12,7 @@
 #include "exporter/layer_workers.h"
 #include "os/system.h"
 #include "snapshot/layer_apply.h"
+#include "transport/image_copy.h"
 #include "transport/produced_blob.h"
 
 namespace kiln::cache {
@@ -152,7 +153,7 @@ class StepExport {
       if (there) return form;
     }
     // One that another cache has, and this one not.
-    TRY(context_->imported.ensure({id}, stop));
+    TRY(context_->ensure_layers({id}, stop));
     ++layers_;
     for (const auto& form : forms) {
       if (options_->force_compression && form.media_type != media_type()) continue;
@@ -183,16 +184,7 @@ class StepExport {
     return out;
   }
 
-  std::string media_type() const {
-    switch (options_->compression) {
-      case archive::Compression::zstd:
-        return std::string(oci::media_type::kOciLayerZstd);
-      case archive::Compression::gzip:
-        return std::string(oci::media_type::kOciLayerGzip);
-      default:
-        return std::string(oci::media_type::kOciLayer);
-    }
-  }
+  std::string media_type() const { return transport::layer_type(options_->compression); }
 
   void add(CachedStep step) {
     const std::lock_guard lock(mutex_);

@@ -58,8 +58,7 @@ Result<int> import_command(const Session& session, std::vector<std::string> word
     names.push_back(name.with_default_tag());
   }
   oci::ImageConfig config;
-  config.platform = {"linux", os::go_architecture(), {}};
-  if (!platform.empty()) config.platform = TRY(oci::Platform::parse(platform, config.platform));
+  config.platform = TRY(platform_or_host(platform_or_default(platform)));
   config.config = TRY(frontend::apply_changes(config, changes));
   const std::string& path = parsed.arguments[0];
   if (path.find("://") != std::string::npos)
@@ -130,16 +129,18 @@ Result<int> save_command(const Session& session, std::vector<std::string> words)
       known->names.insert(known->names.end(), names.begin(), names.end());
     }
   }
+  const os::InterruptWatcher interrupts;
   const auto archive_format =
       format == "oci" ? exporter::ArchiveFormat::oci : exporter::ArchiveFormat::docker;
   if (output.empty()) {
     const os::Fd out = TRY(os::standard_output());
     archive::FdSink sink(out, "standard output");
-    TRY(exporter::write_image_archive(store, images, archive_format, sink));
+    TRY(exporter::write_image_archive(store, images, archive_format, sink, interrupts.token()));
     return 0;
   }
   TRY(os::write_output_file(output, 0600, [&](const os::Fd& fd) {
-    return exporter::write_image_archive(store, images, archive_format, fd, output);
+    return exporter::write_image_archive(store, images, archive_format, fd, output,
+                                         interrupts.token());
   }));
   return 0;
 }

@@ -71,9 +71,7 @@ Result<int> print_report(const CallRequest& call, const lint::Report& report,
 Result<int> check(const Session& session, const CallRequest& call, const DockerfileInput& input,
                   const std::string& path, const frontend::BuildOptions& options) {
   const dockerfile::Source source(input.name, input.text);
-  std::vector<dockerfile::Diagnostic> ignored;
-  auto wanted =
-      lint::check_options_of(dockerfile::parse_directives(source, ignored), options.build_args);
+  auto wanted = lint::check_options_of(source, options.build_args);
   // A build argument is not the file's: nothing can be said then.
   if (!wanted && options.build_args.contains("BUILDKIT_DOCKERFILE_CHECK"))
     return std::move(wanted).error();
@@ -208,9 +206,7 @@ Result<int> build_call(const Session& session, const CallRequest& call,
 void report_before_error(const DockerfileInput& input, const frontend::BuildOptions& options,
                          const Error& error, solver::Progress& progress) {
   const dockerfile::Source source(input.name, input.text);
-  std::vector<dockerfile::Diagnostic> ignored;
-  const auto wanted =
-      lint::check_options_of(dockerfile::parse_directives(source, ignored), options.build_args);
+  const auto wanted = lint::check_options_of(source, options.build_args);
   const auto line = lint::error_line(source, error);
   if (wanted && line) {
     const auto request = request_of(options, *wanted, nullptr, lint::Stages::needed);
@@ -223,7 +219,7 @@ Result<frontend::BuildPlan> plan_with_warnings(const dockerfile::Dockerfile& fil
                                                const frontend::BuildOptions& options,
                                                frontend::BaseImages& images,
                                                solver::Progress& progress) {
-  auto wanted = TRY(lint::check_options_of(file.directives, options.build_args));
+  auto wanted = TRY(lint::check_options_of(file.source, file.directives, options.build_args));
   const auto request = request_of(options, std::move(wanted), &images, lint::Stages::needed);
   auto findings = lint::lint(file, request);
   auto plan = frontend::plan_build(file, options, images);

@@ -204,7 +204,19 @@ using Results = std::map<llb::VertexId, solver::StepResult>;
 Result<void> explain(const Build& build) {
   const ReportForm form = build.settings.explain;
   if (form == ReportForm::none) return {};
-  return print(explain_build(build.recording.steps(), build.graph(), form));
+  std::string text = explain_build(build.recording.steps(), build.graph(), form);
+  // Standard output is the image's ID then, or an archive.
+  if (!build.settings.flags.quiet && !writes_to_standard_output(build.settings.outputs))
+    return print(text);
+  text.pop_back();
+  print_error(text);
+  return {};
+}
+
+Error failure(Error error) {
+  // Where it was at that moment is nobody's fault.
+  if (error.kind() == ErrorKind::cancelled) return {ErrorKind::cancelled, "build cancelled"};
+  return std::move(error).context("failed to build");
 }
 
 Result<Results> solve(const Build& build) {
@@ -217,20 +229,17 @@ Result<Results> solve(const Build& build) {
   if (build.settings.flags.quiet && !build.output.failed_output().empty())
     print_error(build.output.failed_output());
   build.recording.failed(build.context, build.graph(), results.error());
-  // Where it was at that moment is nobody's fault.
-  if (results.error().kind() == ErrorKind::cancelled)
-    return Error(ErrorKind::cancelled, "build cancelled");
-  return std::move(results).error().context("failed to build");
+  return failure(std::move(results).error());
 }
 
 /// The outputs, and the caches elsewhere.
 Result<BuildExports> write_all(const Build& build, const Results& results,
                                const std::vector<PlatformResult>& made) {
   const std::stop_token stop = build.opened.interrupts.token();
-  auto exported =
-      write_outputs({&build.opened.store, &build.recording.progress(),
-                     shown_steps(build.graph(), build.targets), build.graph().size(), stop},
-                    build.settings.outputs, made);
+  auto exported = write_outputs(
+      {&build.opened.store, &build.recording.progress(), shown_steps(build.graph(), build.targets),
+       build.graph().size(), stop, build.settings.flags.registry},
+      build.settings.outputs, made);
   if (exported) {
     const auto cached =
         build.settings.caches.write(build.context, build.graph(), build.targets, results,
@@ -240,7 +249,7 @@ Result<BuildExports> write_all(const Build& build, const Results& results,
   build.recording.progress().report(solver::BuildEnded{exported.ok()});
   if (exported) return exported;
   build.recording.failed(build.context, build.graph(), exported.error());
-  return std::move(exported).error().context("failed to build");
+  return failure(std::move(exported).error());
 }
 
 Result<int> run(const Build& build) {
@@ -278,6 +287,7 @@ Result<int> plan_and_run(BuildSettings& settings, BuildInput& input,
   StoreImages images(store, settings.pull, opened.interrupts.token(), [&](std::string_view line) {
     if (!flags.quiet) print_error(line);
   });
+  images.ask_with(flags.registry);
   const auto display = TRY(open_progress(flags));
   const Plans plans =
       TRY(plan_platforms(file, settings.options, settings.platforms, images, *display));
@@ -294,10 +304,19 @@ Result<int> plan_and_run(BuildSettings& settings, BuildInput& input,
   solver::SolveContext context{store, executor, recording.progress()};
   context.build_name = input.shown_context() + "|" + name;
   context.cache = flags.no_cache ? solver::UseCache::ignore : solver::UseCache::use;
+  if (!settings.outputs.empty() &&
+      std::ranges::all_of(settings.outputs, [](const BuildOutput& each) {
+        return each.type == BuildOutput::Type::cache_only;
+      }))
+    context.wanted = solver::Wanted::cache;
   context.run = std::move(settings.environment);
   context.http = &input.http();
+  context.bases = &images.pulls();
+  images.pulls().report_to([&](const solver::ProgressEvent& event) { context.report(event); },
+                           plans.back().graph.size() + settings.outputs.size());
   TRY(input.open_trees(context));
   const Build build{settings, opened, plans, output, recording, context};
+  settings.caches.ask_with(flags.registry);
   TRY(settings.caches.attach(context, build.graph(), build.targets, settings.platforms));
   return run(build);
 }

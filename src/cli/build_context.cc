@@ -3,6 +3,7 @@
 
 #include "archive/fd_stream.h"
 #include "archive/prefixed_source.h"
+#include "base/paths.h"
 #include "base/strings.h"
 #include "base/url.h"
 #include "cli/dockerfile_input.h"
@@ -105,17 +106,15 @@ Result<std::string> fetch_dockerfile(const remote::Access& access, const std::st
 Result<DockerfileText> find_inside(const BuildContext& context, const std::string& file) {
   const os::Dir root = TRY(os::Dir::open(context.path));
   std::vector<std::string> candidates = {file};
-  if (file.empty()) candidates = {"Dockerfile", "dockerfile", "Containerfile"};
+  if (file.empty()) candidates.assign(kDockerfileNames.begin(), kDockerfileNames.end());
   for (const auto& path : candidates) {
     const auto fd = root.open_file_in_root(path);
     if (!fd && fd.error().kind() == ErrorKind::not_found) continue;
     if (!fd) return fd.error();
     std::string text = TRY(os::read_all(*fd, path, kMaxDockerfileSize));
-    return DockerfileText{path.substr(path.find_last_of('/') + 1), std::move(text)};
+    return DockerfileText{std::string(base_name(path)), std::move(text)};
   }
-  return not_found("failed to read dockerfile: open " + candidates.front() +
-                   ": no such file or directory")
-      .with_hint("name it with --file, or - for standard input");
+  return no_dockerfile(candidates.front());
 }
 
 Result<BuildContext> open_directory(const std::string& path) {

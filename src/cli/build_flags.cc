@@ -106,7 +106,8 @@ FlagSet build_flag_set(const Session& session, BuildFlags& flags) {
       .list("--env", flags.env, "NAME=VALUE, as if by ENV at the beginning of every stage")
       .flag("--force-rm", flags.force_remove, "accepted: nothing is left of a step in any case")
       .option("--iidfile", flags.iidfile, "write the image's ID to a file")
-      .option("--jobs", flags.jobs, "steps at once (default: twice the processors, at least 8)")
+      .option("--jobs", flags.jobs,
+              "steps at once (default, and 0: twice the processors, at least 8)")
       .list("--label", flags.labels, "a label of the image, NAME=VALUE")
       .list("--annotation", flags.output.annotations, "of the image's manifest, KEY=VALUE")
       .flag("--load", flags.output.load, "put the image into the store besides other outputs")
@@ -138,11 +139,13 @@ FlagSet build_flag_set(const Session& session, BuildFlags& flags) {
       .arguments(1, 1);
   add_run_step_flags(set, flags.run);
   add_drop_in_flags(set, flags.drop_in);
+  add_registry_flags(set, flags.registry);
+  add_retry_flags(set, flags.registry, "--retry");
   return set;
 }
 
 Result<void> settle_build_flags(BuildFlags& flags) {
-  const std::string platform = TRY(platform_of(flags.drop_in));
+  const std::string platform = TRY(platform_of(flags.drop_in.platform));
   if (!platform.empty() && !flags.platforms.empty())
     return invalid_input("--platform says it already: --os, --arch and --variant can't be given");
   if (!platform.empty()) flags.platforms = {platform};
@@ -189,7 +192,7 @@ Result<frontend::BuildOptions> build_options(const BuildFlags& flags) {
   out.unset_env = flags.unset_env;
   TRY(apply_run_step_flags(flags.run, out));
   out.platform = host_platform();
-  const auto platforms = TRY(parse_platforms(flags.platforms));
+  const auto platforms = TRY(build_platforms(flags.platforms));
   if (!platforms.empty()) out.target_platform = platforms.front();
   out.names_platforms = platforms.size() > 1;
   // Read from the environment too, and then seen by ARG, as docker's client does it.
@@ -207,10 +210,10 @@ Result<frontend::BuildOptions> build_options(const BuildFlags& flags) {
 
 Result<unsigned> job_count(const BuildFlags& flags) {
   // Steps mostly wait, for a disk, a server or a sleep: more of them than processors is right.
-  if (flags.jobs.empty()) return std::max(kLeastJobs, 2 * os::processor_count());
-  const auto jobs = parse_uint(flags.jobs);
-  if (!jobs || *jobs == 0 || *jobs > 1024)
-    return invalid_input("invalid number of jobs: " + flags.jobs);
+  const auto jobs = parse_uint(flags.jobs.empty() ? "0" : flags.jobs);
+  if (!jobs || *jobs > 1024) return invalid_input("invalid number of jobs: " + flags.jobs);
+  // As in buildah.
+  if (*jobs == 0) return std::max(kLeastJobs, 2 * os::processor_count());
   return static_cast<unsigned>(*jobs);
 }
 

@@ -8,6 +8,7 @@
 #include "cli/drop_in_flags.h"
 #include "cli/flags.h"
 #include "cli/output_flag.h"
+#include "cli/registry_session.h"
 #include "cli/run_step_flags.h"
 #include "cli/session.h"
 #include "frontend/build_plan.h"
@@ -27,6 +28,7 @@ struct BuildFlags {
   OutputFlags output;
   RunStepFlags run;
   DropInFlags drop_in;
+  RegistryFlags registry;
 };
 
 /// The flags of `build`; `flags` must outlive what is returned.

@@ -22,7 +22,7 @@ Result<const remote::Access*> BuildInput::access() {
   OpenStore* const opened = TRY(open());
   if (!access_)
     access_.emplace(opened->store, http_, solver::secret_lookup(settings_->environment),
-                    opened->interrupts.token(), solver::agent_socket(settings_->environment));
+                    opened->interrupts.token(), solver::ssh_access(settings_->environment));
   return &*access_;
 }
 

@@ -74,7 +74,6 @@ class OutputWriter {
         config_json_(config_->to_json()) {}
 
   Result<BuildExports> write(const std::vector<BuildOutput>& outputs) {
-    out_.created = config_->created;
     solver::StepId step = context_->first_step;
     for (const auto& output : outputs) {
       if (output.type == Type::cache_only) continue;
@@ -86,7 +85,6 @@ class OutputWriter {
       TRY(written);
       ++step;
     }
-    TRY(drop_borrowed_index());
     return std::move(out_);
   }
 
@@ -103,7 +101,6 @@ class OutputWriter {
       if (output.type == Type::docker)
         return invalid_input("docker exporter does not currently support exporting manifest lists")
             .with_hint("type=oci holds images for several platforms");
-      TRY(put_index(output));
     } else {
       out_.config = oci::Digest::of(config_json_);
     }
@@ -128,9 +125,26 @@ class OutputWriter {
 
   Result<store::Image> put_image(const Annotations& annotations, const std::string& config_json,
                                  const std::vector<oci::Reference>& names) const {
-    if (annotations.empty()) return context_->store->images().put(config_json, names);
     const oci::Manifest manifest = TRY(manifest_of(annotations, config_json));
+    if (annotations.empty()) {
+      store::Image image = TRY(context_->store->images().put(config_json, names));
+      const bool outdated = TRY(has_annotations_of_a_build(image, manifest));
+      if (!outdated) return image;
+    }
     return context_->store->images().put_with_manifest(config_json, manifest.to_json(), names);
+  }
+
+  /// Whether the image has what an earlier build of it was told to say. What a registry knows by
+  /// its digest stays as it is.
+  Result<bool> has_annotations_of_a_build(const store::Image& image,
+                                          const oci::Manifest& without) const {
+    const std::string text = TRY(context_->store->blobs().read(image.manifest));
+    oci::Manifest there = TRY(oci::Manifest::parse(text));
+    if (there.annotations.empty()) return false;
+    there.annotations.clear();
+    if (there.to_json() != without.to_json()) return false;
+    const bool known = TRY(context_->store->distribution().is_known(image.manifest));
+    return !known;
   }
 
   /// What is said of the only image.
@@ -143,9 +157,7 @@ class OutputWriter {
                          : annotations_of_one(output).descriptor;
   }
 
-  /// Of several platforms the images and their index are in the store, at least while they are
-  /// written.
-  Result<void> put_index(const BuildOutput& output) {
+  Result<void> store_index(const BuildOutput& output, solver::StepId step) {
     std::vector<exporter::PlatformImage> images;
     for (const auto& result : *results_) {
       auto said = output.annotations.of(result.platform);
@@ -153,42 +165,51 @@ class OutputWriter {
       images.push_back({result.platform, std::move(image), std::move(said.descriptor)});
     }
     std::vector<oci::Reference> names;
-    if (output.store && !output.push_by_digest) names = output.names;
+    if (!output.push_by_digest) names = output.names;
     const store::Image image =
         TRY(exporter::put_index(*context_->store, images, names, output.annotations.index));
-    out_.index = image.index;
-    index_ = TRY(context_->store->indexes().find(*image.index));
-    CHECK(index_);
-    return {};
-  }
-
-  Result<void> store_index(const BuildOutput& output, solver::StepId step) {
-    note(step, "writing index " + index_->digest.str());
+    const auto index = TRY(context_->store->indexes().find(*image.index));
+    CHECK(index);
+    note(step, "writing index " + index->digest.str());
     for (const auto& name : output.names) note(step, "naming to " + name.canonical());
     oci::Descriptor descriptor;
-    descriptor.media_type = index_->content.media_type;
-    descriptor.digest = index_->digest;
-    descriptor.size = index_->size;
+    descriptor.media_type = index->content.media_type;
+    descriptor.digest = index->digest;
+    descriptor.size = index->size;
+    TRY(note_canonical_names(output, index->digest, index->images.front()));
+    out_.index = image.index;
     out_.manifest = std::move(descriptor);
-    out_.stored = index_->images.front();
+    out_.stored = index->images.front();
     return {};
   }
 
-  /// No output was to leave it in the store.
-  Result<void> drop_borrowed_index() {
-    if (!index_ || out_.stored) return {};
-    const auto images = TRY(context_->store->indexes().only_here(*index_));
-    TRY(context_->store->indexes().remove(*index_));
-    for (const auto& image : images) TRY(context_->store->images().remove(image));
-    return {};
-  }
-
-  Result<transport::StoreSource> open_source(const BuildOutput& output,
-                                             const std::string& name) const {
-    if (index_) return transport::StoreSource::open_index(*context_->store, *index_, name);
-    const oci::Manifest manifest =
-        TRY(manifest_of(annotations_of_one(output).manifest, config_json_));
-    return transport::StoreSource(*context_->store, config_json_, manifest.to_json(), name);
+  /// What is written elsewhere. The store's own images have no part in it but their layers: another
+  /// output, or an earlier build, may have said other things of them.
+  Result<transport::StoreSource> open_source(const BuildOutput& output, const std::string& name) {
+    std::map<oci::Digest, std::string> texts;
+    oci::Index index;
+    std::string manifest_json;
+    for (const auto& result : *results_) {
+      const auto said = output.annotations.of(result.platform);
+      std::string config_json = result.config.to_json();
+      const oci::Manifest manifest = TRY(manifest_of(said.manifest, config_json));
+      manifest_json = manifest.to_json();
+      oci::Descriptor entry;
+      entry.media_type = manifest.media_type;
+      entry.digest = oci::Digest::of(manifest_json);
+      entry.size = manifest_json.size();
+      entry.platform = result.platform;
+      entry.annotations = said.descriptor;
+      texts[manifest.config.digest] = std::move(config_json);
+      texts[entry.digest] = manifest_json;
+      index.manifests.push_back(std::move(entry));
+    }
+    if (!for_several())
+      return transport::StoreSource(*context_->store, manifest_json, std::move(texts), name);
+    index.annotations = output.annotations.index;
+    const std::string top = index.to_json();
+    if (!out_.index) out_.index = oci::Digest::of(top);
+    return transport::StoreSource(*context_->store, top, std::move(texts), name);
   }
 
   Result<void> store_image(const BuildOutput& output, solver::StepId step) {
@@ -202,8 +223,23 @@ class OutputWriter {
     descriptor.digest = image.manifest;
     const std::string text = TRY(context_->store->blobs().read(image.manifest));
     descriptor.size = text.size();
+    TRY(note_canonical_names(output, image.manifest, image));
     out_.manifest = std::move(descriptor);
     out_.stored = std::move(image);
+    return {};
+  }
+
+  /// NAME@DIGEST, where they are asked for.
+  Result<void> note_canonical_names(const BuildOutput& output, const oci::Digest& digest,
+                                    const store::Image& image) {
+    if (output.names.empty() && output.dangling_prefix)
+      out_.names.push_back(output.dangling_prefix->familiar() + "@" + digest.str());
+    std::vector<oci::Reference> repositories;
+    if (output.name_canonical) repositories = output.names;
+    if (output.dangling_prefix && (output.names.empty() || !output.dangling_only_without_name))
+      repositories.push_back(*output.dangling_prefix);
+    for (const auto& name : repositories)
+      TRY(context_->store->distribution().note_image_digest(name, digest, image.id));
     return {};
   }
 
@@ -221,7 +257,7 @@ class OutputWriter {
   }
 
   Result<void> push(const BuildOutput& output, solver::StepId step) {
-    RegistryFlags flags;
+    RegistryFlags flags = context_->registry;
     if (output.insecure) {
       for (const auto& name : output.names) flags.insecure.push_back(name.domain());
     }
@@ -249,6 +285,8 @@ class OutputWriter {
     transport::LayoutOptions options;
     options.names = output.names;
     options.docker_archive = output.type == Type::docker;
+    if (options.names.empty() && output.as_directory) options.tag = "latest";
+    if (!for_several()) options.platform = results_->front().platform.normalised();
     options.annotations = descriptor_annotations(output);
     options.annotations.try_emplace("org.opencontainers.image.created", config_->created);
     LayerNotes notes(*context_->progress, step);
@@ -284,14 +322,18 @@ class OutputWriter {
       exporter::OutputTree tree;
       tree.root = &mounts[i].root();
       tree.mtime = output.source_date_epoch;
+      tree.platform = (*results_)[i].platform.str();
       if (output.platform_split.value_or(for_several()))
         tree.prefix = directory_of((*results_)[i].platform);
       trees.push_back(std::move(tree));
     }
-    if (output.type == Type::local)
-      return exporter::write_trees_to_directory(trees, output.destination);
+    if (output.type == Type::local) {
+      return exporter::write_trees_to_directory(
+          trees, output.destination,
+          output.remove_others ? exporter::Others::remove : exporter::Others::keep, context_->stop);
+    }
     return to_file(output, [&](archive::ByteSink& sink) {
-      return exporter::write_trees_to_archive(trees, sink);
+      return exporter::write_trees_to_archive(trees, sink, context_->stop);
     });
   }
 
@@ -310,9 +352,38 @@ class OutputWriter {
   const std::vector<PlatformResult>* results_;
   const oci::ImageConfig* config_;  ///< of the first platform
   std::string config_json_;
-  std::optional<store::StoredIndex> index_;  ///< of several platforms
   BuildExports out_;
 };
+
+/// Absolute and without symlinks, as far as it is there.
+Result<std::string> resolved(const std::string& path) {
+  const std::string here = TRY(os::current_directory());
+  std::string at = path.starts_with('/') ? path : here + "/" + path;
+  std::string rest;
+  while (true) {
+    auto found = os::canonical_path(at.empty() ? "/" : at);
+    if (found.ok()) return *found + rest;
+    if (found.error().kind() != ErrorKind::not_found) return found;
+    const auto slash = at.rfind('/');
+    const std::string last = at.substr(slash + 1);
+    if (last == "..") return invalid_input(path + " leads out of what is not there");
+    if (!last.empty() && last != ".") rest = "/" + last + rest;
+    at.resize(slash);
+  }
+}
+
+Result<void> check_deleting(const BuildOutput& output) {
+  const std::string here = TRY(os::canonical_path("."));
+  const std::string there = TRY(resolved(output.destination));
+  if (there.starts_with(here == "/" ? here : here + "/") && there != here) return {};
+  return Error(ErrorKind::permission,
+               fmt::format("local output mode=delete for destination \"{}\" requires "
+                           "--allow=buildx.local.delete",
+                           output.destination))
+      .with_hint(
+          "what is not of the result would be deleted from a directory that is not below "
+          "the current one");
+}
 
 Result<void> check_destination(const BuildOutput& output) {
   if (output.destination == "-") {
@@ -337,8 +408,12 @@ Result<void> check_destination(const BuildOutput& output) {
 
 }  // namespace
 
-Result<void> check_destinations(const std::vector<BuildOutput>& outputs) {
-  for (const auto& output : outputs) TRY(check_destination(output));
+Result<void> check_destinations(const std::vector<BuildOutput>& outputs, Deleting deleting) {
+  for (const auto& output : outputs) {
+    TRY(check_destination(output));
+    if (output.type == Type::local && output.remove_others && deleting == Deleting::below_here)
+      TRY(check_deleting(output));
+  }
   return {};
 }
 
@@ -358,12 +433,8 @@ nlohmann::ordered_json build_metadata(const BuildExports& exports, const oci::Pl
     descriptor["mediaType"] = exports.manifest->media_type;
     descriptor["digest"] = exports.manifest->digest.str();
     descriptor["size"] = exports.manifest->size;
-    auto annotations = exports.manifest->annotations;
-    if (exports.config) {
-      annotations["config.digest"] = exports.config->str();
-      annotations.try_emplace("org.opencontainers.image.created", exports.created);
-    }
-    if (!annotations.empty()) descriptor["annotations"] = annotations;
+    if (!exports.manifest->annotations.empty())
+      descriptor["annotations"] = exports.manifest->annotations;
     if (!exports.index) {
       descriptor["platform"] = {{"architecture", platform.architecture}, {"os", platform.os}};
       if (!platform.variant.empty()) descriptor["platform"]["variant"] = platform.variant;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cli/output_flag.h"
+#include "cli/registry_session.h"
 #include "oci/image_config.h"
 #include "solver/progress.h"
 #include "store/store.h"
@@ -25,7 +26,6 @@ struct BuildExports {
   std::optional<oci::Digest> config;        ///< of the image, if any output is one
   std::optional<oci::Digest> index;         ///< of several platforms
   std::optional<oci::Descriptor> manifest;  ///< of the last image that was written
-  std::string created;                      ///< the image's, RFC 3339
   std::vector<std::string> names;           ///< canonical
   std::optional<store::Image> stored;
 
@@ -33,9 +33,11 @@ struct BuildExports {
   const std::optional<oci::Digest>& id() const { return index ? index : config; }
 };
 
+/// Where mode=delete may delete.
+enum class Deleting { below_here, anywhere };
 /// Says what is wrong with destinations before anything is built: a directory in place of a file,
-/// a terminal.
-Result<void> check_destinations(const std::vector<BuildOutput>& outputs);
+/// a terminal, a directory that mode=delete may not empty.
+Result<void> check_destinations(const std::vector<BuildOutput>& outputs, Deleting deleting);
 
 struct OutputContext {
   store::Store* store;
@@ -43,6 +45,7 @@ struct OutputContext {
   std::vector<solver::StepId> inputs;  ///< the steps that the outputs are of
   solver::StepId first_step;           ///< each output is shown as a step
   std::stop_token stop;
+  RegistryFlags registry = {};
 };
 
 /// Writes the results of a build: its images, of which all layers are in the store, or their files.

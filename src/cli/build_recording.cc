@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/build_recording.h"
 
+#include "base/paths.h"
 #include "cli/session.h"
 #include "cli/storage_policy.h"
 #include "os/system.h"
@@ -29,8 +30,8 @@ std::string display_name(const BuildRequest& request) {
   std::string name = request.context;
   while (name.size() > 1 && name.ends_with('/')) name.pop_back();
   const bool remote = name.find("://") != std::string::npos;
-  if (!remote) name = name.substr(name.find_last_of('/') + 1);
-  const std::string file = request.dockerfile.substr(request.dockerfile.find_last_of('/') + 1);
+  if (!remote) name = std::string(base_name(name));
+  const std::string file(base_name(request.dockerfile));
   if (file != "Dockerfile" && !file.empty()) name += "/" + file;
   if (!request.target.empty()) name += " (" + request.target + ")";
   return name;

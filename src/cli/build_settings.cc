@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/build_settings.h"
 
+#include <algorithm>
+
 #include "base/strings.h"
 #include "cli/build_outputs.h"
 #include "cli/commands.h"
@@ -30,7 +32,9 @@ Result<std::vector<BuildOutput>> requested_outputs(const BuildFlags& flags,
     }
   }
   TRY(apply_format(flags.drop_in, outputs));
-  TRY(check_destinations(outputs));
+  const bool anywhere =
+      std::ranges::find(flags.run.allow, "buildx.local.delete") != flags.run.allow.end();
+  TRY(check_destinations(outputs, anywhere ? Deleting::anywhere : Deleting::below_here));
   for (const auto& warning : warnings) print_error("warning: " + warning);
   return outputs;
 }
@@ -69,7 +73,7 @@ Result<BuildSettings> build_settings(BuildFlags flags, std::string context) {
   TRY(parse_tags(flags.tags));
   frontend::BuildOptions options = TRY(build_options(flags));
   auto outputs = TRY(requested_outputs(flags, options));
-  auto platforms = TRY(parse_platforms(flags.platforms));
+  auto platforms = TRY(build_platforms(flags.platforms));
   for (const auto& output : outputs) {
     TRY(check_annotations(output.annotations,
                           platforms.empty() ? std::vector{host_platform()} : platforms));

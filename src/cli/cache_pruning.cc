@@ -114,7 +114,7 @@ bool CacheFilters::matches(const store::CacheEntry& entry) const {
       return value == filter.value;
     };
     const bool any = std::ranges::any_of(values, holds);
-    return filter.comparison == Comparison::different ? !values.empty() && !any : any;
+    return filter.comparison == Comparison::different ? !any : any;
   });
 }
 

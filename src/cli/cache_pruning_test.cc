@@ -44,6 +44,8 @@ TEST(CacheFilters, AllHaveToHold) {
   EXPECT_FALSE(matches({"shared=true"}, each));
   EXPECT_TRUE(matches({"shared=false", "immutable", "inuse=0"}, each));
   EXPECT_FALSE(matches({"bogus=1"}, each));
+  EXPECT_TRUE(matches({"bogus!=1", "parents!=r"}, each));
+  EXPECT_TRUE(matches({"parents!=r"}, entry("without", 1, 500)));
 }
 
 TEST(CacheFilters, UntilIsADurationOrATime) {

@@ -193,7 +193,7 @@ Result<CacheSession> CacheSession::open(const std::vector<std::string>& from,
 
 Result<registry::Registries*> CacheSession::registries() {
   if (registries_ == nullptr) {
-    auto usual = TRY(open_registries());
+    auto usual = TRY(open_registries(flags_));
     registries_ = std::make_unique<registry::Registries>(cache_options(usual->options()));
   }
   return registries_.get();

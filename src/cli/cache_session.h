@@ -12,6 +12,7 @@
 #include "cache/buildkit_export.h"
 #include "cache/importer.h"
 #include "cache/storage.h"
+#include "cli/registry_session.h"
 #include "oci/platform.h"
 #include "oci/reference.h"
 #include "registry/registry.h"
@@ -45,6 +46,9 @@ class CacheSession {
   static Result<CacheSession> open(const std::vector<std::string>& from,
                                    const std::vector<std::string>& to);
 
+  /// Who registries are asked as, and how.
+  void ask_with(RegistryFlags flags) { flags_ = std::move(flags); }
+
   /// Before the build, which reads them from now on. A cache that can't be had is a warning.
   /// `platforms` are those that are built for; none: this machine's.
   Result<void> attach(solver::SolveContext& context, const llb::Graph& graph,
@@ -71,6 +75,7 @@ class CacheSession {
                                 const std::stop_token& stop);
 
   std::vector<CacheSpec> from_, to_;
+  RegistryFlags flags_;
   std::optional<cache::BuildkitExport> buildkit_;  ///< if there is one of its form to write
   std::unique_ptr<registry::Registries> registries_;
 };

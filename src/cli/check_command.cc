@@ -14,6 +14,8 @@ namespace {
 
 std::string subject_word(snapshot::Defect::Subject subject) {
   switch (subject) {
+    case snapshot::Defect::Subject::index:
+      return "index";
     case snapshot::Defect::Subject::blob:
       return "blob";
     case snapshot::Defect::Subject::layer:
@@ -31,7 +33,7 @@ std::string subject_word(snapshot::Defect::Subject subject) {
 Result<int> system_check_command(const Session& session, std::vector<std::string> words) {
   bool repair = false;
   FlagSet set(session.command, "[OPTIONS]",
-              "Verify every blob, layer, cache record and image of the store");
+              "Verify the index, every blob, layer, cache record and image of the store");
   set.flag("--repair", repair, "drop what is wrong where only the cache has it").arguments(0, 0);
   const FlagSet::Parsed parsed = TRY(set.parse(std::move(words)));
   if (parsed.help) {

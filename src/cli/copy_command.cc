@@ -22,9 +22,10 @@ using Transport = transport::Location::Transport;
 
 struct CopyFlags {
   bool all = false, quiet = false, preserve_digests = false, compress = false, decompress = false,
-       no_creds = false;
+       force_format = false, plain_layers = false, ignored = false;
   std::string format, compression, level, platform, os, architecture, variant, digest_file,
-      multi_arch;
+      multi_arch, source_blobs, destination_blobs, at_once;
+  std::vector<std::string> tags;
   RegistryFlags both, source, destination;
 };
 
@@ -37,6 +38,8 @@ FlagSet copy_flag_set(const Session& session, CopyFlags& flags) {
       .option("--dest-compress-format", flags.compression,
               "compress all layers so: gzip, zstd or uncompressed")
       .option("--dest-compress-level", flags.level, "0-9 for gzip, 0-22 for zstd")
+      .flag("--dest-force-compress-format", flags.force_format,
+            "accepted: --dest-compress-format is of all layers in any case")
       .flag("--dest-compress", flags.compress, "compress plain layers, also for dir:")
       .flag("--dest-decompress", flags.decompress, "write plain layers")
       .option("--platform", flags.platform, "of an index, the image for os/architecture[/variant]")
@@ -45,19 +48,52 @@ FlagSet copy_flag_set(const Session& session, CopyFlags& flags) {
       .option("--override-variant", flags.variant, "the platform's variant")
       .option("--digestfile", flags.digest_file, "write the digest of what was written to a file")
       .flag("--preserve-digests", flags.preserve_digests, "fail rather than change a digest")
-      .flag("--src-no-creds", flags.no_creds, "accepted: what asks for none gets none")
+      .flag("--dest-oci-accept-uncompressed-layers", flags.plain_layers,
+            "leave plain layers plain in a layout")
+      .option("--src-shared-blob-dir", flags.source_blobs,
+              "the blobs of the source's layout are in this directory")
+      .option("--dest-shared-blob-dir", flags.destination_blobs,
+              "put the blobs of the destination's layout into this directory")
+      .list("--additional-tag", flags.tags, "a further name for the image in docker's archive")
+      .option("--image-parallel-copies", flags.at_once, "how many layers go at once")
+      .flag("--dest-precompute-digests", flags.ignored, "accepted: the store remembers digests")
+      .flag("--remove-signatures", flags.ignored, "accepted: signatures are not copied")
+      .flag("--insecure-policy", flags.ignored, "accepted: there is no policy of signatures")
       .flag("-q,--quiet", flags.quiet, "print nothing")
       .arguments(2, 2);
   add_registry_flags(set, flags.both);
-  add_registry_flags(set, flags.source, "src-");
-  add_registry_flags(set, flags.destination, "dest-");
+  add_registry_flags_of_side(set, flags.source, "src");
+  add_registry_flags_of_side(set, flags.destination, "dest");
+  add_retry_flags(set, flags.both, "--retry-times");
   return set;
+}
+
+/// What the flags say of the two places.
+Result<void> set_places(const CopyFlags& flags, transport::Location& from,
+                        transport::Location& to) {
+  if (!flags.source_blobs.empty() && from.transport != Transport::oci_layout)
+    return invalid_input("--src-shared-blob-dir is for oci: alone");
+  if (!flags.destination_blobs.empty() && to.transport != Transport::oci_layout)
+    return invalid_input("--dest-shared-blob-dir is for oci: alone");
+  from.shared_blobs = flags.source_blobs;
+  to.shared_blobs = flags.destination_blobs;
+  if (!flags.tags.empty() && to.transport != Transport::docker_archive)
+    return invalid_input("--additional-tag is for docker-archive: alone");
+  for (const auto& text : flags.tags) {
+    const oci::Reference name = TRY(oci::Reference::parse(text));
+    to.more_names.push_back(name.with_default_tag());
+  }
+  return {};
 }
 
 /// The side's own flags over those of both.
 RegistryFlags merged(RegistryFlags side, const RegistryFlags& both) {
+  const bool says_who = side.anonymous || !side.username.empty() || !side.password.empty() ||
+                        !side.registry_token.empty();
   if (side.authfile.empty()) side.authfile = both.authfile;
-  if (side.credentials.empty()) side.credentials = both.credentials;
+  if (side.credentials.empty() && !says_who) side.credentials = both.credentials;
+  side.retries = both.retries;
+  side.retry_delay = both.retry_delay;
   if (side.certificate_folder.empty()) side.certificate_folder = both.certificate_folder;
   if (side.tls_verify.empty()) side.tls_verify = both.tls_verify;
   return side;
@@ -95,6 +131,12 @@ Result<transport::CopyOptions> copy_options(const CopyFlags& flags) {
                          "\": all, system or index-only");
   }
   out.preserve_digests = flags.preserve_digests;
+  if (!flags.at_once.empty()) {
+    const auto count = parse_uint(flags.at_once);
+    if (!count || *count > 100)
+      return invalid_input("invalid value \"" + flags.at_once + "\" of --image-parallel-copies");
+    if (*count > 0) out.blobs_at_once = static_cast<unsigned>(*count);
+  }
   out.threads = os::processor_count();
   return out;
 }
@@ -124,9 +166,12 @@ Result<int> copy_command(const Session& session, std::vector<std::string> words)
     TRY(print(set.help()));
     return 0;
   }
-  const auto from = TRY(transport::Location::parse(parsed.arguments[0]));
-  const auto to = TRY(transport::Location::parse(parsed.arguments[1]));
+  auto from = TRY(transport::Location::parse(parsed.arguments[0]));
+  auto to = TRY(transport::Location::parse(parsed.arguments[1]));
+  TRY(set_places(flags, from, to));
   transport::CopyOptions options = TRY(copy_options(flags));
+  if (flags.plain_layers && to.transport == Transport::oci_layout && !options.form.kind)
+    options.form.kind = archive::Compression::none;
   std::unique_ptr<registry::Registries> source_registries, destination_registries;
   if (from.transport == Transport::registry)
     source_registries = TRY(open_registries(merged(flags.source, flags.both)));
@@ -139,13 +184,16 @@ Result<int> copy_command(const Session& session, std::vector<std::string> words)
   options.progress = &lines;
   options.index = &store.distribution();
 
-  const auto source = TRY(transport::open_source(from, {&store, source_registries.get()}));
+  transport::Access access{&store, source_registries.get(), options.instances};
+  if (!flags.platform.empty() || !flags.os.empty() || !flags.architecture.empty())
+    access.platform = options.platform;
+  const auto source = TRY(transport::open_source(from, access));
   transport::CopiedImage copied;
   const auto copy = [&](transport::ImageDestination& destination) -> Result<void> {
     copied = TRY(transport::copy_image(*source, destination, options));
     return {};
   };
-  TRY(transport::with_destination(to, {&store, destination_registries.get()}, copy));
+  TRY(transport::with_destination(to, {&store, destination_registries.get(), {}, {}}, copy));
   if (!flags.digest_file.empty()) {
     TRY(os::write_output_file(flags.digest_file, 0644, copied.top.digest.str()));
   }

@@ -7,8 +7,10 @@
 
 #include "base/strings.h"
 #include "cli/cache_pruning.h"
+#include "cli/cache_text.h"
 #include "cli/commands.h"
 #include "cli/flags.h"
+#include "cli/time_text.h"
 #include "format/table.h"
 #include "format/units.h"
 #include "oci/reference.h"
@@ -20,30 +22,7 @@ namespace {
 using nlohmann::json;
 using store::CacheEntry;
 
-constexpr int kDigits = 4;  // docker's, for sizes of a cache
-
-std::string size_text(std::uint64_t bytes) {
-  return format::human_size(static_cast<double>(bytes), kDigits);
-}
-
-std::string ago(std::int64_t seconds) {
-  if (seconds <= 0) return {};
-  const std::int64_t now = os::wall_clock().seconds;
-  return format::human_duration(std::chrono::seconds(std::max<std::int64_t>(0, now - seconds))) +
-         " ago";
-}
-
-/// Go's form of a time.
-std::string time_text(std::int64_t seconds) {
-  std::string text = format_rfc3339(seconds);
-  std::ranges::replace(text, 'T', ' ');
-  if (text.ends_with('Z')) text.pop_back();
-  return text + " +0000 UTC";
-}
-
 std::string word(bool value) { return value ? "true" : "false"; }
-
-bool is_mutable(const CacheEntry& entry) { return entry.type != CacheEntry::Type::regular; }
 
 const format::TableStyle kDuStyle = {"table {{.ID}}\t{{.Reclaimable}}\t{{.Size}}\t{{.LastUsedAt}}",
                                      "{{.ID}}",
@@ -65,9 +44,9 @@ std::vector<json> du_rows(const std::vector<CacheEntry>& entries, bool table) {
     // In a table docker marks what can change and what is shared.
     rows.push_back({{"ID", entry.id + (table && is_mutable(entry) ? "*" : "")},
                     {"Reclaimable", entry.reclaimable},
-                    {"Size", size_text(entry.size) + (table && entry.shared ? "*" : "")},
-                    {"LastUsedAt", ago(entry.used)},
-                    {"CreatedAt", time_text(entry.created)},
+                    {"Size", cache_size_text(entry.size) + (table && entry.shared ? "*" : "")},
+                    {"LastUsedAt", ago_text(entry.used)},
+                    {"CreatedAt", go_time_text(entry.created)},
                     {"Description", entry.description},
                     {"Mutable", is_mutable(entry)},
                     {"Parents", entry.parents.empty() ? json() : json(entry.parents)},
@@ -76,20 +55,6 @@ std::vector<json> du_rows(const std::vector<CacheEntry>& entries, bool table) {
                     {"UsageCount", entry.uses}});
   }
   return rows;
-}
-
-std::string pretty(const CacheEntry& entry) {
-  std::string out = fmt::format("ID:           {}\n", entry.id);
-  if (!entry.parents.empty()) {
-    out += "Parents:\n";
-    for (const auto& parent : entry.parents) out += " - " + parent + "\n";
-  }
-  out += fmt::format("Created at:   {}\nMutable:      {}\nReclaimable:  {}\nShared:       {}\n",
-                     time_text(entry.created), is_mutable(entry), entry.reclaimable, entry.shared);
-  out += fmt::format("Size:         {}\nDescription:  {}\nUsage count:  {}\n",
-                     size_text(entry.size), entry.description, entry.uses);
-  if (entry.used > 0) out += fmt::format("Last used:    {}\n", ago(entry.used));
-  return out + fmt::format("Type:         {}\n\n", type_word(entry.type));
 }
 
 struct Totals {
@@ -108,10 +73,10 @@ Totals totals_of(const std::vector<CacheEntry>& entries) {
 std::string totals_text(const Totals& totals) {
   std::string out;
   if (totals.shared > 0)
-    out += fmt::format("Shared:\t\t{}\nPrivate:\t{}\n", size_text(totals.shared),
-                       size_text(totals.all - totals.shared));
-  return out + fmt::format("Reclaimable:\t{}\nTotal:\t\t{}\n", size_text(totals.reclaimable),
-                           size_text(totals.all));
+    out += fmt::format("Shared:\t\t{}\nPrivate:\t{}\n", cache_size_text(totals.shared),
+                       cache_size_text(totals.all - totals.shared));
+  return out + fmt::format("Reclaimable:\t{}\nTotal:\t\t{}\n", cache_size_text(totals.reclaimable),
+                           cache_size_text(totals.all));
 }
 
 // --- system df
@@ -174,13 +139,21 @@ std::vector<json> df_rows(const DiskReport& report) {
                 {"Size", size},
                 {"Reclaimable", reclaimable}};
   };
-  const std::string images = size_text(report.image_bytes);
+  const std::string images = cache_size_text(report.image_bytes);
   return {row("Images", report.images.size(), images,
               report.image_bytes == 0 ? images : images + " (100%)"),
           row("Containers", 0, "0B", "0B"), row("Local Volumes", 0, "0B", "0B"),
-          row("Build Cache", report.cache.size(), size_text(report.cache_bytes),
-              size_text(report.cache_reclaimable))};
+          row("Build Cache", report.cache.size(), cache_size_text(report.cache_bytes),
+              cache_size_text(report.cache_reclaimable))};
 }
+
+/// A template of `-v` sees everything at once.
+const format::TableStyle kVerboseStyle = {"",
+                                          "",
+                                          {{"Images", "IMAGES"},
+                                           {"Containers", "CONTAINERS"},
+                                           {"Volumes", "VOLUMES"},
+                                           {"BuildCache", "BUILD CACHE"}}};
 
 const format::TableStyle kImageUsageStyle = {
     "table {{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}\t{{.SharedSize}}\t"
@@ -208,10 +181,10 @@ std::vector<json> image_usage_rows(const DiskReport& report) {
       rows.push_back({{"Repository", repository},
                       {"Tag", tag},
                       {"ID", image.id.short_hex()},
-                      {"CreatedSince", image.created > 0 ? ago(image.created) : "N/A"},
-                      {"Size", size_text(size)},
-                      {"SharedSize", size_text(shared)},
-                      {"UniqueSize", size_text(size - shared)},
+                      {"CreatedSince", image.created > 0 ? ago_text(image.created) : "N/A"},
+                      {"Size", cache_size_text(size)},
+                      {"SharedSize", cache_size_text(shared)},
+                      {"UniqueSize", cache_size_text(size - shared)},
                       {"Containers", "0"}});
   }
   return rows;
@@ -234,9 +207,9 @@ std::vector<json> cache_usage_rows(const DiskReport& report) {
   for (const auto& entry : report.cache)
     rows.push_back({{"ID", format::truncate_id(entry.id)},
                     {"CacheType", type_word(entry.type)},
-                    {"Size", size_text(entry.size)},
-                    {"CreatedSince", ago(entry.created)},
-                    {"LastUsedSince", ago(entry.used)},
+                    {"Size", cache_size_text(entry.size)},
+                    {"CreatedSince", ago_text(entry.created)},
+                    {"LastUsedSince", ago_text(entry.used)},
                     {"UsageCount", std::to_string(entry.uses)},
                     {"Shared", word(entry.shared)}});
   return rows;
@@ -252,7 +225,7 @@ Result<std::string> verbose_df(const DiskReport& report) {
          " "
          "CREATED   STATUS    NAMES\n\nLocal Volumes space usage:\n\nVOLUME NAME   LINKS     "
          "SIZE\n\nBuild cache usage: " +
-         size_text(report.cache_bytes) + "\n\n" + cache;
+         cache_size_text(report.cache_bytes) + "\n\n" + cache;
 }
 
 }  // namespace
@@ -260,9 +233,10 @@ Result<std::string> verbose_df(const DiskReport& report) {
 Result<int> du_command(const Session& session, std::vector<std::string> words) {
   std::vector<std::string> filters;
   std::string format, builder;
-  bool verbose = false;
+  bool verbose = false, debug = false;
   FlagSet set(session.command, "[OPTIONS]", "Disk usage");
   set.option("--builder", builder, "accepted: there is one")
+      .flag("-D,--debug", debug, "accepted: there is no more to say")
       .list("--filter", filters,
             "KEY=VALUE, KEY!=VALUE or KEY~=EXPRESSION; keys as in docs/storage.md")
       .option("--format", format, "table, json, pretty or a Go template")
@@ -284,11 +258,12 @@ Result<int> du_command(const Session& session, std::vector<std::string> words) {
   const bool table = format.empty() || format == "table";
   std::string out;
   if (is_pretty) {
-    for (const auto& entry : entries) out += pretty(entry);
+    for (const auto& entry : entries) out += describe_entry(entry);
   } else {
     out = TRY(format::render_rows(format, kDuStyle, du_rows(entries, table)));
   }
-  if (is_pretty || table) out += totals_text(totals_of(entries));
+  // As docker does it: a part has no sum.
+  if (filters.empty() && (is_pretty || table)) out += totals_text(totals_of(entries));
   TRY(print(out));
   return 0;
 }
@@ -308,13 +283,13 @@ Result<int> system_df_command(const Session& session, std::vector<std::string> w
   store::Store store = TRY(session.open_store(Access::layers));
   const DiskReport report = TRY(report_disk(store));
   std::string out;
-  if (verbose && format == "json") {
+  if (verbose && !format.empty() && format != "table") {
     const json all = {{"Images", image_usage_rows(report)},
                       {"Containers", json::array()},
                       {"Volumes", json::array()},
                       {"BuildCache", cache_usage_rows(report)}};
-    out = all.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
-  } else if (verbose && format.empty()) {
+    out = TRY(format::render_rows(format, kVerboseStyle, {all}));
+  } else if (verbose) {
     out = TRY(verbose_df(report));
   } else {
     out = TRY(format::render_rows(format, kDfStyle, df_rows(report)));

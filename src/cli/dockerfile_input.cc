@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/dockerfile_input.h"
 
+#include "base/paths.h"
 #include "dockerfile/ignore.h"
 #include "os/dir.h"
 #include "os/file_io.h"
@@ -8,13 +9,6 @@
 
 namespace kiln::cli {
 namespace {
-
-Error no_dockerfile(const std::string& path) {
-  return not_found("failed to read dockerfile: open " + path + ": no such file or directory")
-      .with_hint("name it with --file, or - for standard input");
-}
-
-std::string base_name(const std::string& path) { return path.substr(path.find_last_of('/') + 1); }
 
 Result<std::string> open_context(const std::string& context) {
   if (context == "-" || context.find("://") != std::string::npos || context.starts_with("git@"))
@@ -52,17 +46,22 @@ Result<FoundDockerfile> find_dockerfile(const std::string& context_path, const s
     if (base_name(file) == "Dockerfile")
       candidates.push_back(file.substr(0, file.size() - 10) + "dockerfile");
   } else {
-    for (const char* name : {"Dockerfile", "dockerfile", "Containerfile"})
-      candidates.push_back(context_path + "/" + name);
+    for (const char* name : kDockerfileNames) candidates.push_back(context_path + "/" + name);
   }
   for (const auto& path : candidates) {
     auto text = TRY(read_if_there(path));
-    if (text) return FoundDockerfile{{base_name(path), *std::move(text)}, path};
+    if (text) return FoundDockerfile{{std::string(base_name(path)), *std::move(text)}, path};
   }
   return no_dockerfile(base_name(candidates.front()));
 }
 
 }  // namespace
+
+Error no_dockerfile(std::string_view path) {
+  return not_found("failed to read dockerfile: open " + std::string(path) +
+                   ": no such file or directory")
+      .with_hint("name it with --file, or - for standard input");
+}
 
 Result<std::optional<std::string>> find_ignore_file(const std::string& context_path,
                                                     const std::string& dockerfile_path) {

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -11,6 +13,12 @@
 namespace kiln::cli {
 
 inline constexpr std::size_t kMaxDockerfileSize = std::size_t{16} << 20;
+
+/// What a Dockerfile is called, the first that there is.
+inline constexpr std::array<const char*, 3> kDockerfileNames = {"Dockerfile", "dockerfile",
+                                                                "Containerfile"};
+/// There is none at `path`.
+Error no_dockerfile(std::string_view path);
 
 /// A Dockerfile without what it is built of.
 struct DockerfileText {

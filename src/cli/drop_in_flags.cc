@@ -26,9 +26,10 @@ Result<void> check_attestation(const std::string& text) {
   bool disabled = false;
   for (const auto& field : fields) {
     const auto [key, value] = split_once(field, '=');
-    if (key == "type" && value) type = *value;
+    if (!value) return invalid_input("invalid value " + field);
+    if (key == "type") type = *value;
     if (key != "disabled") continue;
-    const auto given = value ? parse_bool_in_any_case(*value) : std::optional(true);
+    const auto given = parse_bool_in_any_case(*value);
     if (!given) return invalid_input("invalid value " + field);
     disabled = *given;
   }
@@ -77,9 +78,8 @@ void pass_proxies(frontend::BuildOptions& options) {
 }  // namespace
 
 void add_drop_in_flags(FlagSet& set, DropInFlags& flags) {
-  set.option("--arch", flags.architecture, "the architecture of --platform")
-      .list("--attest", flags.attest,
-            "attestations can't be made; type=TYPE,disabled=true is taken")
+  add_platform_part_flags(set, flags.platform);
+  set.list("--attest", flags.attest, "attestations can't be made; type=TYPE,disabled=true is taken")
       .option("--builder", flags.builder, "accepted: default")
       .flag("-D,--debug", flags.debug, "accepted: logs are whole in any case")
       .flag("--disable-content-trust", flags.distrust, "accepted: nothing is signed")
@@ -94,7 +94,6 @@ void add_drop_in_flags(FlagSet& set, DropInFlags& flags) {
       .optional("--layers", flags.layers, "true", "false: put the layers that are new into one")
       .option("--logfile", flags.log_file, "write progress to a file")
       .flag("--omit-history", flags.omit_history, "an image without history")
-      .option("--os", flags.os, "the operating system of --platform")
       .option("--provenance", flags.provenance, "accepted: false")
       .list("--resource", flags.resources, "a limit of RUN: memory=, cpu-shares=, cpuset-cpus= …")
       .flag("--rewrite-timestamp", flags.rewrite_timestamp,
@@ -104,18 +103,7 @@ void add_drop_in_flags(FlagSet& set, DropInFlags& flags) {
       .flag("--skip-unused-stages", flags.skip_unused_stages, "accepted: true")
       .option("--source-date-epoch", flags.epoch, "as --build-arg SOURCE_DATE_EPOCH=SECONDS")
       .list("--unsetannotation", flags.unset_annotations, "accepted: none are inherited")
-      .list("--unsetlabel", flags.unset_labels, "leave out a label of base images")
-      .option("--variant", flags.variant, "the variant of --platform");
-}
-
-Result<std::string> platform_of(const DropInFlags& flags) {
-  if (flags.os.empty() && flags.architecture.empty() && flags.variant.empty()) return std::string();
-  if (flags.architecture.empty() && !flags.variant.empty())
-    return invalid_input("--variant needs --arch");
-  std::string out = flags.os.empty() ? "linux" : flags.os;
-  if (!flags.architecture.empty()) out += "/" + flags.architecture;
-  if (!flags.variant.empty()) out += "/" + flags.variant;
-  return out;
+      .list("--unsetlabel", flags.unset_labels, "leave out a label of base images");
 }
 
 Result<void> apply_drop_in_flags(const DropInFlags& flags, frontend::BuildOptions& options) {

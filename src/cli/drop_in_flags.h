@@ -7,6 +7,7 @@
 #include "base/result.h"
 #include "cli/flags.h"
 #include "cli/output_flag.h"
+#include "cli/platform_flag.h"
 #include "cli/run_step_flags.h"
 #include "frontend/build_plan.h"
 
@@ -17,7 +18,8 @@ namespace kiln::cli {
 struct DropInFlags {
   std::vector<std::string> attest, resources, security, unset_labels, unset_annotations;
   std::string provenance, sbom, builder, isolation, layers, format, from, ignore_file, log_file;
-  std::string os, architecture, variant, epoch;
+  std::string epoch;
+  PlatformParts platform;
   bool debug = false, identity_label = true, inherit_labels = true, inherit_annotations = true,
        skip_unused_stages = true, distrust = true, omit_history = false, rewrite_timestamp = false,
        http_proxy = false;
@@ -26,8 +28,6 @@ struct DropInFlags {
 /// `flags` must outlive the set.
 void add_drop_in_flags(FlagSet& set, DropInFlags& flags);
 
-/// The platform of --os, --arch and --variant; empty without them.
-Result<std::string> platform_of(const DropInFlags& flags);
 /// Fails for what can't be had.
 Result<void> apply_drop_in_flags(const DropInFlags& flags, frontend::BuildOptions& options);
 /// --resource, as if by docker's older flags.

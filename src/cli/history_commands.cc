@@ -2,19 +2,28 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
+#include <memory>
+#include <optional>
 
 #include "base/json.h"
 #include "base/strings.h"
 #include "cli/commands.h"
 #include "cli/event_log.h"
 #include "cli/flags.h"
+#include "cli/progress_display.h"
+#include "cli/progress_json.h"
 #include "cli/progress_plain.h"
+#include "cli/progress_tty.h"
 #include "cli/terminal.h"
+#include "cli/time_text.h"
 #include "format/table.h"
 #include "format/tabwriter.h"
 #include "format/template.h"
 #include "format/units.h"
+#include "os/fd.h"
 #include "os/system.h"
+#include "os/terminal.h"
 
 namespace kiln::cli {
 namespace {
@@ -28,18 +37,14 @@ std::string seconds_text(std::int64_t milliseconds) {
   return fmt::format("{:.1f}s", static_cast<double>(milliseconds) / 1000);
 }
 
-std::string ago(const TimePoint& time) {
-  const std::int64_t now = os::wall_clock().seconds;
-  return format::human_duration(
-             std::chrono::seconds(std::max<std::int64_t>(0, now - time.seconds))) +
-         " ago";
+TimePoint later(const TimePoint& time, std::chrono::nanoseconds by) {
+  const std::int64_t nanoseconds = time.nanoseconds + by.count() % 1'000'000'000;
+  return {time.seconds + by.count() / 1'000'000'000 + nanoseconds / 1'000'000'000,
+          static_cast<std::uint32_t>(nanoseconds % 1'000'000'000)};
 }
 
 TimePoint end_of(const BuildRecord& record) {
-  const std::int64_t nanoseconds =
-      record.created.nanoseconds + record.milliseconds % 1000 * 1'000'000;
-  return {record.created.seconds + record.milliseconds / 1000 + nanoseconds / 1'000'000'000,
-          static_cast<std::uint32_t>(nanoseconds % 1'000'000'000)};
+  return later(record.created, std::chrono::milliseconds(record.milliseconds));
 }
 
 std::string rfc3339(const TimePoint& time) {
@@ -165,14 +170,59 @@ std::string pretty(const BuildRecord& record, const json& details, const std::st
          "\n";
 }
 
+/// The size of the terminal that standard output is; nullopt if it is none.
+std::optional<ViewSize> output_terminal() {
+  os::Fd borrowed(1);
+  std::optional<ViewSize> out;
+  if (os::is_terminal(borrowed)) {
+    const auto size = os::terminal_size(borrowed);
+    out.emplace();
+    if (size && size->columns > 0 && size->rows > 0)
+      out = ViewSize{static_cast<int>(size->columns), static_cast<int>(size->rows)};
+  }
+  borrowed.release();
+  return out;
+}
+
+/// On standard output, with the times of the build.
+Result<void> show_log(const BuildRecord& record, const std::string& log, ProgressMode mode) {
+  std::chrono::nanoseconds now{};
+  bool written = true;
+  const TextSink sink = [&](std::string_view text) { written = print(text).ok() && written; };
+  const SteadyClock clock = [&] {
+    return SteadyTime(std::chrono::duration_cast<SteadyTime::duration>(now));
+  };
+  std::unique_ptr<solver::Progress> display;
+  if (mode == ProgressMode::tty) {
+    const auto size = output_terminal();
+    if (!size) return invalid_input("progress mode tty needs a terminal to write to");
+    display = std::make_unique<TtyProgress>(TtyProgress::Options{
+        .sink = sink, .size = [size] { return *size; }, .clock = clock, .waker = Waker::none});
+  } else if (mode == ProgressMode::raw_json) {
+    display = std::make_unique<JsonProgress>(
+        JsonProgress::Options{sink, [&] { return later(record.created, now); }});
+  } else if (mode != ProgressMode::quiet) {
+    display = std::make_unique<PlainProgress>(
+        PlainProgress::Options{.sink = sink, .clock = clock, .waker = Waker::none});
+  }
+  replay_log(log, [&](const solver::ProgressEvent& event, std::chrono::nanoseconds time) {
+    now = time;
+    if (display) display->report(event);
+  });
+  display.reset();
+  if (!written) return Error(ErrorKind::system, "write to standard output failed");
+  return {};
+}
+
 }  // namespace
 
 Result<int> list_builds_command(const Session& session, std::vector<std::string> words) {
   std::vector<std::string> filters;
   std::string format, builder;
-  bool no_trunc = false, local = false, quiet = false;
+  bool no_trunc = false, local = false, quiet = false, debug = false;
   FlagSet set(session.command, "[OPTIONS]", "List build records");
   set.option("--builder", builder, "accepted: there is one")
+      .flag("-D,--debug", debug, "accepted: there is no more to say")
       .list("--filter", filters, "status=completed, status=error, ref=ID, name=NAME; != too")
       .option("--format", format, "table, json or a Go template")
       .flag("--local", local, "accepted: all are this machine's")
@@ -202,7 +252,7 @@ Result<int> list_builds_command(const Session& session, std::vector<std::string>
     rows.push_back({{"Ref", record.id},
                     {"Name", no_trunc ? name : format::ellipsis(name, kNameWidth)},
                     {"Status", record.status},
-                    {"CreatedAt", ago(record.created)},
+                    {"CreatedAt", ago_text(record.created.seconds)},
                     {"Duration", seconds_text(record.milliseconds)}});
   }
   const std::string out = TRY(format::render_rows(format, kBuildsStyle, rows,
@@ -213,8 +263,10 @@ Result<int> list_builds_command(const Session& session, std::vector<std::string>
 
 Result<int> inspect_build_command(const Session& session, std::vector<std::string> words) {
   std::string format, builder;
+  bool debug = false;
   FlagSet set(session.command, "[OPTIONS] [REF]", "Inspect a build record");
   set.option("--builder", builder, "accepted: there is one")
+      .flag("-D,--debug", debug, "accepted: there is no more to say")
       .option("--format", format, "pretty, json or a Go template")
       .arguments(0, 1);
   const FlagSet::Parsed parsed = TRY(set.parse(std::move(words)));
@@ -243,43 +295,34 @@ Result<int> inspect_build_command(const Session& session, std::vector<std::strin
 
 Result<int> build_logs_command(const Session& session, std::vector<std::string> words) {
   std::string progress = "plain", builder;
+  bool debug = false;
   FlagSet set(session.command, "[OPTIONS] [REF]", "Print the log of a build");
   set.option("--builder", builder, "accepted: there is one")
-      .option("--progress", progress, "plain")
+      .flag("-D,--debug", debug, "accepted: there is no more to say")
+      .option("--progress", progress, "plain, rawjson, or tty on a terminal")
       .arguments(0, 1);
   const FlagSet::Parsed parsed = TRY(set.parse(std::move(words)));
   if (parsed.help) {
     TRY(print(set.help()));
     return 0;
   }
-  if (progress != "plain")
-    return invalid_input("invalid progress mode: " + progress + " (logs are printed plain)");
+  const auto mode = parse_progress_mode(progress);
+  if (!mode) return invalid_input("invalid progress mode: " + progress);
   store::Store store = TRY(session.open_store(Access::index));
   const BuildRecord record =
       TRY(store.builds().get(parsed.arguments.empty() ? "" : parsed.arguments.front()));
   const std::string log = TRY(store.builds().log(record));
-  SteadyTime now{};
-  bool written = true;
-  {
-    PlainProgress plain(
-        {.sink = [&](std::string_view text) { written = print(text).ok() && written; },
-         .clock = [&] { return now; },
-         .waker = Waker::none});
-    replay_log(log, [&](const solver::ProgressEvent& event, std::chrono::nanoseconds time) {
-      now = SteadyTime(std::chrono::duration_cast<SteadyTime::duration>(time));
-      plain.report(event);
-    });
-  }
-  if (!written) return Error(ErrorKind::system, "write to standard output failed");
+  TRY(show_log(record, log, *mode));
   return 0;
 }
 
 Result<int> remove_builds_command(const Session& session, std::vector<std::string> words) {
-  bool all = false;
+  bool all = false, debug = false;
   std::string builder;
   FlagSet set(session.command, "[OPTIONS] [REF...]", "Remove build records");
   set.flag("--all", all, "all of them")
       .option("--builder", builder, "accepted: there is one")
+      .flag("-D,--debug", debug, "accepted: there is no more to say")
       .arguments(0, FlagSet::kAnyNumber);
   const FlagSet::Parsed parsed = TRY(set.parse(std::move(words)));
   if (parsed.help) {

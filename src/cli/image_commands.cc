@@ -10,6 +10,7 @@
 #include "cli/image_tree.h"
 #include "cli/platform_flag.h"
 #include "cli/referrers.h"
+#include "cli/time_text.h"
 #include "dockerfile/glob.h"
 #include "format/table.h"
 #include "format/units.h"
@@ -22,19 +23,8 @@ namespace {
 
 using nlohmann::json;
 
-std::string go_time(std::int64_t seconds) {
-  // Go's default form, in UTC.
-  std::string text = format_rfc3339(seconds);
-  return text.substr(0, 10) + " " + text.substr(11, 8) + " +0000 UTC";
-}
-
-std::string since(std::int64_t seconds) {
-  // docker's for a time that isn't known.
-  if (seconds <= 0) return "N/A";
-  const std::int64_t now = os::wall_clock().seconds;
-  return format::human_duration(std::chrono::seconds(std::max<std::int64_t>(0, now - seconds))) +
-         " ago";
-}
+/// docker's for a time that isn't known.
+std::string since(std::int64_t seconds) { return seconds <= 0 ? "N/A" : ago_text(seconds); }
 
 const format::TableStyle kImagesStyle = {
     "table {{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}",
@@ -141,9 +131,9 @@ json image_row(const store::Image& image, const std::string& repository, const s
           {"Digest", digest},
           {"ID", truncate ? id.short_hex() : id.str()},
           {"CreatedSince", since(image.created)},
-          {"CreatedAt", go_time(image.created)},
+          {"CreatedAt", go_time_text(image.created)},
           {"Size", format::human_size(static_cast<double>(image.size))},
-          {"VirtualSize", format::human_size(static_cast<double>(image.size))},
+          {"VirtualSize", format::human_size(static_cast<double>(image.size), 4)},
           {"Containers", "0"},
           {"SharedSize", "N/A"},
           {"UniqueSize", "N/A"}};
@@ -312,6 +302,26 @@ Result<int> history_command(const Session& session, std::vector<std::string> wor
   return 0;
 }
 
+namespace {
+
+/// Members that docker's structs have and that `inspect` leaves out of its JSON when they are
+/// empty.
+format::RenderOptions inspection_options() {
+  format::RenderOptions out;
+  for (const char* text : {"Container", "OsVersion", "StopSignal", "Variant"})
+    out.left_out[text] = "";
+  for (const char* nothing :
+       {"ContainerConfig", "Descriptor", "ExposedPorts", "Healthcheck", "Manifests", "Shell"})
+    out.left_out[nothing] = nullptr;
+  out.left_out["ArgsEscaped"] = false;
+  out.left_out["VirtualSize"] = 0;
+  out.list_fields.insert("Manifests");
+  out.field_keys["ID"] = "Id";
+  return out;
+}
+
+}  // namespace
+
 Result<int> inspect_command(const Session& session, std::vector<std::string> words) {
   std::string format, type, platform;
   bool referrers = false;
@@ -354,7 +364,7 @@ Result<int> inspect_command(const Session& session, std::vector<std::string> wor
           TRY(find_referrers(object["RepoDigests"].get<std::vector<std::string>>()));
     found.push_back(std::move(object));
   }
-  const std::string out = TRY(format::render_inspection(format, found));
+  const std::string out = TRY(format::render_inspection(format, found, inspection_options()));
   TRY(print(out));
   for (const auto& text : missing) print_error("Error: " + text);
   return missing.empty() ? 0 : 1;
@@ -372,13 +382,8 @@ Result<int> tag_command(const Session& session, std::vector<std::string> words) 
   const std::string& target = parsed.arguments[1];
   auto name = oci::Reference::parse(target);
   if (!name) {
-    std::string why = name.error().message();
-    // docker's words name the repository as it would be stored.
-    if (why.find("must be lowercase") != std::string::npos && target.find('/') == std::string::npos)
-      why = "invalid reference format: repository name (library/" +
-            target.substr(0, target.find(':')) + ") must be lowercase";
     return invalid_input("Error parsing reference: \"" + target +
-                         "\" is not a valid repository/tag: " + why);
+                         "\" is not a valid repository/tag: " + name.error().message());
   }
   if (name->digest()) return invalid_input("refusing to create a tag with a digest reference");
   store::Store store = TRY(session.open_store(Access::index));

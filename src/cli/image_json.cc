@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/image_json.h"
 
+#include "base/strings.h"
 #include "oci/reference.h"
 
 namespace kiln::cli {
@@ -47,6 +48,14 @@ ordered_json describe_config(const oci::RunConfig& c) {
   return out;
 }
 
+std::string last_tag_time(const store::Image& image) {
+  constexpr std::int64_t kSecond = 1000;
+  constexpr std::uint32_t kMillisecond = 1'000'000;
+  if (image.tagged == 0) return "0001-01-01T00:00:00Z";
+  return format_rfc3339(image.tagged / kSecond,
+                        static_cast<std::uint32_t>(image.tagged % kSecond) * kMillisecond);
+}
+
 }  // namespace
 
 Result<ordered_json> describe_image(store::Store& store, const store::Image& image) {
@@ -76,7 +85,7 @@ Result<ordered_json> describe_image(store::Store& store, const store::Image& ima
   out["GraphDriver"] = {{"Data", nullptr}, {"Name", "overlay"}};
   out["RootFS"] = {{"Type", "layers"}};
   if (!layers.empty()) out["RootFS"]["Layers"] = layers;
-  out["Metadata"] = {{"LastTagTime", "0001-01-01T00:00:00Z"}};
+  out["Metadata"] = {{"LastTagTime", last_tag_time(image)}};
   out["Config"] = describe_config(config.config);
   return out;
 }

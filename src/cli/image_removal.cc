@@ -78,10 +78,27 @@ Result<void> remove_one(store::Store& store, const std::string& text, bool force
   return store.delete_unused_layers();
 }
 
+/// How many names lead to the image, by itself and by indexes that have it.
+Result<std::size_t> count_names(store::Store& store, const store::Image& image) {
+  std::set<std::string> names(image.names.begin(), image.names.end());
+  const auto indexes = TRY(store.indexes().of_image(image.id));
+  for (const auto& digest : indexes) {
+    const auto index = TRY(store.indexes().find(digest));
+    if (index) names.insert(index->names.begin(), index->names.end());
+  }
+  return names.size();
+}
+
 /// One platform's image of an index, which loses it.
 Result<void> remove_platform(store::Store& store, const std::string& text,
-                             const oci::Platform& platform) {
+                             const oci::Platform& platform, bool force) {
   const store::Image image = TRY(get_image(store, text, platform));
+  const std::size_t names = TRY(count_names(store, image));
+  if (names > 1 && !force) {
+    return Error(ErrorKind::already_exists,
+                 "Content will be removed from all images referencing this variant. Use --force to "
+                 "force delete.");
+  }
   TRY(store.images().remove(image));
   TRY(report({}, {image.id}));
   return store.delete_unused_layers();
@@ -108,7 +125,7 @@ Result<int> rmi_command(const Session& session, std::vector<std::string> words) 
   for (const auto& name : parsed.arguments) {
     const auto remove = [&]() -> Result<void> {
       if (wanted.empty()) return remove_one(store, name, force);
-      for (const auto& platform : wanted) TRY(remove_platform(store, name, platform));
+      for (const auto& platform : wanted) TRY(remove_platform(store, name, platform, force));
       return {};
     };
     auto removed = remove();

@@ -22,8 +22,6 @@ using nlohmann::ordered_json;
 using transport::IndexPart;
 namespace media_type = oci::media_type;
 
-constexpr const char* kSubject = "vnd.docker.reference.digest";
-
 struct CreateFlags {
   std::vector<std::string> tags, files, annotations, platforms;
   bool append = false, dry_run = false;
@@ -217,7 +215,7 @@ std::vector<oci::IndexEntry> filtered(const std::vector<oci::IndexEntry>& entrie
   };
   std::vector<oci::IndexEntry> out;
   for (const auto& entry : entries) {
-    const auto subject = entry.annotations.find(kSubject);
+    const auto subject = entry.annotations.find(transport::kSubject);
     const bool about_one = subject != entry.annotations.end() &&
                            std::ranges::any_of(entries, [&](const oci::IndexEntry& other) {
                              return other.digest.str() == subject->second && fits(other);
@@ -257,7 +255,8 @@ class Combiner {
     }
     TRY(annotate(annotations, index));
     if (!platforms.empty()) keep_only(platforms, index, out.parts);
-    if (index.entries.empty()) return not_found("no manifest is for one of the platforms");
+    if (index.entries.empty())
+      return not_found("none of the manifests match the provided platforms");
     out.media_type = index.media_type;
     out.content = index.to_json();
     return out;

@@ -19,6 +19,8 @@ namespace {
 using nlohmann::ordered_json;
 namespace media_type = oci::media_type;
 
+constexpr std::size_t kMaxStatement = std::size_t{32} << 20;
+
 /// Go's names of fields in templates, and the JSON's.
 std::map<std::string, std::string, std::less<>> go_names() {
   return {{"Name", "name"},
@@ -196,6 +198,45 @@ class Inspector {
     return out;
   }
 
+  /// Which platform's image the attestation is about; empty if none of the index.
+  std::string subject_of(const oci::IndexEntry& attestation) const {
+    const auto digest = attestation.annotations.find(transport::kSubject);
+    if (digest == attestation.annotations.end()) return {};
+    for (const auto& entry : index_.entries) {
+      if (entry.digest.str() == digest->second && entry.platform)
+        return entry.platform->simple().str();
+    }
+    return {};
+  }
+
+  /// What in-toto statements of a type, or of types that begin so, say of the images: by platform
+  /// and `name`, or by `name` alone where there is one image.
+  Result<ordered_json> predicates(std::string_view type, const std::string& name) {
+    ordered_json out = ordered_json::object();
+    std::size_t images = 0;
+    for (const auto& entry : index_.entries) {
+      if (!oci::is_attestation(entry.descriptor())) {
+        ++images;
+        continue;
+      }
+      const std::string platform = subject_of(entry);
+      if (platform.empty()) continue;
+      const auto fetched =
+          TRY(repository_->fetch_manifest(reference_.by_digest(entry.digest), stop_));
+      const auto manifest = TRY(oci::Manifest::parse(fetched.content));
+      for (const auto& layer : manifest.layers) {
+        const auto said = layer.annotations.find("in-toto.io/predicate-type");
+        if (said == layer.annotations.end() || !said->second.starts_with(type)) continue;
+        const std::string text = TRY(repository_->read_blob(layer, kMaxStatement, stop_));
+        const auto statement = TRY(parse_json(text, "attestation " + layer.digest.str()));
+        const auto predicate = TRY(json_object(statement, "predicate"));
+        out[platform].emplace(name, ordered_json(predicate));
+      }
+    }
+    if (images == 1 && out.size() == 1) return ordered_json(out.begin().value());
+    return out;
+  }
+
   ordered_json manifest_data() const {
     const auto& top = manifest_.descriptor;
     if (!is_index()) {
@@ -218,6 +259,10 @@ class Inspector {
     const bool whole = path && path->empty();
     ordered_json out = {{"name", reference_.canonical()}, {"manifest", manifest_data()}};
     if (whole || format.find(".Image") != std::string::npos) out["image"] = TRY(images());
+    if (format.find(".Provenance") != std::string::npos)
+      out["Provenance"] = TRY(predicates("https://slsa.dev/provenance/", "SLSA"));
+    if (format.find(".SBOM") != std::string::npos)
+      out["SBOM"] = TRY(predicates("https://spdx.dev/Document", "SPDX"));
     if (format.find(".Referrers") != std::string::npos) {
       const auto found = TRY(repository_->list_referrers(manifest_.descriptor.digest, stop_));
       out["referrers"] = ordered_json::array();

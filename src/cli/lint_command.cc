@@ -116,9 +116,7 @@ Result<int> lint_command(const Session& session, std::vector<std::string> words)
   lint::LintRequest request;
   request.build = TRY(build_options(build));
   request.build.ignore = input.ignore;
-  std::vector<dockerfile::Diagnostic> ignored;
-  request.options = TRY(lint::check_options_of(dockerfile::parse_directives(source, ignored),
-                                               request.build.build_args));
+  request.options = TRY(lint::check_options_of(source, request.build.build_args));
   auto store = TRY(open_store_if_there(session));
   std::optional<StoreImages> images;
   if (store) request.images = &images.emplace(*store);

@@ -15,16 +15,32 @@ namespace {
 
 constexpr std::string_view kDockerHub = "docker.io";
 
-/// The registry's domain in what a user types: a host, or a URL of it.
-std::string domain_of(std::string_view text) {
+/// What credentials are for.
+struct LoginPlace {
+  std::string domain;
+  std::string path = {};  ///< of a folder or repository there; empty for all
+  std::string key() const { return path.empty() ? domain : domain + "/" + path; }
+};
+
+/// What a user types: a host, or a URL of it. A path counts in podman's files, docker's have an
+/// entry for each host alone.
+LoginPlace place_of(const FlagSet::Parsed& parsed, const RegistryFlags& registry) {
+  std::string_view text =
+      parsed.arguments.empty() ? kDockerHub : std::string_view(parsed.arguments[0]);
+  bool is_url = false;
   for (const std::string_view scheme : {"https://", "http://"}) {
-    if (text.starts_with(scheme)) text.remove_prefix(scheme.size());
+    if (!text.starts_with(scheme)) continue;
+    text.remove_prefix(scheme.size());
+    is_url = true;
   }
-  std::string domain(text.substr(0, text.find('/')));
-  if (domain.empty() || domain == "index.docker.io" || domain == "registry-1.docker.io") {
-    return std::string(kDockerHub);
-  }
-  return domain;
+  const auto [domain, path] = split_once(text, '/');
+  if (domain.empty() || domain == "index.docker.io" || domain == "registry-1.docker.io")
+    return {std::string(kDockerHub)};
+  LoginPlace out{std::string(domain)};
+  if (is_url || !has_podman_file(registry)) return out;
+  out.path = path.value_or("");
+  while (out.path.ends_with('/')) out.path.pop_back();
+  return out;
 }
 
 /// One line of a terminal; not shown while it is typed.
@@ -37,7 +53,7 @@ Result<std::string> read_secret(const os::Fd& terminal) {
     const std::size_t count = TRY(os::read_some(terminal, {&byte, 1}, "terminal"));
     const char c = static_cast<char>(byte);
     if (count == 0 || c == '\r' || c == '\n' || c == '\x04') return out;
-    if (c == '\x03') return Error(ErrorKind::cancelled, "cancelled");
+    if (c == '\x03') return cancelled();
     if (c == '\x7f' || c == '\b') {
       if (!out.empty()) out.pop_back();
     } else {
@@ -67,6 +83,7 @@ Result<void> ask_for_missing(registry::Credentials& credentials, bool password_f
     while (credentials.password.ends_with('\n') || credentials.password.ends_with('\r')) {
       credentials.password.pop_back();
     }
+    if (trim(credentials.password).empty()) return invalid_input("password is empty");
     return {};
   }
   if (!credentials.username.empty() && !credentials.password.empty()) return {};
@@ -84,6 +101,42 @@ Result<void> ask_for_missing(registry::Credentials& credentials, bool password_f
     credentials.password = TRY(read_secret(in));
     TRY(print("\n"));
     if (credentials.password.empty()) return invalid_input("password is required");
+  }
+  return {};
+}
+
+/// A login with what is stored already; false if there is nothing, or it is refused and somebody is
+/// there to be asked.
+Result<bool> log_in_again(registry::Registries& registries, const LoginPlace& place,
+                          const std::stop_token& stop) {
+  const registry::CredentialStore& store = registries.options().credentials;
+  const auto known = TRY(store.find(place.domain, place.path));
+  if (!known || known->username.empty() || known->password.empty()) return false;
+  print_error(
+      fmt::format("Authenticating with existing credentials... [Username: {}]\n", known->username));
+  const auto accepted = registries.log_in(place.domain, *known, stop);
+  if (!accepted) {
+    const os::Fd in = TRY(os::standard_input());
+    if (!os::is_terminal(in)) return Error(accepted.error());
+    print_error("Login did not succeed, error: " + accepted.error().message());
+    return false;
+  }
+  // An identity token in place of the password.
+  if (*accepted != *known) TRY(store.store(place.key(), *accepted));
+  return true;
+}
+
+Result<void> log_in_anew(registry::Registries& registries, const LoginPlace& place,
+                         registry::Credentials credentials, bool from_input,
+                         const std::stop_token& stop) {
+  TRY(ask_for_missing(credentials, from_input));
+  const auto accepted = TRY(registries.log_in(place.domain, credentials, stop));
+  const auto stored = TRY(registries.options().credentials.store(place.key(), accepted));
+  if (stored.helper.empty()) {
+    print_error(
+        fmt::format("\nWARNING! Your credentials are stored unencrypted in '{}'.\nConfigure "
+                    "a credential helper to remove this warning.\n",
+                    stored.file));
   }
   return {};
 }
@@ -117,19 +170,14 @@ Result<int> login_command(const Session& session, std::vector<std::string> words
     }
     print_error("WARNING! Using --password via the CLI is insecure. Use --password-stdin.");
   }
-  const std::string domain =
-      domain_of(parsed.arguments.empty() ? kDockerHub : std::string_view(parsed.arguments[0]));
-  TRY(ask_for_missing(credentials, from_input));
+  const LoginPlace place = place_of(parsed, registry);
   auto registries = TRY(open_registries(registry));
   const os::InterruptWatcher interrupts;
-  const auto accepted = TRY(registries->log_in(domain, credentials, interrupts.token()));
-  const auto stored = TRY(registries->options().credentials.store(domain, accepted));
-  if (stored.helper.empty()) {
-    print_error(
-        fmt::format("\nWARNING! Your credentials are stored unencrypted in '{}'.\nConfigure "
-                    "a credential helper to remove this warning.\n",
-                    stored.file));
-  }
+  bool done = false;
+  if (credentials.username.empty() && credentials.password.empty() && !from_input)
+    done = TRY(log_in_again(*registries, place, interrupts.token()));
+  if (!done)
+    TRY(log_in_anew(*registries, place, std::move(credentials), from_input, interrupts.token()));
   TRY(print("Login Succeeded\n"));
   return 0;
 }
@@ -144,13 +192,12 @@ Result<int> logout_command(const Session& session, std::vector<std::string> word
     TRY(print(set.help()));
     return 0;
   }
-  const std::string domain =
-      domain_of(parsed.arguments.empty() ? kDockerHub : std::string_view(parsed.arguments[0]));
+  const std::string place = place_of(parsed, registry).key();
   const registry::CredentialStore credentials(credential_files(registry));
-  const bool found = TRY(credentials.erase(domain));
-  TRY(print(
-      found ? fmt::format("Removing login credentials for {}\n", registry::credentials_key(domain))
-            : fmt::format("Not logged in to {}\n", registry::credentials_key(domain))));
+  const bool found = TRY(credentials.erase(place));
+  const std::string key = registry::credentials_key(place);
+  TRY(print(found ? fmt::format("Removing login credentials for {}\n", key)
+                  : fmt::format("Not logged in to {}\n", key)));
   return 0;
 }
 

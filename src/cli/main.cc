@@ -44,7 +44,7 @@ constexpr Command kCommands[] = {
     {"image import", import_command, ""},
     {"image inspect", inspect_command, ""},
     {"image list", images_command, ""},
-    {"image prune", image_prune_command, ""},
+    {"image prune", image_prune_command, "Remove images that have no name"},
     {"image load", load_command, ""},
     {"image ls", images_command, ""},
     {"image pull", pull_command, ""},
@@ -55,7 +55,7 @@ constexpr Command kCommands[] = {
     {"image tag", tag_command, ""},
     {"builder build", build_command, ""},
     {"buildx build", build_command, ""},
-    {"builder du", du_command, ""},
+    {"builder du", du_command, "Show what the build cache takes"},
     {"builder prune", builder_prune_command, "Remove build cache"},
     {"buildx du", du_command, ""},
     {"buildx prune", builder_prune_command, ""},
@@ -64,27 +64,26 @@ constexpr Command kCommands[] = {
     {"buildx history ls", list_builds_command, ""},
     {"buildx history rm", remove_builds_command, ""},
     {"cache-mount du", list_cache_mounts_command, ""},
-    {"cache-mount export", export_cache_mounts_command, ""},
-    {"cache-mount import", import_cache_mounts_command, ""},
-    {"cache-mount ls", list_cache_mounts_command,
-     "List directories of RUN --mount=type=cache; also rm, export and import"},
-    {"cache-mount rm", remove_cache_mounts_command, ""},
+    {"cache-mount export", export_cache_mounts_command, "Write cache mounts to an archive"},
+    {"cache-mount import", import_cache_mounts_command, "Fill cache mounts from an archive"},
+    {"cache-mount ls", list_cache_mounts_command, "List directories of RUN --mount=type=cache"},
+    {"cache-mount rm", remove_cache_mounts_command, "Remove cache mounts"},
     {"container run", run_command, ""},
-    {"history builds", list_builds_command, "List builds; also ls, inspect, logs and rm"},
-    {"history builds inspect", inspect_build_command, ""},
-    {"history builds logs", build_logs_command, ""},
+    {"history builds", list_builds_command, "List builds"},
+    {"history builds inspect", inspect_build_command, "Show a build with its steps"},
+    {"history builds logs", build_logs_command, "Print the log of a build"},
     {"history builds ls", list_builds_command, ""},
-    {"history builds rm", remove_builds_command, ""},
+    {"history builds rm", remove_builds_command, "Remove builds from the history"},
     {"imagetools create", create_imagetools_command, "Make an index of images at registries"},
     {"imagetools inspect", inspect_imagetools_command, "Show an image at its registry"},
     {"buildx imagetools create", create_imagetools_command, ""},
     {"buildx imagetools inspect", inspect_imagetools_command, ""},
     {"manifest annotate", annotate_manifest_command, "Say what a list's image is for"},
     {"manifest create", create_manifest_command,
-     "Make a local list of images for several platforms; also push and rm"},
+     "Make a local list of images for several platforms"},
     {"manifest inspect", inspect_manifest_command, "Show a manifest or a list of manifests"},
-    {"manifest push", push_manifest_command, ""},
-    {"manifest rm", remove_manifest_command, ""},
+    {"manifest push", push_manifest_command, "Send a list and its images to a registry"},
+    {"manifest rm", remove_manifest_command, "Remove local lists"},
     {"system check", system_check_command, "Verify all that is in the store"},
     {"system df", system_df_command, "Show how much the store takes"},
     {"system gc", system_gc_command, "Apply the size policy now"},
@@ -96,8 +95,13 @@ std::string overview() {
       "Usage:  kiln [--root DIR] COMMAND\n\nBuilds container images from Dockerfiles, without a "
       "daemon and "
       "without root.\n\nCommands:\n";
+  std::size_t width = 0;
   for (const auto& command : kCommands) {
-    if (!command.help.empty()) out += fmt::format("  {:<16}{}\n", command.name, command.help);
+    if (!command.help.empty()) width = std::max(width, command.name.size());
+  }
+  for (const auto& command : kCommands) {
+    if (!command.help.empty())
+      out += fmt::format("  {:<{}}  {}\n", command.name, width, command.help);
   }
   return out +
          "\n`kiln image COMMAND` takes the image commands too, with ls and rm.\n\nOptions:\n"
@@ -113,17 +117,22 @@ const Command* find_command(std::string_view name) {
   return nullptr;
 }
 
-/// The commands that begin with this word, as `kiln image` shows them; empty if there are none.
+/// The commands that begin with these words, as `kiln image` shows them; empty if there are none.
 std::string group_overview(std::string_view group) {
   const std::string prefix = std::string(group) + " ";
   std::string rows;
+  std::size_t width = 14;
+  for (const auto& command : kCommands) {
+    if (command.name.starts_with(prefix))
+      width = std::max(width, command.name.size() - prefix.size());
+  }
   for (const auto& command : kCommands) {
     if (!command.name.starts_with(prefix)) continue;
     // One that goes by several names is explained at one of them.
     const auto explained = std::ranges::find_if(kCommands, [&](const Command& other) {
       return other.run == command.run && !other.help.empty();
     });
-    rows += fmt::format("  {:<16}{}\n", command.name.substr(prefix.size()),
+    rows += fmt::format("  {:<{}}  {}\n", command.name.substr(prefix.size()), width,
                         explained != std::end(kCommands) ? explained->help : "");
   }
   if (rows.empty()) return rows;
@@ -183,11 +192,14 @@ Result<int> run(std::vector<std::string> words) {
     used = i - at + 1;
   }
   if (command == nullptr) {
-    const std::string group = group_overview(words[at]);
-    if (group.empty()) return unknown_command(words[at]);
-    if (at + 1 < words.size() && words[at + 1] != "--help" && words[at + 1] != "-h")
-      return unknown_command(words[at] + " " + words[at + 1]);
-    TRY(print(group));
+    std::string words_of_group, shown;
+    for (; at < words.size(); ++at) {
+      if (!shown.empty() && (words[at] == "--help" || words[at] == "-h")) break;
+      words_of_group += (words_of_group.empty() ? "" : " ") + words[at];
+      shown = group_overview(words_of_group);
+      if (shown.empty()) return unknown_command(words_of_group);
+    }
+    TRY(print(shown));
     return 0;
   }
   session.command = "kiln " + std::string(command->name);

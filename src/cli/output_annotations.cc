@@ -99,7 +99,8 @@ Result<void> check_annotations(const OutputAnnotations& annotations,
     const auto is_it = [&](const oci::Platform& each) {
       return each.normalised().str() == platform;
     };
-    if (!platform.empty() && std::ranges::none_of(platforms, is_it)) {
+    // docker, too, minds it only where there is an index to look into.
+    if (!platform.empty() && platforms.size() > 1 && std::ranges::none_of(platforms, is_it)) {
       return invalid_input(
           fmt::format("invalid annotation: no platform {} found in source", platform));
     }

@@ -15,16 +15,13 @@ namespace {
 using Type = BuildOutput::Type;
 
 /// Accepted, because what they ask for is so in any case or concerns what kiln does not make.
-constexpr std::array<std::string_view, 10> kWithoutEffect = {"unpack",
-                                                             "dangling-name-prefix",
-                                                             "danging-name-empty-only",
-                                                             "name-canonical",
-                                                             "oci-artifact",
-                                                             "buildinfo",
-                                                             "attestation-inline",
-                                                             "attestation-prefix",
-                                                             "prefer-nondist-layers",
-                                                             "context"};
+constexpr std::array<std::string_view, 7> kWithoutEffect = {"unpack",
+                                                            "oci-artifact",
+                                                            "buildinfo",
+                                                            "attestation-inline",
+                                                            "attestation-prefix",
+                                                            "prefer-nondist-layers",
+                                                            "context"};
 
 Result<bool> bool_of(std::string_view key, std::string_view value) {
   if (const auto truth = parse_bool_in_any_case(value)) return *truth;
@@ -90,6 +87,15 @@ Result<bool> set_image_option(BuildOutput& out, const std::string& key, const st
     out.insecure = TRY(bool_of(key, value));
   } else if (key == "store") {
     out.store = TRY(bool_of(key, value));
+  } else if (key == "name-canonical") {
+    // A bare word is a yes, as BuildKit has it.
+    out.name_canonical = true;
+    if (!value.empty()) out.name_canonical = TRY(bool_of(key, value));
+  } else if (key == "dangling-name-prefix") {
+    const oci::Reference prefix = TRY(oci::Reference::parse(value));
+    out.dangling_prefix = prefix;
+  } else if (key == "danging-name-empty-only") {  // so spelt
+    out.dangling_only_without_name = TRY(bool_of(key, value));
   } else {
     return false;
   }
@@ -111,9 +117,11 @@ Result<bool> set_other_option(BuildOutput& out, const std::string& key, const st
       return invalid_input("invalid source-date-epoch: " + value + " is not a number of seconds");
     out.source_date_epoch = static_cast<std::int64_t>(*seconds);
   } else if (key == "mode") {
-    if (value != "copy")
-      return unsupported("output mode \"" + value + "\" is not supported by this version of kiln")
-          .with_hint("mode=copy leaves what else is in the directory");
+    const std::string mode = to_lower(trim(value));
+    if (!mode.empty() && mode != "copy" && mode != "delete")
+      return invalid_input("invalid local exporter mode \"" + value + "\"")
+          .with_hint("mode=copy or mode=delete");
+    out.remove_others = mode == "delete";
   } else {
     return false;
   }

@@ -29,6 +29,13 @@ struct BuildOutput {
   std::vector<oci::Reference> names;
   bool store = true, push = false, push_by_digest = false, insecure = false;
   bool rewrite_timestamp = false;
+  /// Of a directory: delete what is not of the result.
+  bool remove_others = false;
+  /// Known by NAME@DIGEST too.
+  bool name_canonical = false;
+  /// A repository whose NAME@DIGEST it is known by, even if it has names, or only if it has none.
+  std::optional<oci::Reference> dangling_prefix;
+  bool dangling_only_without_name = false;
   std::optional<bool> platform_split;
   std::optional<std::int64_t> source_date_epoch;
   transport::LayerForm form;

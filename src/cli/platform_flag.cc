@@ -35,6 +35,37 @@ Result<std::vector<oci::Platform>> parse_platforms(const std::vector<std::string
   return out;
 }
 
+Result<std::vector<oci::Platform>> build_platforms(const std::vector<std::string>& texts) {
+  std::vector<std::string> words;
+  for (const auto& text : texts.empty() ? std::vector{platform_or_default({})} : texts) {
+    for (const std::string_view word : split(text, ',')) {
+      const bool local = equals_ignoring_case(trim(word), "local");
+      words.push_back(local ? host_platform().str() : std::string(word));
+    }
+  }
+  return parse_platforms(words);
+}
+
+std::string platform_or_default(const std::string& text) {
+  return text.empty() ? os::environment("DOCKER_DEFAULT_PLATFORM").value_or("") : text;
+}
+
+void add_platform_part_flags(FlagSet& set, PlatformParts& parts) {
+  set.option("--arch", parts.architecture, "the architecture of --platform")
+      .option("--os", parts.os, "the operating system of --platform")
+      .option("--variant", parts.variant, "the variant of --platform");
+}
+
+Result<std::string> platform_of(const PlatformParts& parts) {
+  if (parts.os.empty() && parts.architecture.empty() && parts.variant.empty()) return std::string();
+  if (parts.architecture.empty() && !parts.variant.empty())
+    return invalid_input("--variant needs --arch");
+  std::string out = parts.os.empty() ? "linux" : parts.os;
+  if (!parts.architecture.empty()) out += "/" + parts.architecture;
+  if (!parts.variant.empty()) out += "/" + parts.variant;
+  return out;
+}
+
 Result<store::Image> get_image(store::Store& store, const std::string& text,
                                const std::optional<oci::Platform>& platform) {
   const store::Image image = TRY(store.images().get(text));

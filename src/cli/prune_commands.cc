@@ -6,9 +6,11 @@
 
 #include "base/strings.h"
 #include "cli/cache_pruning.h"
+#include "cli/cache_text.h"
 #include "cli/commands.h"
 #include "cli/flags.h"
 #include "cli/storage_policy.h"
+#include "cli/time_text.h"
 #include "format/units.h"
 #include "oci/reference.h"
 #include "os/disk_space.h"
@@ -18,10 +20,6 @@ namespace kiln::cli {
 namespace {
 
 using store::CacheEntry;
-
-std::string size_text(std::uint64_t bytes) {
-  return format::human_size(static_cast<double>(bytes), 4);
-}
 
 /// docker's question; only a yes is one.
 Result<bool> confirmed(bool force, const std::string& warning) {
@@ -129,10 +127,11 @@ Result<PrunedImages> prune_images(store::Store& store, const ImageFilters& filte
 Result<int> builder_prune_command(const Session& session, std::vector<std::string> words) {
   std::vector<std::string> filters;
   std::string reserved, max_used, min_free, keep, builder;
-  bool all = false, force = false, verbose = false;
+  bool all = false, force = false, verbose = false, debug = false;
   FlagSet set(session.command, "[OPTIONS]", "Remove build cache");
   set.flag("-a,--all", all, "also what an image shares with the cache")
       .option("--builder", builder, "accepted: there is one")
+      .flag("-D,--debug", debug, "accepted: there is no more to say")
       .list("--filter", filters, "KEY=VALUE, such as until=24h; keys as in docs/storage.md")
       .flag("-f,--force", force, "do not ask")
       .option("--keep-storage", keep, "the older name of --reserved-space")
@@ -151,8 +150,9 @@ Result<int> builder_prune_command(const Session& session, std::vector<std::strin
   const os::DiskSpace space = TRY(os::disk_space(store.paths().root()));
   PruneLimits limits;
   limits.available = space.available;
-  limits.reserved =
-      TRY(space_option(reserved.empty() ? keep : reserved, "--reserved-space", space.total));
+  limits.reserved = TRY(space_option(keep, "--keep-storage", space.total));
+  if (!reserved.empty())
+    limits.reserved = TRY(space_option(reserved, "--reserved-space", space.total));
   limits.max_used = TRY(space_option(max_used, "--max-used-space", space.total));
   limits.min_free = TRY(space_option(min_free, "--min-free-space", space.total));
   const bool go =
@@ -166,20 +166,15 @@ Result<int> builder_prune_command(const Session& session, std::vector<std::strin
   const std::vector<CacheEntry> victims = choose_victims(entries, limits);
   const std::uint64_t freed = TRY(prune_entries(store, victims));
   std::string out;
-  if (!victims.empty())
-    out = fmt::format("{:<40}\t{:<5}\t{:<10}\t{}\n", "ID", "RECLAIMABLE", "SIZE",
-                      verbose ? "DESCRIPTION" : "LAST ACCESSED");
-  const std::int64_t now = os::wall_clock().seconds;
+  if (!victims.empty() && !verbose) out = "ID\t\t\t\t\t\tRECLAIMABLE\tSIZE\t\tLAST ACCESSED\n";
   for (const auto& entry : victims) {
-    const auto age = std::chrono::seconds(std::max<std::int64_t>(0, now - entry.used));
-    out += fmt::format("{:<40}\t{:<5}\t{:<10}\t{}\n",
-                       entry.id + (entry.type == CacheEntry::Type::regular ? "" : "*"), "true",
-                       size_text(entry.size) + (entry.shared ? "*" : ""),
-                       verbose          ? entry.description
-                       : entry.used > 0 ? format::human_duration(age) + " ago"
-                                        : "");
+    out += verbose ? describe_entry(entry)
+                   : fmt::format("{:<40}\t{:<5}\t\t{:<10}\t{}\n",
+                                 entry.id + (is_mutable(entry) ? "*" : ""), "true",
+                                 cache_size_text(entry.size) + (entry.shared ? "*" : ""),
+                                 ago_text(entry.used));
   }
-  TRY(print(out + "Total:\t" + size_text(freed) + "\n"));
+  TRY(print(out + "Total:\t" + cache_size_text(freed) + "\n"));
   warn_of_leftovers(store);
   return 0;
 }
@@ -206,7 +201,7 @@ Result<int> image_prune_command(const Session& session, std::vector<std::string>
   if (!go) return 0;
   store::Store store = TRY(session.open_store(Access::removal));
   const PrunedImages pruned = TRY(prune_images(store, wanted, all));
-  TRY(print(pruned.text + "Total reclaimed space: " + size_text(pruned.bytes) + "\n"));
+  TRY(print(pruned.text + "Total reclaimed space: " + cache_size_text(pruned.bytes) + "\n"));
   warn_of_leftovers(store);
   return 0;
 }
@@ -250,7 +245,7 @@ Result<int> system_prune_command(const Session& session, std::vector<std::string
     for (const auto& entry : entries) pruned.text += entry.id + "\n";
     pruned.text += "\n";
   }
-  TRY(print(pruned.text + "Total reclaimed space: " + size_text(pruned.bytes) + "\n"));
+  TRY(print(pruned.text + "Total reclaimed space: " + cache_size_text(pruned.bytes) + "\n"));
   warn_of_leftovers(store);
   return 0;
 }
@@ -267,8 +262,9 @@ Result<int> system_gc_command(const Session& session, std::vector<std::string> w
   }
   store::Store store = TRY(session.open_store(Access::removal));
   const StoragePolicy policy = TRY(read_storage_policy(store.paths()));
+  warn_of_unknown_settings(policy);
   const std::uint64_t freed = TRY(collect(store, policy));
-  if (!quiet) TRY(print("Total reclaimed space: " + size_text(freed) + "\n"));
+  if (!quiet) TRY(print("Total reclaimed space: " + cache_size_text(freed) + "\n"));
   return 0;
 }
 

@@ -9,7 +9,9 @@
 #include "cli/output_flag.h"
 #include "cli/platform_flag.h"
 #include "cli/registry_session.h"
+#include "cli/store_images.h"
 #include "exporter/image_pull.h"
+#include "os/file_io.h"
 #include "os/process_setup.h"
 #include "os/system.h"
 #include "transport/image_copy.h"
@@ -24,6 +26,26 @@ struct PullCommand {
   registry::Registries* registries;
   exporter::PullOptions options;
   bool quiet;
+
+  Result<void> pull_if_wanted(const oci::Reference& reference, PullPolicy policy) {
+    if (policy == PullPolicy::always) return pull(reference);
+    const bool here = is_here(reference);
+    if (policy == PullPolicy::never) {
+      if (here) return {};
+      return not_found(reference.familiar() + ": no such image in the store");
+    }
+    if (here && policy == PullPolicy::missing) return {};
+    auto pulled = pull(reference);
+    if (pulled.ok() || !here || pulled.error().kind() == ErrorKind::cancelled) return pulled;
+    print_error("warning: " + pulled.error().message() + "; the image that is here stays");
+    return {};
+  }
+
+  bool is_here(const oci::Reference& reference) const {
+    std::optional<oci::Platform> platform;
+    if (options.platform_is_wanted) platform = options.platform;
+    return get_image(*store, reference.canonical(), platform).ok();
+  }
 
   Result<void> pull(const oci::Reference& reference) {
     if (!quiet) {
@@ -92,8 +114,8 @@ Result<std::vector<oci::Reference>> stored_tags(store::Store& store, const oci::
 }
 
 struct PushFlags {
-  bool all = false, quiet = false, force = false;
-  std::string compression, level, format, platform;
+  bool all = false, quiet = false, force = false, ignored = false;
+  std::string compression, level, format, platform, digest_file;
   RegistryFlags registry;
 };
 
@@ -103,13 +125,17 @@ FlagSet push_flag_set(const Session& session, PushFlags& flags) {
       .option("--compression", flags.compression,
               "of layers that were made here: gzip (default), zstd or uncompressed")
       .option("--compression-format", flags.compression, "the same")
-      .option("--compression-level", flags.level, "0-9 for gzip (default 4), 0-22 for zstd")
+      .option("--compression-level", flags.level, "0-9 for gzip, 0-22 for zstd (default 3)")
       .flag("--force-compression", flags.force, "compress layers again that came compressed")
+      .option("--digestfile", flags.digest_file, "write the digest of what was sent to a file")
+      .flag("--disable-content-trust", flags.ignored, "accepted: nothing is signed")
       .option("--format", flags.format, "the manifest's: oci or v2s2 (default: as it is, else oci)")
       .option("--platform", flags.platform, "of an image for several, this one alone")
       .flag("-q,--quiet", flags.quiet, "print the image's name only")
+      .flag("--remove-signatures", flags.ignored, "accepted: signatures are not sent")
       .arguments(1, 1);
   add_registry_flags(set, flags.registry);
+  add_retry_flags(set, flags.registry, "--retry");
   return set;
 }
 
@@ -149,16 +175,22 @@ Result<transport::CopiedImage> push_image(store::Store& store, registry::Registr
 }  // namespace
 
 Result<int> pull_command(const Session& session, std::vector<std::string> words) {
-  bool all = false, quiet = false;
+  bool all = false, quiet = false, ignored = false;
   std::vector<std::string> platforms;
+  std::string policy_word = "always";
+  PlatformParts parts;
   RegistryFlags registry;
   FlagSet set(session.command, "[OPTIONS] NAME[:TAG|@DIGEST]", "Get an image from a registry");
   set.flag("-a,--all-tags", all, "get all tagged images of the repository")
       .list("--platform", platforms,
             "of an image for several: os/architecture[/variant], several of them, or all")
+      .flag("--disable-content-trust", ignored, "accepted: digests are verified in any case")
+      .option("--policy", policy_word, "always, missing, newer or never ask the registry")
       .flag("-q,--quiet", quiet, "print the image's name only")
       .arguments(1, 1);
+  add_platform_part_flags(set, parts);
   add_registry_flags(set, registry);
+  add_retry_flags(set, registry, "--retry");
   const FlagSet::Parsed parsed = TRY(set.parse(std::move(words)));
   if (parsed.help) {
     TRY(print(set.help()));
@@ -168,7 +200,15 @@ Result<int> pull_command(const Session& session, std::vector<std::string> words)
   if (all && (given.tag() || given.digest())) {
     return invalid_input("tag can't be used with --all-tags/-a");
   }
-  const std::vector<exporter::PullOptions> each_platform = TRY(pull_options(platforms));
+  const PullPolicy policy = TRY(parse_pull_policy(policy_word));
+  const std::string platform = TRY(platform_of(parts));
+  if (!platform.empty()) {
+    if (!platforms.empty())
+      return invalid_input("--platform and --os, --arch, --variant exclude each other");
+    platforms.push_back(platform);
+  }
+  const std::vector<exporter::PullOptions> each_platform =
+      TRY(pull_options(platforms.empty() ? std::vector{platform_or_default({})} : platforms));
   auto registries = TRY(open_registries(registry));
   store::Store store = TRY(session.open_store(Access::layers));
   const os::InterruptWatcher interrupts;
@@ -181,7 +221,7 @@ Result<int> pull_command(const Session& session, std::vector<std::string> words)
   for (exporter::PullOptions options : each_platform) {
     options.stop = interrupts.token();
     PullCommand command{&store, registries.get(), options, quiet};
-    for (const auto& reference : wanted) TRY(command.pull(reference));
+    for (const auto& reference : wanted) TRY(command.pull_if_wanted(reference, policy));
   }
   const oci::Reference shown = all ? given : wanted.front();
   const bool hub = shown.domain() == "docker.io";
@@ -231,6 +271,8 @@ Result<int> push_command(const Session& session, std::vector<std::string> words)
       TRY(print(fmt::format("{}: digest: {} size: {}\n", *reference.tag(), pushed.top.digest.str(),
                             pushed.top.size)));
     }
+    if (!flags.digest_file.empty())
+      TRY(os::write_output_file(flags.digest_file, 0644, pushed.top.digest.str()));
   }
   if (flags.quiet) {
     const oci::Reference shown = flags.all ? given : wanted.front();

@@ -11,14 +11,23 @@
 
 namespace kiln::cli {
 
-/// podman's flags of who and where, which stand over the files.
+/// podman's and skopeo's flags of who, where and how often, which stand over the files.
 struct RegistryFlags {
   std::string authfile, credentials, certificate_folder, tls_verify;
+  std::string username, password, registry_token;
+  bool anonymous = false;
+  std::string retries, retry_delay;
   std::vector<std::string> insecure;  ///< further hosts that may be asked without TLS
 };
-/// --authfile, --creds, --cert-dir and --tls-verify; `prefix` makes them skopeo's --src-creds ….
-void add_registry_flags(FlagSet& set, RegistryFlags& flags, const std::string& prefix = {});
+/// --authfile, --creds, --cert-dir and --tls-verify.
+void add_registry_flags(FlagSet& set, RegistryFlags& flags);
+/// skopeo's for one of two sides: the same as --src-creds …, and what it has besides.
+void add_registry_flags_of_side(FlagSet& set, RegistryFlags& flags, const std::string& side);
+/// `name`, such as --retry, and --retry-delay.
+void add_retry_flags(FlagSet& set, RegistryFlags& flags, const std::string& name);
 
+/// Whether that is one of podman's files alone, by --authfile or REGISTRY_AUTH_FILE.
+bool has_podman_file(const RegistryFlags& flags);
 /// Where a login is written and credentials are looked for.
 registry::CredentialFiles credential_files(const RegistryFlags& flags);
 

@@ -105,7 +105,7 @@ Result<int> run_container(const Session& session, const RunFlags& flags,
     return invalid_input("network mode \"" + flags.network +
                          "\" is not supported: use host or none");
   }
-  const auto platform = TRY(parse_platform(flags.platform));
+  const auto platform = TRY(parse_platform(platform_or_default(flags.platform)));
   store::Store store = TRY(session.open_store(Access::layers));
   const auto signals = TRY(os::ProxiedSignals::create(
       flags.terminal ? os::WindowSizeSignal::left : os::WindowSizeSignal::proxied));
@@ -123,6 +123,7 @@ Result<int> run_container(const Session& session, const RunFlags& flags,
     spec.architecture = config.platform.architecture;
   spec.argv = command_of(config.config, flags, std::move(arguments));
   if (spec.argv.empty()) return invalid_input("no command specified");
+  TRY(store.layers().get_all(config.diff_ids));
   const snapshot::LayerView view = TRY(snapshot::LayerView::open(store.layers(), config.diff_ids));
   const auto passwd = TRY(view.read_text("/etc/passwd"));
   const auto group = TRY(view.read_text("/etc/group"));
@@ -150,11 +151,7 @@ Result<int> run_container(const Session& session, const RunFlags& flags,
   spec.rootfs = ingest.mount_path();
   executor::ExecIo io;
   if (flags.interactive) io.input = TRY(os::standard_input());
-  if (flags.terminal) {
-    io.terminal = TRY(os::standard_input());
-    if (flags.interactive && !os::is_terminal(io.terminal))
-      return invalid_input("the input device is not a TTY").with_exit_code(1);
-  }
+  if (flags.terminal) io.terminal = TRY(os::standard_input());
   const os::Fd out = TRY(os::standard_output());
   const os::Fd err = TRY(os::standard_error());
   io.signals = signals.get();
@@ -190,6 +187,10 @@ Result<int> run_command(const Session& session, std::vector<std::string> words) 
   if (parsed.help) {
     TRY(print(set.help()));
     return 0;
+  }
+  if (flags.terminal && flags.interactive) {
+    const os::Fd input = TRY(os::standard_input());
+    if (!os::is_terminal(input)) return invalid_input("the input device is not a TTY");
   }
   auto code = run_container(session, flags, parsed.arguments);
   if (code) return code;

@@ -221,7 +221,7 @@ Result<void> allow(const std::string& entitlement, frontend::RunOptions& options
     options.entitlements.insert(entitlement);
     return {};
   }
-  // Of no consequence here: no output directory is emptied.
+  // The last is for output directories, not for RUN.
   if (names_device(entitlement) || entitlement == "buildx.local.delete") return {};
   return invalid_input("unknown entitlement " + entitlement)
       .with_hint("one of network.host, security.insecure, device, device=NAME");
@@ -232,7 +232,8 @@ Result<void> allow(const std::string& entitlement, frontend::RunOptions& options
 void add_run_step_flags(FlagSet& set, RunStepFlags& flags) {
   set.list("--add-host", flags.hosts, "a line of /etc/hosts, NAME:ADDRESS (or host-gateway)")
       .list("--allow", flags.allow,
-            "what RUN may ask for: network.host, security.insecure, device[=NAME]")
+            "what RUN may ask for: network.host, security.insecure, device[=NAME]; or "
+            "buildx.local.delete, for mode=delete of an output")
       .list("--cdi-spec-dir", flags.cdi_folders,
             "where CDI files describe devices (default: /etc/cdi and /var/run/cdi)")
       .option("--cgroup-parent", flags.cgroup_parent, "the control group of RUN's groups")
@@ -256,7 +257,7 @@ void add_run_step_flags(FlagSet& set, RunStepFlags& flags) {
       .list("--ulimit", flags.ulimits, "a limit of RUN's processes, NAME=SOFT[:HARD]")
       .checked(check_with(parse_ulimit))
       .list("-v,--volume", flags.volumes,
-            "a folder of this machine for RUN, HOST:CONTAINER[:ro,O,noexec,…]");
+            "a folder of this machine for RUN, HOST:CONTAINER[:ro,O,U,noexec,…]");
 }
 
 Result<void> apply_run_step_flags(const RunStepFlags& flags, frontend::BuildOptions& options) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/storage_policy.h"
 
+#include <algorithm>
+#include <array>
 #include <chrono>
 #include <optional>
 #include <thread>
@@ -8,6 +10,8 @@
 #include "base/json.h"
 #include "base/strings.h"
 #include "cli/cache_pruning.h"
+#include "cli/session.h"
+#include "cli/terminal.h"
 #include "format/units.h"
 #include "os/disk_space.h"
 #include "os/fd.h"
@@ -20,8 +24,9 @@ namespace {
 constexpr std::int64_t kDay = 24 * 3600;
 constexpr std::uint64_t kGigabyte = 1'000'000'000;
 /// Of the file system's size; what the cache may take, and what stays free, unless said otherwise.
-constexpr std::uint64_t kKeepPercent = 20, kFreePercent = 5;
-constexpr std::uint64_t kLeastKept = 10 * kGigabyte, kMostFree = 20 * kGigabyte;
+constexpr std::uint64_t kKeepPercent = 20, kReservedPercent = 10, kFreePercent = 5;
+constexpr std::uint64_t kLeastKept = 10 * kGigabyte, kMostReserved = 2 * kGigabyte,
+                        kMostFree = 20 * kGigabyte;
 constexpr std::int64_t kMaxAge = 60 * kDay;
 
 /// Where a setting stands in settings.json and in the environment.
@@ -32,10 +37,13 @@ struct Setting {
 };
 constexpr Setting kEnabled{"gc", "enabled", "KILN_GC"};
 constexpr Setting kKeepStorage{"gc", "keepStorage", "KILN_GC_KEEP_STORAGE"};
+constexpr Setting kReserved{"gc", "reservedSpace", "KILN_GC_RESERVED_SPACE"};
 constexpr Setting kMinFree{"gc", "minFree", "KILN_GC_MIN_FREE"};
 constexpr Setting kAge{"gc", "maxAge", "KILN_GC_MAX_AGE"};
 constexpr Setting kHistoryAge{"history", "maxAge", "KILN_HISTORY_MAX_AGE"};
 constexpr Setting kHistoryEntries{"history", "maxEntries", "KILN_HISTORY_MAX_ENTRIES"};
+constexpr std::array kSettings = {kEnabled, kKeepStorage, kReserved,      kMinFree,
+                                  kAge,     kHistoryAge,  kHistoryEntries};
 
 class Settings {
  public:
@@ -55,6 +63,27 @@ class Settings {
     const auto value = section->find(setting.key);
     if (value == section->end() || value->is_null()) return std::nullopt;
     return value->is_string() ? value->get<std::string>() : value->dump();
+  }
+
+  /// What the file has and no setting is called.
+  std::vector<std::string> unknown() const {
+    std::vector<std::string> out;
+    if (!json_.is_object()) return out;
+    for (const auto& [section, values] : json_.items()) {
+      const auto is_known = [&](const std::string& key) {
+        return std::ranges::any_of(kSettings, [&](const Setting& setting) {
+          return section == setting.section && (key.empty() || key == setting.key);
+        });
+      };
+      if (!is_known("") || !values.is_object()) {
+        out.push_back(section);
+        continue;
+      }
+      for (const auto& [key, value] : values.items()) {
+        if (!is_known(key)) out.push_back(section + "." + key);
+      }
+    }
+    return out;
   }
 
  private:
@@ -92,6 +121,18 @@ Result<std::uint64_t> available_space(const store::Store& store) {
   return space.available;
 }
 
+Result<void> forget_old_builds(store::Store& store, const store::HistoryLimits& limits,
+                               std::int64_t now) {
+  std::size_t kept = 0;
+  // The latest come first.
+  const std::vector<store::BuildRecord> builds = TRY(store.builds().list());
+  for (const auto& build : builds) {
+    if (build.created.seconds >= now - limits.max_age && ++kept <= limits.max_entries) continue;
+    TRY(store.builds().remove(build));
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<std::uint64_t> parse_space(const std::string& text, std::uint64_t whole) {
@@ -110,8 +151,10 @@ Result<StoragePolicy> read_storage_policy(const store::StorePaths& paths) {
   const os::DiskSpace space = TRY(os::disk_space(paths.root()));
   StoragePolicy out;
   out.keep_storage = std::max(kLeastKept, space.total / 100 * kKeepPercent);
+  out.reserved = std::min(kMostReserved, space.total / 100 * kReservedPercent);
   out.min_free = std::min(kMostFree, space.total / 100 * kFreePercent);
   out.max_age = kMaxAge;
+  out.unknown = settings.unknown();
   if (const auto enabled = settings.find(kEnabled)) {
     const std::string word = to_lower(*enabled);
     if (word != "true" && word != "1" && word != "on" && word != "false" && word != "0" &&
@@ -120,6 +163,8 @@ Result<StoragePolicy> read_storage_policy(const store::StorePaths& paths) {
     out.enabled = word == "true" || word == "1" || word == "on";
   }
   TRY(read_space(settings, kKeepStorage, space.total, out.keep_storage));
+  TRY(read_space(settings, kReserved, space.total, out.reserved));
+  out.reserved = std::min(out.reserved, out.keep_storage);
   TRY(read_space(settings, kMinFree, space.total, out.min_free));
   TRY(read_age(settings, kAge, out.max_age));
   TRY(read_age(settings, kHistoryAge, out.history.max_age));
@@ -139,13 +184,22 @@ bool collection_is_due(store::Store& store, const StoragePolicy& policy) {
   if (os::wall_clock().seconds - usage->collected > kDay) return true;
   // What the last time could not be freed is no reason to try again.
   const bool grown = usage->bytes > usage->settled + usage->settled / 20;
-  return grown && (usage->bytes > policy.keep_storage || *free < policy.min_free);
+  if (!grown || usage->bytes <= policy.reserved) return false;
+  return usage->bytes > policy.keep_storage || *free < policy.min_free;
+}
+
+void warn_of_unknown_settings(const StoragePolicy& policy) {
+  for (const auto& key : policy.unknown)
+    print_error("kiln: warning: settings.json of the store: unknown setting " +
+                sanitize_line(key, Escapes::none));
 }
 
 Result<std::uint64_t> collect(store::Store& store, const StoragePolicy& policy) {
   const std::int64_t now = os::wall_clock().seconds;
+  TRY(forget_old_builds(store, policy.history, now));
   const std::vector<store::CacheEntry> entries = TRY(store.cache().list());
   PruneLimits limits;
+  limits.reserved = policy.reserved;
   limits.max_used = policy.keep_storage;
   limits.min_free = policy.min_free;
   limits.available = TRY(available_space(store));
@@ -164,6 +218,7 @@ Result<std::uint64_t> collect(store::Store& store, const StoragePolicy& policy) 
 
 void collect_in_background(store::Store& store) {
   const auto policy = read_storage_policy(store.paths());
+  if (policy) warn_of_unknown_settings(*policy);
   if (!policy || !collection_is_due(store, *policy)) return;
   os::SpawnOptions options;
   options.argv = {"/proc/self/exe", "--root", store.paths().root(), "system", "gc", "--quiet"};

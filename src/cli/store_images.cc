@@ -57,16 +57,13 @@ Result<frontend::BaseImage> StoreImages::resolve(const std::string& reference,
     has_borrowed_ = has_borrowed_ || !image.new_layers.empty();
     return frontend::BaseImage{std::move(image.config)};
   }
-  const store::Image image = TRY(find_or_pull(reference, platform));
   frontend::BaseImage out;
-  out.config = TRY(store_->images().config(image));
+  out.config = TRY(find(reference, platform));
   return out;
 }
 
-Result<store::Image> StoreImages::find_or_pull(const std::string& reference,
-                                               const oci::Platform& platform) {
-  const std::string key = reference + " " + platform.str();
-  if (const auto known = pulled_.find(key); known != pulled_.end()) return known->second;
+Result<oci::ImageConfig> StoreImages::find(const std::string& reference,
+                                           const oci::Platform& platform) {
   auto stored = TRY(store_->images().find(reference));
   if (stored && stored->index) {
     // Of an index, the wanted platform's image; without it, as if nothing were here.
@@ -76,7 +73,7 @@ Result<store::Image> StoreImages::find_or_pull(const std::string& reference,
   if (stored && name && reference.size() < kShortIdLength && !has_name(*stored, *name))
     stored.reset();
   if (!name) {
-    if (stored) return *stored;  // an ID
+    if (stored) return store_->images().config(*stored);  // an ID
     return Error(name.error());
   }
   bool wanted = !stored;
@@ -86,15 +83,16 @@ Result<store::Image> StoreImages::find_or_pull(const std::string& reference,
     const bool renew = policy_ == PullPolicy::always || policy_ == PullPolicy::newer;
     wanted = policy_ != PullPolicy::never && (!fitting || (renew && !name->digest()));
   }
-  if (!wanted) return *stored;
+  if (!wanted) return store_->images().config(*stored);
   if (policy_ == PullPolicy::never) {
     return not_found(reference + ": no such image in the store")
         .with_hint("kiln images lists what is there; kiln pull gets what is not");
   }
-  auto image = pull(name->with_default_tag(), platform);
+  auto image = look_up(name->with_default_tag(), platform);
   if (!image.ok()) {
     const bool cancelled = image.error().kind() == ErrorKind::cancelled;
-    if (stored && policy_ == PullPolicy::newer && !cancelled) return *stored;
+    if (stored && policy_ == PullPolicy::newer && !cancelled)
+      return store_->images().config(*stored);
     if (stored || cancelled) return image;
     const std::string hint = image.error().hint();
     return std::move(image)
@@ -102,7 +100,6 @@ Result<store::Image> StoreImages::find_or_pull(const std::string& reference,
         .context(reference + ": no such image in the store, and it can't be pulled")
         .with_hint(hint.empty() ? "kiln images lists what is there" : hint);
   }
-  pulled_.emplace(key, *image);
   return image;
 }
 
@@ -116,16 +113,27 @@ Result<bool> StoreImages::fits(const store::Image& image, const oci::Platform& p
   return digests.empty();
 }
 
-Result<store::Image> StoreImages::pull(const oci::Reference& reference,
-                                       const oci::Platform& platform) {
-  if (registries_ == nullptr) registries_ = TRY(open_registries());
+Result<oci::ImageConfig> StoreImages::look_up(const oci::Reference& reference,
+                                              const oci::Platform& platform) {
+  const std::string key = reference.canonical() + " " + platform.str();
+  if (const auto known = found_.find(key); known != found_.end()) return known->second;
+  if (registries_ == nullptr) registries_ = TRY(open_registries(flags_));
   exporter::PullOptions options;
   options.platform = platform;
   options.stop = stop_;
-  notice_("pulling " + reference.familiar());
-  auto pulled = TRY(exporter::pull_image(*store_, *registries_, reference, options));
-  notice_(fmt::format("pulled {}@{}", reference.familiar_name(), pulled.digest.str()));
-  return std::move(pulled.image);
+  notice_("looking up " + reference.familiar());
+  auto image = TRY(exporter::FoundImage::find(*store_, *registries_, reference, options));
+  notice_(fmt::format("found {}@{}", reference.familiar_name(), image.digest().str()));
+  oci::ImageConfig config = image.config();
+  const bool here = TRY(image.has_all());
+  if (here) {
+    TRY(image.fetch(stop_));
+    TRY(image.put());
+  } else {
+    pulls_.add(std::move(image), reference.familiar());
+  }
+  found_.emplace(key, config);
+  return config;
 }
 
 }  // namespace kiln::cli

@@ -5,6 +5,7 @@
 #include <array>
 
 #include "base/strings.h"
+#include "executor/volume_owner.h"
 #include "os/fd.h"
 #include "os/system.h"
 
@@ -33,8 +34,7 @@ Result<void> add_option(executor::BindMount& mount, std::string_view option) {
   } else if (option == "O") {
     mount.discards_writes = true;
   } else if (option == "U") {
-    return unsupported("option U would change the owners of files of this machine")
-        .with_hint("chown them beforehand, or let a RUN do it in a volume with O");
+    mount.given_to_user = true;
   } else if (option != "consistent" && !contains(kWithoutEffect, option)) {
     return invalid_input("unknown option " + std::string(option));
   }
@@ -70,6 +70,11 @@ Result<executor::BindMount> parse_volume(const std::string& text, MissingSource 
     TRY(os::ensure_directory(mount.source));
   }
   mount.source = TRY(os::canonical_path(mount.source));
+  if (mount.given_to_user && !mount.discards_writes && executor::belongs_to_machine(mount.source))
+    return Error(ErrorKind::permission, "invalid volume specification: '" + text +
+                                            "': the owners of " + mount.source +
+                                            " may not be changed")
+        .with_hint("O,U gives it away in a layer that the step discards");
   return mount;
 }
 

@@ -5,6 +5,7 @@
 
 #include "dockerfile/shell_pattern.h"
 #include "dockerfile/unicode.h"
+#include "format/go_strconv.h"
 
 namespace kiln::dockerfile {
 namespace {
@@ -327,8 +328,10 @@ class Expander {
 
 Result<Expansion> expand(std::string_view text, const Lookup& lookup, const ExpandOptions& options,
                          UsedNames* used) {
+  // BuildKit's scanner takes this one away.
+  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
   return Expander(text, lookup, options, used).run(0).context([&] {
-    return "failed to process \"" + std::string(text) + "\"";
+    return "failed to process " + format::quote(text);
   });
 }
 
@@ -347,7 +350,7 @@ Result<std::vector<std::string>> expand_words(std::string_view text, const Looku
 Result<std::string> expand_heredoc(std::string_view content, const Lookup& lookup,
                                    UsedNames* used) {
   const ExpandOptions options{.quotes = Quotes::literal};
-  Expansion result = TRY(expand(content, lookup, options, used));
+  Expansion result = TRY(expand(to_valid_utf8(content), lookup, options, used));
   return std::move(result.text);
 }
 

@@ -300,14 +300,15 @@ TEST(ExpandWord, ErrorsSayWhatIsWrongAndWhere) {
             "failed to process \"${X^^}\": unsupported modifier (^) in substitution");
   EXPECT_EQ(message("${X:#a}"),
             "failed to process \"${X:#a}\": unsupported modifier (:#) in substitution");
-  EXPECT_EQ(message("${F#\\a}"),
-            "failed to process \"${F#\\a}\": invalid pattern (\\a) in substitution: invalid escape "
-            "'\\a'");
+  EXPECT_EQ(
+      message("${F#\\a}"),
+      "failed to process \"${F#\\\\a}\": invalid pattern (\\a) in substitution: invalid escape "
+      "'\\a'");
   EXPECT_EQ(message("'a"),
             "failed to process \"'a\": unexpected end of statement while looking for matching "
             "single-quote");
   EXPECT_EQ(message("\"a"),
-            "failed to process \"\"a\": unexpected end of statement while looking for matching "
+            "failed to process \"\\\"a\": unexpected end of statement while looking for matching "
             "double-quote");
 }
 
@@ -350,6 +351,10 @@ TEST(ExpandWord, BytesThatAreNotUtf8Survive) {
   EXPECT_EQ(*expand_word("\xfe${x#?}", lookup, '\\'), "\xfe.x");
 }
 
+TEST(ExpandWord, AByteOrderMarkInFrontIsDropped) {
+  EXPECT_EQ(*expand_word("\uFEFFa\uFEFF$X", find_variable, '\\'), "a\uFEFF1");
+}
+
 TEST(ExpandWords, SplitAtUnquotedBlanksOfTextAndVariables) {
   const auto words = [](std::string_view text) { return *expand_words(text, find_variable, '\\'); };
   using Words = std::vector<std::string>;
@@ -377,6 +382,7 @@ TEST(ExpandHeredoc, QuotesAreLiteral) {
   EXPECT_EQ(text("it's ${UNDEF:-'q'}\n"), "it's 'q'\n");
   EXPECT_EQ(text("\\$X \\\\ \\n\n"), "$X \\ n\n");
   EXPECT_EQ(text("a <<b < c\n"), "a <<b < c\n");
+  EXPECT_EQ(text("\xE9\xFF '\xFE' $X\n"), "\uFFFD\uFFFD '\uFFFD' 1\n");
 }
 
 TEST(Expand, CanKeepQuotesEscapesAndUnsetVariables) {

@@ -25,6 +25,17 @@ std::string problem_with(const Flag& flag, FlagKind kind) {
 
 }  // namespace
 
+std::optional<Range> value_range(const Flag& flag) {
+  const std::size_t before = flag.name.size() + 3;  // "--" and "="
+  const Range& whole = flag.range;
+  if (!flag.value || whole.begin.line != whole.end.line ||
+      whole.end.column - whole.begin.column != before + flag.value->size())
+    return std::nullopt;
+  Range out = whole;
+  out.begin.column += static_cast<unsigned>(before);
+  return out;
+}
+
 std::optional<FlagValues> FlagValues::check(const Request& request,
                                             std::initializer_list<FlagSpec> specs) {
   const auto before = request.findings.errors.size();
@@ -60,7 +71,7 @@ const Flag* FlagValues::find(std::string_view name) const {
 std::optional<Word> FlagValues::text(std::string_view name) const {
   const Flag* flag = find(name);
   if (flag == nullptr || !flag->value || flag->value->empty()) return std::nullopt;
-  return Word{*flag->value, flag->range};
+  return Word{*flag->value, value_range(*flag).value_or(flag->range)};
 }
 
 std::optional<bool> FlagValues::boolean(std::string_view name) const {
@@ -72,7 +83,8 @@ std::optional<bool> FlagValues::boolean(std::string_view name) const {
 std::vector<Word> FlagValues::list(std::string_view name) const {
   std::vector<Word> words;
   for (const Flag& flag : *flags_) {
-    if (flag.name == name) words.push_back({flag.value.value_or(""), flag.range});
+    if (flag.name == name)
+      words.push_back({flag.value.value_or(""), value_range(flag).value_or(flag.range)});
   }
   return words;
 }

@@ -28,7 +28,8 @@ class FlagValues {
   static std::optional<FlagValues> check(const Request& request,
                                          std::initializer_list<FlagSpec> specs);
 
-  /// Absent too if it was given without a value, `--name=`.
+  /// Absent too if it was given without a value, `--name=`. Its range is the value's, if there is
+  /// one.
   std::optional<Word> text(std::string_view name) const;
   std::optional<bool> boolean(std::string_view name) const;
   std::vector<Word> list(std::string_view name) const;

@@ -92,7 +92,7 @@ std::string clean_path(std::string_view path) {
 }
 
 std::vector<std::string> parse_ignore_file(std::string_view text) {
-  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
   std::vector<std::string> patterns;
   for (std::string_view line : split(text, '\n')) {
     if (line.starts_with('#')) continue;

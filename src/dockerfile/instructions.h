@@ -37,6 +37,9 @@ struct Flag {
   Range range;
 };
 
+/// Where a flag's value stands; nullopt if it isn't written as it is read: quotes, another line.
+std::optional<Range> value_range(const Flag& flag);
+
 struct CommandLine {
   /// A JSON array of strings was given: `argv`, run without a shell. Else `shell` has the text.
   bool exec_form = false;

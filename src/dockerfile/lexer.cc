@@ -63,9 +63,22 @@ std::vector<Flag> take_flags(const LogicalLine& line, std::string_view& text, ch
 
 }  // namespace
 
-void LogicalLine::append(std::string_view text, Position origin) {
+void LogicalLine::append_piece(std::string_view text, Position origin) {
   pieces_.push_back({text_.size(), origin});
   text_ += text;
+}
+
+void LogicalLine::append(std::string_view text, Position origin) {
+  while (const auto invalid = find_invalid_utf8(text)) {
+    append_piece(text.substr(0, *invalid), origin);
+    origin.column += static_cast<unsigned>(*invalid);
+    append_piece(kReplacementCharacter, origin);
+    const Position behind{origin.line, origin.column + 1};
+    if (!invalid_utf8_) invalid_utf8_ = Range{origin, behind};
+    origin = behind;
+    text.remove_prefix(*invalid + 1);
+  }
+  append_piece(text, origin);
 }
 
 Position LogicalLine::position(std::size_t offset) const {
@@ -73,7 +86,13 @@ Position LogicalLine::position(std::size_t offset) const {
   auto after = std::upper_bound(pieces_.begin(), pieces_.end(), offset,
                                 [](std::size_t o, const Piece& piece) { return o < piece.offset; });
   if (after != pieces_.begin()) --after;
-  return {after->origin.line, after->origin.column + static_cast<unsigned>(offset - after->offset)};
+  Position out = after->origin;
+  out.column += static_cast<unsigned>(offset - after->offset);
+  // A replaced byte is longer here than in the source.
+  const auto next = std::next(after);
+  if (next != pieces_.end() && next->origin.line == out.line)
+    out.column = std::min(out.column, std::max(next->origin.column, 2U) - 1);
+  return out;
 }
 
 Range LogicalLine::range_of(std::string_view part) const {
@@ -116,7 +135,7 @@ bool LineReader::next(LogicalLine& out) {
       if (comment.empty()) {
         out.comments.clear();
       } else {
-        out.comments.emplace_back(comment);
+        out.comments.push_back(to_valid_utf8(comment));
       }
       continue;
     }

@@ -12,6 +12,7 @@
 namespace kiln::dockerfile {
 
 /// One instruction's text with its continuation lines joined, and where each byte of it came from.
+/// A byte that is not UTF-8 is U+FFFD in it.
 /// Parts of it are handed around as views of text(), so that range_of() can tell their place; it is
 /// therefore neither copied nor moved.
 class LogicalLine {
@@ -31,6 +32,9 @@ class LogicalLine {
   /// From its first line on, also where that has nothing but the escape character.
   Range range() const;
 
+  /// The first byte that is not UTF-8.
+  const std::optional<Range>& invalid_utf8() const { return invalid_utf8_; }
+
   /// Comment lines right above it.
   std::vector<std::string> comments;
   /// The first empty line between its continuation lines, if there is one.
@@ -42,9 +46,11 @@ class LogicalLine {
     Position origin;
   };
   Position position(std::size_t offset) const;
+  void append_piece(std::string_view text, Position origin);
 
   std::string text_;
   std::vector<Piece> pieces_;
+  std::optional<Range> invalid_utf8_;
 };
 
 /// Walks over a source's lines and joins them.

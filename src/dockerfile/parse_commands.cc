@@ -11,8 +11,10 @@
 #include "dockerfile/duration.h"
 #include "dockerfile/flags.h"
 #include "dockerfile/heredoc.h"
+#include "dockerfile/run_mount.h"
 #include "dockerfile/statement_parser.h"
 #include "dockerfile/unicode.h"
+#include "format/go_strconv.h"
 
 namespace kiln::dockerfile {
 namespace {
@@ -33,7 +35,7 @@ void check_mount(const Request& request, const Flag& flag) {
     if (!value || !equals_ignoring_case(key, "from")) continue;
     const auto dollar = value->find('$');
     if (dollar != std::string_view::npos && dollar + 1 != value->size()) {
-      request.fail(flag.range,
+      request.fail(field_range(flag, field),
                    "'from' doesn't support variable expansion, define alias stage instead",
                    "add `FROM <image with variables> AS <name>` and mount from=<name>");
     }
@@ -218,8 +220,8 @@ std::optional<InstructionValue> parse_healthcheck(const Request& request) {
                                                  {"retries", FlagKind::text}});
   if (!flags) return std::nullopt;
   if (!equals_ignoring_case(type, "CMD")) {
-    request.fail_at(type,
-                    fmt::format("Unknown type \"{}\" in HEALTHCHECK (try CMD)", to_upper(type)));
+    request.fail_at(type, fmt::format("Unknown type {} in HEALTHCHECK (try CMD)",
+                                      format::quote(to_upper(type))));
     return std::nullopt;
   }
   const auto before = request.findings.errors.size();

@@ -3,8 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "base/strings.h"
 #include "dockerfile/heredoc.h"
 #include "dockerfile/lexer.h"
@@ -14,25 +12,32 @@
 namespace kiln::dockerfile {
 namespace {
 
-Range at_byte(const Source& source, std::size_t offset) {
-  const std::string_view before = std::string_view(source.text()).substr(0, offset);
-  const auto line = static_cast<unsigned>(std::count(before.begin(), before.end(), '\n')) + 1;
-  const auto column = static_cast<unsigned>(offset - (before.rfind('\n') + 1)) + 1;
-  return {{line, column}, {line, column + 1}};
+/// Little of such a file would be told apart, and none of it rightly.
+std::optional<Diagnostic> find_utf16(const Source& source) {
+  const std::string& text = source.text();
+  if (!text.starts_with("\xFF\xFE") && !text.starts_with("\xFE\xFF")) return std::nullopt;
+  return Diagnostic{
+      {{1, 1}, {1, 2}}, "invalid UTF-8", "this looks like UTF-16: save the file as UTF-8"};
 }
 
-std::optional<Diagnostic> find_foreign_bytes(const Source& source) {
-  const std::string& text = source.text();
-  if (const auto offset = find_invalid_utf8(text)) {
-    const bool utf16 = text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF");
-    return Diagnostic{
-        at_byte(source, *offset), "invalid UTF-8",
-        utf16 ? "this looks like UTF-16: save the file as UTF-8" : "save the file as UTF-8"};
+/// A NUL byte can be in what only the image's config has; not in a path, a command or a name.
+bool may_hold_nul(Keyword keyword) {
+  switch (keyword) {
+    case Keyword::arg:
+    case Keyword::cmd:
+    case Keyword::entrypoint:
+    case Keyword::env:
+    case Keyword::healthcheck:
+    case Keyword::label:
+    case Keyword::maintainer:
+    case Keyword::onbuild:
+    case Keyword::shell:
+    case Keyword::user:
+    case Keyword::volume:
+      return true;
+    default:
+      return false;
   }
-  if (const auto offset = text.find('\0'); offset != std::string::npos) {
-    return Diagnostic{at_byte(source, offset), "NUL byte", "a Dockerfile is a text file"};
-  }
-  return std::nullopt;
 }
 
 class FileParser {
@@ -47,6 +52,8 @@ class FileParser {
   void parse_line(LineReader& reader, const LogicalLine& line);
   void parse_statement(const LogicalLine& line, const Statement& statement,
                        const std::vector<Heredoc>& heredocs, Range range);
+  /// The shell's command line is text to the runtime, and to BuildKit.
+  void check_utf8(const LogicalLine& line, const Run& run);
   void add_instruction(Instruction instruction);
   std::vector<Heredoc> read_heredocs(LineReader& reader, const LogicalLine& line,
                                      const Statement& statement);
@@ -76,6 +83,28 @@ std::vector<Heredoc> FileParser::read_heredocs(LineReader& reader, const Logical
     break;
   }
   return heredocs;
+}
+
+void FileParser::check_utf8(const LogicalLine& line, const Run& run) {
+  const auto refuse = [this](Range range) {
+    fail(range, "invalid UTF-8 in a command",
+         "save the file as UTF-8, or write the byte as an escape: printf '\\351'");
+  };
+  if (line.invalid_utf8()) refuse(*line.invalid_utf8());
+  // A script with an interpreter of its own is a file, and has any bytes.
+  if (run.heredoc_only && run.heredocs.size() == 1 &&
+      run.heredocs[0].file_content().starts_with("#!"))
+    return;
+  for (const Heredoc& heredoc : run.heredocs) {
+    unsigned number = heredoc.content_line;
+    for (const std::string_view text : split(heredoc.content, '\n')) {
+      if (const auto invalid = find_invalid_utf8(text)) {
+        const auto column = static_cast<unsigned>(*invalid) + 1;
+        return refuse({{number, column}, {number, column + 1}});
+      }
+      ++number;
+    }
+  }
 }
 
 void FileParser::add_instruction(Instruction instruction) {
@@ -112,9 +141,13 @@ void FileParser::parse_statement(const LogicalLine& line, const Statement& state
                                  const std::vector<Heredoc>& heredocs, Range range) {
   const auto keyword = find_keyword(statement.keyword);
   if (!keyword) {
-    fail(line.range_of(statement.keyword),
-         fmt::format("unknown instruction: {}{}", statement.keyword,
-                     did_you_mean(statement.keyword, keyword_names())));
+    findings_.errors.push_back(unknown_instruction(line, statement.keyword));
+    return;
+  }
+  const auto nul = statement.all.find('\0');
+  if (nul != std::string_view::npos && !may_hold_nul(*keyword)) {
+    fail(line.range_of(statement.all.substr(nul, 1)), "NUL byte",
+         fmt::format("no path, name or command of {} can have one", keyword_name(*keyword)));
     return;
   }
   const Request request{line, statement, *keyword, heredocs, file_.directives.escape, findings_};
@@ -137,6 +170,7 @@ void FileParser::parse_statement(const LogicalLine& line, const Statement& state
          "only ARG may stand before the first FROM");
   }
   if (auto value = parse_value(request)) {
+    if (const auto* run = std::get_if<Run>(&*value)) check_utf8(line, *run);
     Instruction instruction;
     instruction.value = std::move(*value);
     instruction.range = range;
@@ -152,7 +186,7 @@ Result<Dockerfile> FileParser::run() {
   if (source.text().empty()) {
     return invalid_input(source.name() + ": the Dockerfile cannot be empty");
   }
-  if (auto foreign = find_foreign_bytes(source)) return to_error(source, {std::move(*foreign)});
+  if (auto foreign = find_utf16(source)) return to_error(source, {std::move(*foreign)});
   file_.directives = parse_directives(source, findings_.errors);
 
   LineReader reader(source, file_.directives.escape, findings_.errors);
@@ -176,7 +210,6 @@ Result<Dockerfile> FileParser::run() {
 
 Result<Instruction> FileParser::run_single(char escape) {
   const Source& source = file_.source;
-  if (auto foreign = find_foreign_bytes(source)) return to_error(source, {std::move(*foreign)});
   file_.directives.escape = escape;
   seen_from_ = true;
   file_.stages.emplace_back();

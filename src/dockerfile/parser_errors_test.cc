@@ -136,6 +136,8 @@ TEST(ParserErrors, NameTheLineAndTheRule) {
       {"FROM busybox\nHEALTHCHECK CMD\n", 2, "Missing command after HEALTHCHECK CMD"},
       {"FROM busybox\nHEALTHCHECK CMD []\n", 2, "Missing command after HEALTHCHECK CMD"},
       {"FROM busybox\nHEALTHCHECK curl x\n", 2, "Unknown type \"CURL\" in HEALTHCHECK (try CMD)"},
+      {"FROM busybox\nHEALTHCHECK [\"a\"]\n", 2,
+       "Unknown type \"[\\\"A\\\"]\" in HEALTHCHECK (try CMD)"},
       {"FROM busybox\nHEALTHCHECK --intervall=1s CMD x\n", 2,
        "unknown flag: --intervall (did you mean interval?)"},
       {"FROM busybox\nHEALTHCHECK --interval=1us CMD x\n", 2,
@@ -227,11 +229,49 @@ TEST(ParserErrors, MisspeltInstructionKeepsItsHeredocToItself) {
   EXPECT_THAT(message, Not(HasSubstr("Dockerfile:3")));
 }
 
-TEST(ParserErrors, ForeignBytes) {
-  EXPECT_THAT(error_of("FROM busybox\nRUN a\xff"
-                       "b\n"),
-              StartsWith("Dockerfile:2: invalid UTF-8"));
-  EXPECT_THAT(error_of(std::string("FROM a\0b\n", 9)), StartsWith("Dockerfile:1: NUL byte"));
+TEST(ParserErrors, BytesThatAreNotUtf8InCommands) {
+  EXPECT_EQ(error_of("FROM busybox\nRUN a\xE9 \\\n \xFF\n"),
+            "Dockerfile:2: invalid UTF-8 in a command\n"
+            "   1 |     FROM busybox\n"
+            "   2 | >>> RUN a? \\\n"
+            "     |          ^\n"
+            "   3 | >>>  ?");
+  EXPECT_THAT(error_of("FROM busybox\nRUN --mount=type=cache,target=/\xE9 a\n"),
+              HasSubstr("invalid UTF-8 in a command"));
+  const std::string heredoc = error_of("FROM busybox\nRUN cat <<EOF\nx\nab\xE9\nEOF\n");
+  EXPECT_THAT(heredoc, StartsWith("Dockerfile:2: invalid UTF-8 in a command"));
+  EXPECT_THAT(heredoc, HasSubstr("   4 | >>> ab?\n     |       ^\n"));
+  EXPECT_THAT(error_of("FROM busybox\nCOP\xE9 a b\n"),
+              StartsWith("Dockerfile:2: unknown instruction: COP\uFFFD"));
+}
+
+TEST(ParserErrors, NulBytesInWhatIsNoText) {
+  using namespace std::string_literals;
+  for (const std::string& line : {"RUN a\0b"s, "COPY a\0 /b"s, "ADD a /b\0"s, "WORKDIR /a\0"s,
+                                  "EXPOSE 80\0"s, "STOPSIGNAL 9\0"s, "FROM a\0b"s}) {
+    const std::string message = error_of("FROM busybox\n" + line + "\n");
+    EXPECT_THAT(message, StartsWith("Dockerfile:2: NUL byte\n")) << line.c_str();
+    EXPECT_THAT(message, HasSubstr("\n     |   ")) << line.c_str();
+  }
+  EXPECT_THAT(error_of("FROM busybox\n\0"s),
+              StartsWith("Dockerfile:2: unknown instruction: <U+0000>\n"));
+}
+
+TEST(ParserErrors, WhatCannotBeSeenIsNamed) {
+  const auto error = parse("Dockerfile", "FROM busybox\n\uFEFFRUN x\n").error();
+  EXPECT_EQ(error.message(),
+            "Dockerfile:2: unknown instruction: <U+FEFF>RUN (did you mean RUN?)\n"
+            "   1 |     FROM busybox\n"
+            "   2 | >>> ?RUN x\n"
+            "     |     ^~~~");
+  EXPECT_EQ(error.hint(), "remove the byte order mark, which only a file may begin with");
+  EXPECT_EQ(parse("Dockerfile", "FROM busybox\nRUN\u00A0x\n").error().hint(),
+            "remove the no-break space");
+  EXPECT_THAT(error_of("FROM busybox\n\u200BRNU x\n"),
+              StartsWith("Dockerfile:2: unknown instruction: <U+200B>RNU (did you mean RUN?)"));
+}
+
+TEST(ParserErrors, Utf16) {
   const auto utf16 = parse("Dockerfile", std::string("\xff\xfe"
                                                      "F\0R\0",
                                                      6));

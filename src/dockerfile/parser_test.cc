@@ -391,5 +391,41 @@ TEST(Parser, CommentsAboveAnInstructionAreKept) {
   EXPECT_THAT(file.stages[0].instructions[0].comments, IsEmpty());
 }
 
+TEST(Parser, BytesThatAreNotUtf8) {
+  const auto file = parse("Dockerfile",
+                          "# caf\xE9\n"
+                          "FROM scratch\n"
+                          "# a\xFF b\n"
+                          "LABEL \xE9=caf\xE9x \\\n"
+                          "  b=c\n"
+                          "COPY <<A <<'B' /d/\n\xFE\nA\n\xFE\nB\n"
+                          "RUN <<EOF\n#!/bin/cat\n\xE9\nEOF\n"
+                          "ONBUILD RUN \xE9\n");
+  ASSERT_TRUE(file.ok()) << file.error().message();
+  const auto& instructions = file->stages[0].instructions;
+  EXPECT_EQ(instructions[0].comments, std::vector<std::string>{"a\uFFFD b"});
+  const auto& label = std::get<Label>(instructions[0].value);
+  EXPECT_EQ(label.pairs[0].key.text, "\uFFFD");
+  EXPECT_EQ(label.pairs[0].value.text, "caf\uFFFDx");
+  EXPECT_EQ(label.pairs[0].value.range, (Range{{4, 9}, {4, 14}}));
+  EXPECT_EQ(label.pairs[1].value.range, (Range{{5, 5}, {5, 6}}));
+  const auto& copy = std::get<Copy>(instructions[1].value);
+  EXPECT_EQ(copy.heredocs[0].content, "\xFE\n");
+  EXPECT_EQ(copy.heredocs[1].content, "\xFE\n");
+  EXPECT_EQ(std::get<RunInstruction>(instructions[2].value).heredocs[0].content,
+            "#!/bin/cat\n\xE9\n");
+  EXPECT_EQ(std::get<Onbuild>(instructions[3].value).text, "RUN \uFFFD");
+}
+
+TEST(Parser, NulBytesInTexts) {
+  using namespace std::string_literals;
+  const auto file =
+      parse("Dockerfile", "FROM scratch\nLABEL a=x\0y\n# \0\nENV b=\0\nCOPY <<EOF /d\n\0\nEOF\n"s);
+  ASSERT_TRUE(file.ok()) << file.error().message();
+  const auto& instructions = file->stages[0].instructions;
+  EXPECT_EQ(std::get<Label>(instructions[0].value).pairs[0].value.text, "x\0y"s);
+  EXPECT_EQ(std::get<Copy>(instructions[2].value).heredocs[0].content, "\0\n"s);
+}
+
 }  // namespace
 }  // namespace kiln::dockerfile

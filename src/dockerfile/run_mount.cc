@@ -18,6 +18,8 @@ namespace {
 using Type = RunMount::Type;
 using Sharing = RunMount::Sharing;
 
+constexpr std::string_view kFromKey = "from=";
+
 template <typename Value, std::size_t Size>
 using Names = std::array<std::pair<std::string_view, Value>, Size>;
 
@@ -210,6 +212,18 @@ Result<RunMount> parse_run_mount(std::string_view text, const Expander& expand,
     return std::move(taken).error();
   }
   return parser.finish();
+}
+
+Range field_range(const Flag& flag, const std::string& field) {
+  const std::string value = flag.value.value_or("");
+  const std::size_t at = field.empty() ? std::string::npos : value.find(field);
+  auto out = value_range(flag);
+  if (at == std::string::npos || !out || value.find(field, at + 1) != std::string::npos)
+    return flag.range;
+  const std::size_t key = field.starts_with(kFromKey) ? kFromKey.size() : 0;
+  out->begin.column += static_cast<unsigned>(at + key);
+  out->end.column = out->begin.column + static_cast<unsigned>(field.size() - key);
+  return *out;
 }
 
 Result<RunDevice> parse_run_device(std::string_view text) {

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "dockerfile/instructions.h"
 
 namespace kiln::dockerfile {
 
@@ -41,6 +42,9 @@ using Expander = std::function<Result<std::string>(const std::string&)>;
 /// invalid_input, in BuildKit's words; `failed` gets the field that is wrong, where it is one.
 Result<RunMount> parse_run_mount(std::string_view text, const Expander& expand,
                                  std::string* failed = nullptr);
+/// Where a field of a mount or device stands in the file, of `from=NAME` the name; all of the flag
+/// if that can't be said.
+Range field_range(const Flag& flag, const std::string& field);
 Result<RunDevice> parse_run_device(std::string_view text);
 
 }  // namespace kiln::dockerfile

@@ -13,12 +13,19 @@
 namespace kiln::dockerfile {
 namespace {
 
-constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 constexpr std::size_t kShownRunes = 200;
 constexpr std::size_t kShownDiagnostics = 20;
 constexpr unsigned kShownLines = 12;
 constexpr unsigned kLinesBefore = 2;
 constexpr unsigned kLinesAfter = 1;
+
+/// Control characters, and what would not be seen or would turn the order of what is.
+bool is_shown(const Rune& rune) {
+  const char32_t value = rune.value;
+  return rune.valid && value >= 0x20 && !(value >= 0x7F && value < 0xA0) && value != 0xFEFF &&
+         !(value >= 0x200B && value <= 0x200F) && !(value >= 0x202A && value <= 0x202E) &&
+         !(value >= 0x2060 && value <= 0x2069);
+}
 
 /// What a terminal may be sent of a foreign text.
 std::string printable(std::string_view text) {
@@ -29,7 +36,7 @@ std::string printable(std::string_view text) {
     const Rune rune = decode_rune(text, pos);
     if (rune.value == '\t') {
       out += ' ';
-    } else if (rune.value < 0x20 || (rune.value >= 0x7f && rune.value < 0xa0) || !rune.valid) {
+    } else if (!is_shown(rune)) {
       out += '?';
     } else {
       out += text.substr(pos, rune.width);

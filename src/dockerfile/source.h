@@ -70,8 +70,8 @@ struct Diagnostic {
 ///        3 | >>> FORM b
 ///          |     ^~~~
 ///
-/// Control characters are shown as `?`, lines longer than a screen are cut. Ends in a line end.
-/// With `focus`, a part of the range, the caret line stands below that part.
+/// Control characters and invisible ones are shown as `?`, lines longer than a screen are cut. Ends
+/// in a line end. With `focus`, a part of the range, the caret line stands below that part.
 std::string excerpt(const Source& source, Range range);
 std::string excerpt(const Source& source, Range range, Range focus);
 

@@ -14,6 +14,29 @@
 namespace kiln::dockerfile {
 namespace {
 
+/// What no editor shows though it is a part of a word; "" for anything else.
+std::string_view invisible_name(char32_t rune) {
+  switch (rune) {
+    case 0:
+      return "NUL byte";
+    case 0xA0:
+      return "no-break space";
+    case 0xAD:
+      return "soft hyphen";
+    case 0x200B:
+      return "zero width space";
+    case 0x200C:
+    case 0x200D:
+      return "zero width joiner";
+    case 0x2060:
+      return "word joiner";
+    case 0xFEFF:
+      return "byte order mark, which only a file may begin with";
+    default:
+      return {};
+  }
+}
+
 bool is_valid_stage_name(std::string_view name) {
   const auto is_lower = [](char c) { return c >= 'a' && c <= 'z'; };
   return !name.empty() && is_lower(name[0]) && std::all_of(name.begin(), name.end(), [&](char c) {
@@ -47,10 +70,7 @@ std::shared_ptr<const Instruction> parse_trigger(const Request& request, const S
       instruction->original = trigger.all;
     }
   } else {
-    findings.errors.push_back({request.line.range_of(trigger.keyword),
-                               fmt::format("unknown instruction: {}{}", trigger.keyword,
-                                           did_you_mean(trigger.keyword, keyword_names())),
-                               {}});
+    findings.errors.push_back(unknown_instruction(request.line, trigger.keyword));
   }
   if (findings.malformed) {
     auto& errors = request.findings.errors;
@@ -72,6 +92,30 @@ void Request::fail_at(std::string_view part, std::string message, std::string hi
 
 void Request::fail(Range range, std::string message, std::string hint) const {
   findings.errors.push_back({range, std::move(message), std::move(hint)});
+}
+
+Diagnostic unknown_instruction(const LogicalLine& line, std::string_view word) {
+  Diagnostic out;
+  out.range = line.range_of(word);
+  std::string shown, visible;
+  for (std::size_t pos = 0; pos < word.size();) {
+    const Rune rune = decode_rune(word, pos);
+    pos += rune.width;
+    const auto name = invisible_name(rune.value);
+    if (name.empty()) {
+      append_rune(shown, rune.value);
+      append_rune(visible, rune.value);
+      continue;
+    }
+    fmt::format_to(std::back_inserter(shown), "<U+{:04X}>", static_cast<std::uint32_t>(rune.value));
+    if (out.hint.empty()) out.hint = fmt::format("remove the {}", name);
+  }
+  const auto keyword = find_keyword(visible);
+  const std::string suggestion = keyword
+                                     ? fmt::format(" (did you mean {}?)", keyword_name(*keyword))
+                                     : did_you_mean(visible, keyword_names());
+  out.message = fmt::format("unknown instruction: {}{}", shown, suggestion);
+  return out;
 }
 
 std::optional<From> parse_from(const Request& request) {

@@ -45,6 +45,9 @@ struct Request {
   }
 };
 
+/// The error for `word` in a keyword's place; what can't be seen of it is named.
+Diagnostic unknown_instruction(const LogicalLine& line, std::string_view word);
+
 /// One per group of instructions; nullopt after at least one error was reported.
 std::optional<InstructionValue> parse_copy(const Request& request);
 std::optional<InstructionValue> parse_run(const Request& request);

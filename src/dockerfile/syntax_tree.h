@@ -9,17 +9,15 @@ namespace kiln::dockerfile {
 
 /// A Dockerfile's tree as JSON, for tests and for programs that want to read Dockerfiles:
 ///
-///   {"escape": "\\", "syntax": …, "check": …,            syntax and check only where they are
-///   given
+///   {"escape": "\\", "syntax": …, "check": …,            the last two where they are given
 ///    "instructions": [
 ///      {"instruction": "COPY",                           upper case
 ///       "flags": [{"name": "chown", "value": "1", "range": R}],
 ///       "form": "json" | "words" | "text" | "pairs" | "legacy-pair",
 ///       "arguments": [{"text": "<<EOF", "range": R}],    before expansion; pairs as `name=value`
-///       "trigger": {…},                                  of ONBUILD, in place of form and
-///       arguments "heredocs": [{"name": "EOF", "expand": true, "chomp": false, "content": "…",
-///       "line": 4,
-///                     "range": R}],
+///       "trigger": {…},                                  of ONBUILD, not form and arguments
+///       "heredocs": [{"name": "EOF", "expand": true, "chomp": false, "content": "…",
+///                     "line": 4, "range": R}],
 ///       "comments": ["…"], "original": "COPY <<EOF /a", "range": R}]}
 ///
 /// R is "line:column-line:column", counted from 1, the end excluded; columns count bytes. Lists

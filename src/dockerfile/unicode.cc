@@ -77,6 +77,18 @@ std::optional<std::size_t> find_invalid_utf8(std::string_view text) {
   return std::nullopt;
 }
 
+std::string to_valid_utf8(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  while (const auto invalid = find_invalid_utf8(text)) {
+    out += text.substr(0, *invalid);
+    out += kReplacementCharacter;
+    text.remove_prefix(*invalid + 1);
+  }
+  out += text;
+  return out;
+}
+
 bool is_space(char32_t value) {
   return (value >= '\t' && value <= '\r') || value == ' ' || value == 0x85 || value == 0xA0 ||
          value == 0x1680 || (value >= 0x2000 && value <= 0x200A) || value == 0x2028 ||

@@ -23,6 +23,10 @@ Rune decode_rune(std::string_view text, std::size_t pos);
 void append_rune(std::string& out, char32_t value);
 /// The offset of the first byte that is not UTF-8 (RFC 3629), or nullopt.
 std::optional<std::size_t> find_invalid_utf8(std::string_view text);
+inline constexpr std::string_view kReplacementCharacter = "\xEF\xBF\xBD";  // U+FFFD
+inline constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";         // U+FEFF
+/// With U+FFFD for each byte that is not UTF-8, as Go reads and writes such text.
+std::string to_valid_utf8(std::string_view text);
 
 /// Unicode's White_Space property.
 bool is_space(char32_t value);

@@ -28,6 +28,9 @@ struct BindMount {
   std::vector<std::string> options = {};  ///< more of mount(8)'s: "nosuid"
   /// Writes go to a folder of the run's own, and are gone with it.
   bool discards_writes = false;
+  /// What is mounted is given to the process's user first: on the machine, unless writes are
+  /// discarded.
+  bool given_to_user = false;
 };
 
 /// An empty file system in memory.

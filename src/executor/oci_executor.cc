@@ -6,10 +6,12 @@
 #include <filesystem>
 #include <utility>
 
+#include "executor/output_gate.h"
 #include "executor/runtime_error.h"
 #include "executor/seccomp.h"
 #include "executor/seccomp_filter.h"
 #include "executor/signal_proxy.h"
+#include "executor/volume_owner.h"
 #include "os/cgroup.h"
 #include "os/dir.h"
 #include "os/fd_receiver.h"
@@ -60,50 +62,6 @@ Result<void> ensure_mount_points(os::MountPoints& points, const std::string& roo
   return {};
 }
 
-/// Passes output on, but holds back what may be crun's own message on a program that it can't run:
-/// crun writes that to the container's stderr too, and it is told as an Error instead.
-class OutputGate {
- public:
-  /// `status_file` is there once the program begins. Empty: nothing is held.
-  OutputGate(const ExecIo& io, std::string status_file)
-      : io_(io), status_file_(std::move(status_file)), started_(status_file_.empty()) {}
-
-  void write(OutputStream stream, std::string_view bytes) {
-    release();
-    if (stream == OutputStream::err && (is_late_message(bytes) || !has_started())) {
-      held_ = bytes;
-    } else if (io_.output) {
-      io_.output(stream, bytes);
-    }
-  }
-  /// Whether something is held that has to be looked at again soon.
-  bool waits_for_start() const { return !started_ && !held_.empty(); }
-  void check_start() {
-    if (waits_for_start() && has_started() && !is_late_message(held_)) release();
-  }
-  void release() {
-    if (!held_.empty() && io_.output) io_.output(OutputStream::err, held_);
-    held_.clear();
-  }
-  const std::string& held() const { return held_; }
-  void drop() { held_.clear(); }
-
- private:
-  /// On the exec itself, when crun's log is out of its reach already.
-  bool is_late_message(std::string_view bytes) const {
-    return !status_file_.empty() && bytes.starts_with("{\"msg\":\"exec container process");
-  }
-  bool has_started() {
-    if (!started_) started_ = os::path_exists(status_file_);
-    return started_;
-  }
-
-  const ExecIo& io_;
-  std::string status_file_;
-  bool started_;
-  std::string held_;
-};
-
 /// Relays until the runtime has ended. When `stop` says so, asks it to end, and then makes it; true
 /// if it did. An impatient user ends it at once.
 Result<bool> relay_until_end(os::Relay& relay, const os::Process& process, OutputGate& gate,
@@ -141,8 +99,6 @@ Result<bool> relay_until_end(os::Relay& relay, const os::Process& process, Outpu
     }
   }
 }
-
-Error cancelled() { return {ErrorKind::cancelled, "cancelled"}; }
 
 Error forced_to_end() {
   return {ErrorKind::step_failed, "got 3 SIGTERM/SIGINTs, forcefully exiting"};
@@ -229,8 +185,10 @@ class OciExecutor::Container {
       memory_ = TRY(os::Mount::memory(bundle_, 0700));
       TRY(os::ensure_directory(state_, 0700));
     }
-    NetworkFilePaths files{
-        .hosts = bundle_ + "/hosts", .resolv_conf = machine_.resolv_conf, .hostname = {}};
+    HostFiles files{.hosts = bundle_ + "/hosts",
+                    .resolv_conf = machine_.resolv_conf,
+                    .hostname = {},
+                    .devices = {}};
     TRY(os::write_file_atomically(files.hosts, hosts_file(spec_)));
     if (spec_.network_files == NetworkFiles::container) {
       files.hostname = bundle_ + "/hostname";
@@ -245,17 +203,15 @@ class OciExecutor::Container {
     }
     RuntimeHost host = machine_.host;
     if (user_namespace_ != nullptr) host.in_user_namespace = true;
+    if (mounts_devices(spec_, host)) files.devices = TRY(make_devices());
     RuntimeConfig config{.host = host,
                          .mounts = {},
                          .seccomp = machine_.seccomp,
                          .seccomp_filter = machine_.seccomp_filter,
-                         .terminal_size = {},
-                         .limits_devices = !machine_.is_crun};
-    config.mounts = TRY(runtime_mounts(spec_, host, files));
-    for (const Mount& mount : spec_.mounts) {
-      const auto* bind = std::get_if<BindMount>(&mount);
-      if (bind != nullptr && bind->discards_writes) TRY(divert_writes(*bind, config.mounts));
-    }
+                         .terminal_size = {}};
+    ExecSpec spec = spec_;
+    TRY(prepare_volumes(spec));
+    config.mounts = TRY(runtime_mounts(spec, host, files));
     // Standard input may be no terminal; then there is no size to follow.
     if (spec_.terminal && terminal) {
       const auto size = os::terminal_size(terminal);
@@ -265,8 +221,42 @@ class OciExecutor::Container {
     return config.mounts;
   }
 
-  /// Puts a layer of this run's own above what is mounted.
-  Result<void> divert_writes(const BindMount& bind, std::vector<RuntimeMount>& mounts) {
+  /// This run's own: what it does to their modes, owners and times is not done to the machine's.
+  /// Empty where none can be made.
+  Result<std::string> make_devices() const {
+    const std::string folder = bundle_ + "/dev";
+    TRY(os::ensure_directory(folder, 0700));
+    const os::Dir dir = TRY(os::Dir::open(folder));
+    for (const StandardDevice& device : kStandardDevices) {
+      auto made = dir.create_device(device.name, os::FileType::char_device, 0666, device.major,
+                                    device.minor);
+      if (!made && made.error().kind() == ErrorKind::permission) return std::string();
+      TRY(std::move(made));
+    }
+    return folder;
+  }
+
+  /// In a user namespace the runtime mounts the machine's devices, and in the one for emulation
+  /// root is the machine's root.
+  static void protect_devices(os::SpawnOptions& options) {
+    for (const StandardDevice& device : kStandardDevices) {
+      for (os::ChildMount& mount : os::read_only_file(std::string("/dev/") + device.name))
+        options.mounts.push_back(std::move(mount));
+    }
+  }
+
+  Result<void> prepare_volumes(ExecSpec& spec) {
+    for (Mount& mount : spec.mounts) {
+      auto* bind = std::get_if<BindMount>(&mount);
+      if (bind == nullptr) continue;
+      if (bind->discards_writes) bind->source = TRY(divert_writes(*bind));
+      if (bind->given_to_user) TRY(give_to_user(bind->source, spec.uid, spec.gid));
+    }
+    return {};
+  }
+
+  /// A folder with a layer of this run's own above what is to be mounted.
+  Result<std::string> divert_writes(const BindMount& bind) {
     const std::string folder = bundle_ + "/overlay" + std::to_string(overlays_.size());
     for (const char* part : {"/upper", "/work", "/merged"})
       TRY(os::ensure_directory(folder + part));
@@ -278,11 +268,7 @@ class OciExecutor::Container {
     TRY(upper.set_mode(".", info.permissions));
     os::Mount merged = TRY(os::Mount::overlay({&lower}, &upper, &work, folder + "/merged"));
     overlays_.push_back(std::move(merged));
-    for (RuntimeMount& mount : mounts) {
-      if (mount.source == bind.source && mount.destination == bind.target)
-        mount.source = folder + "/merged";
-    }
-    return {};
+    return folder + "/merged";
   }
 
   std::vector<std::string> runtime_arguments() const {
@@ -309,6 +295,7 @@ class OciExecutor::Container {
     // of itself and starts once more from there: a sixth of its time.
     if (machine_.is_crun) options.mounts = os::read_only_file(machine_.runtime);
     options.user_namespace = user_namespace_;
+    if (user_namespace_ != nullptr && !machine_.host.in_user_namespace) protect_devices(options);
     if (machine_.hide_cgroups) options.mounts.push_back(os::empty_read_only_tmpfs(kCgroups));
 
     TRY(enter_cgroup(options));
@@ -489,6 +476,7 @@ Result<OciExecutor::Machine> OciExecutor::inspect_machine() const {
   }
   machine.runtime = *std::move(runtime);
   machine.is_crun = std::filesystem::path(machine.runtime).filename().string().starts_with("crun");
+  machine.host.limits_devices = !machine.is_crun;
   machine.host.in_user_namespace = os::in_user_namespace();
   machine.host.pure_cgroup_v2 = os::has_pure_cgroup_v2();
   machine.host.maps_tty_group = os::is_gid_mapped(kTtyGroup);

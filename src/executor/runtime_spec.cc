@@ -29,7 +29,51 @@ const std::vector<std::string> kMaskedPaths = {
 const std::vector<std::string> kReadOnlyPaths = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys",
                                                  "/proc/sysrq-trigger"};
 
-std::vector<RuntimeMount> standard_mounts(const ExecSpec& spec, const RuntimeHost& host) {
+const std::string kSeccompElsewhere = R"({"defaultAction":"SCMP_ACT_ERRNO","syscalls":[]})";
+
+/// Without a devices control group nothing else keeps root from what a device file that it makes
+/// stands for: such files open nothing in any mount of a container, but for those that are given.
+bool closes_devices(const ExecSpec& spec, const RuntimeHost& host) {
+  return spec.security == Security::sandbox && !host.limits_devices;
+}
+
+/// In a user namespace the kernel closes the root file system and /dev.
+bool closes_root(const ExecSpec& spec, const RuntimeHost& host) {
+  return closes_devices(spec, host) && !host.in_user_namespace;
+}
+
+/// crun mounts the root file system on itself, and forgets that it was closed; so it does when it
+/// makes it read-only. It knows no mount at `/` itself.
+RuntimeMount root_again(const ExecSpec& spec) {
+  std::vector<std::string> options = {"remount", "bind", "nodev"};
+  if (spec.read_only_rootfs) options.emplace_back("ro");
+  return {"/.", "bind", spec.rootfs, std::move(options), Point::directory, true};
+}
+
+/// A mount that gives devices, and thus has them open.
+bool gives_devices(const RuntimeMount& mount) {
+  const std::string& source = mount.source;
+  std::error_code error;
+  const auto status = std::filesystem::status(source, error);
+  return std::filesystem::is_block_file(status) || std::filesystem::is_character_file(status) ||
+         source == "/dev" || (source.starts_with("/dev/") && !source.starts_with("/dev/shm/")) ||
+         std::ranges::find(mount.options, "dev") != mount.options.end();
+}
+
+std::vector<RuntimeMount> device_mounts(const HostFiles& files) {
+  std::vector<std::string> options = {"bind", "nosuid", "noexec"};
+  // The machine's must keep their modes and owners.
+  if (files.devices.empty()) options.emplace_back("ro");
+  const std::string folder = files.devices.empty() ? "/dev" : files.devices;
+  std::vector<RuntimeMount> mounts;
+  for (const StandardDevice& device : kStandardDevices)
+    mounts.push_back({std::string("/dev/") + device.name, "bind", folder + "/" + device.name,
+                      options, Point::file, false});
+  return mounts;
+}
+
+std::vector<RuntimeMount> standard_mounts(const ExecSpec& spec, const RuntimeHost& host,
+                                          const HostFiles& files) {
   std::vector<RuntimeMount> mounts;
   const auto add = [&](const char* destination, const char* type, const char* source,
                        std::vector<std::string> options, bool leaves_mount_point = false) {
@@ -37,7 +81,9 @@ std::vector<RuntimeMount> standard_mounts(const ExecSpec& spec, const RuntimeHos
         {destination, type, source, std::move(options), Point::directory, leaves_mount_point});
   };
   add("/proc", "proc", "proc", {"nosuid", "noexec", "nodev"}, true);
-  add("/dev", "tmpfs", "tmpfs", {"nosuid", "strictatime", "mode=755", "size=65536k"}, true);
+  std::vector<std::string> dev = {"nosuid", "strictatime", "mode=755", "size=65536k"};
+  if (mounts_devices(spec, host)) dev.emplace_back("nodev");
+  add("/dev", "tmpfs", "tmpfs", std::move(dev), true);
   std::vector<std::string> pts = {"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"};
   if (host.maps_tty_group) pts.emplace_back("gid=5");
   add("/dev/pts", "devpts", "devpts", std::move(pts));
@@ -53,10 +99,14 @@ std::vector<RuntimeMount> standard_mounts(const ExecSpec& spec, const RuntimeHos
   add("/dev/mqueue", "mqueue", "mqueue", {"nosuid", "noexec", "nodev"});
   add("/dev/shm", "tmpfs", "shm",
       {"nosuid", "noexec", "nodev", "mode=1777", fmt::format("size={}k", spec.shm_size / 1024)});
+  if (mounts_devices(spec, host)) {
+    std::vector<RuntimeMount> devices = device_mounts(files);
+    mounts.insert(mounts.end(), devices.begin(), devices.end());
+  }
   return mounts;
 }
 
-std::vector<RuntimeMount> network_file_mounts(const ExecSpec& spec, const NetworkFilePaths& files) {
+std::vector<RuntimeMount> network_file_mounts(const ExecSpec& spec, const HostFiles& files) {
   std::vector<RuntimeMount> mounts;
   const auto add = [&](const char* destination, const std::string& source) {
     if (source.empty()) return;
@@ -100,7 +150,7 @@ Result<RuntimeMount> to_runtime_mount(const TmpfsMount& mount) {
   out.destination = TRY(clean_target(mount.target));
   out.type = "tmpfs";
   out.source = "tmpfs";
-  out.options = {"nosuid", "nodev", fmt::format("mode={:o}", mount.mode)};
+  out.options = {"nosuid", fmt::format("mode={:o}", mount.mode)};
   if (mount.size != 0) out.options.push_back(fmt::format("size={}", mount.size));
   if (mount.read_only) out.options.emplace_back("ro");
   return out;
@@ -279,7 +329,7 @@ json device_of(const ExecSpec& spec, const DeviceNode& node) {
 void add_devices(const ExecSpec& spec, const RuntimeConfig& config, json& out) {
   for (const DeviceNode& node : spec.edits.device_nodes) {
     if (is_made(node, config.host)) out["devices"].push_back(device_of(spec, node));
-    if (!config.limits_devices || node.type == 'p') continue;
+    if (!config.host.limits_devices || node.type == 'p') continue;
     out["resources"]["devices"].push_back(
         {{"allow", true},
          {"type", std::string(1, node.type)},
@@ -351,6 +401,10 @@ std::string with_member(std::string object, std::string_view name, std::string_v
 
 }  // namespace
 
+bool mounts_devices(const ExecSpec& spec, const RuntimeHost& host) {
+  return closes_root(spec, host) && spec.edits.device_nodes.empty();
+}
+
 const std::vector<std::string>& default_capabilities() {
   static const std::vector<std::string> kCapabilities = {
       "CAP_AUDIT_WRITE", "CAP_CHOWN",   "CAP_DAC_OVERRIDE",     "CAP_FOWNER",     "CAP_FSETID",
@@ -361,10 +415,11 @@ const std::vector<std::string>& default_capabilities() {
 }
 
 Result<std::vector<RuntimeMount>> runtime_mounts(const ExecSpec& spec, const RuntimeHost& host,
-                                                 const NetworkFilePaths& files) {
+                                                 const HostFiles& files) {
   std::vector<RuntimeMount> wanted;
   for (const Mount& mount : spec.mounts) {
     RuntimeMount one = TRY(std::visit([](const auto& m) { return to_runtime_mount(m); }, mount));
+    if (closes_devices(spec, host) && !gives_devices(one)) one.options.emplace_back("nodev");
     wanted.push_back(std::move(one));
   }
   const std::vector<RuntimeMount> edited = TRY(edited_mounts(spec.edits, host));
@@ -376,7 +431,7 @@ Result<std::vector<RuntimeMount>> runtime_mounts(const ExecSpec& spec, const Run
   std::stable_sort(wanted.begin(), wanted.end(),
                    [](const auto& a, const auto& b) { return depth(a) < depth(b); });
 
-  std::vector<RuntimeMount> all = standard_mounts(spec, host);
+  std::vector<RuntimeMount> all = standard_mounts(spec, host, files);
   std::vector<RuntimeMount> network = network_file_mounts(spec, files);
   all.insert(all.end(), network.begin(), network.end());
   std::erase_if(all, [&](const RuntimeMount& standard) {
@@ -391,21 +446,32 @@ Result<std::vector<RuntimeMount>> runtime_mounts(const ExecSpec& spec, const Run
 std::string to_config_json(const ExecSpec& spec, const RuntimeConfig& config) {
   json mounts = json::array();
   for (const RuntimeMount& mount : config.mounts) mounts.push_back(to_json(mount));
-  json root = {{"ociVersion", "1.0.0"},
-               {"process", process_of(spec, config.host, config.terminal_size)},
-               {"root", {{"path", spec.rootfs}, {"readonly", spec.read_only_rootfs}}},
-               {"hostname", spec.hostname},
-               {"mounts", std::move(mounts)}};
-  const bool filtered = spec.security == Security::sandbox;
-  if (filtered && !config.seccomp_filter.empty())
-    root["annotations"]["run.oci.seccomp_bpf_data"] = to_base64(config.seccomp_filter);
+  const bool is_made_again = closes_root(spec, config.host);
+  if (is_made_again) mounts.push_back(to_json(root_again(spec)));
+  json root = {
+      {"ociVersion", "1.0.0"},
+      {"process", process_of(spec, config.host, config.terminal_size)},
+      {"root", {{"path", spec.rootfs}, {"readonly", spec.read_only_rootfs && !is_made_again}}},
+      {"hostname", spec.hostname},
+      {"mounts", std::move(mounts)}};
   if (!spec.edits.hooks.empty()) root["hooks"] = hooks_of(spec.edits.hooks);
   json linux_json = linux_of(spec, config.host);
   add_devices(spec, config, linux_json);
   std::string linux_part = dump_json(linux_json);
+  std::string text = dump_json(root);
+  const bool filtered = spec.security == Security::sandbox;
+  if (filtered && !config.seccomp_filter.empty()) {
+    // As text: it is longer than all the rest, and has nothing to escape.
+    const std::string annotation =
+        fmt::format(R"({{"run.oci.seccomp_bpf_data":"{}"}})", to_base64(config.seccomp_filter));
+    text = with_member(std::move(text), "annotations", annotation);
+  }
+  // What a runtime that takes the compiled filter doesn't have to read. One that doesn't take it
+  // starts nothing.
+  const std::string& seccomp = config.seccomp_filter.empty() ? config.seccomp : kSeccompElsewhere;
   if (filtered && !config.seccomp.empty())
-    linux_part = with_member(std::move(linux_part), "seccomp", config.seccomp);
-  return with_member(dump_json(root), "linux", linux_part);
+    linux_part = with_member(std::move(linux_part), "seccomp", seccomp);
+  return with_member(std::move(text), "linux", linux_part);
 }
 
 std::string hosts_file(const ExecSpec& spec) {

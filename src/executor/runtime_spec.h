@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,14 +19,36 @@ struct RuntimeHost {
   bool maps_tty_group = true;   ///< gid 5, of terminals, exists in our user namespace
   unsigned processors = 1;
   std::uint64_t capabilities = 0;  ///< that this process has, a bit each
+  /// The runtime keeps the container to the devices that its configuration names.
+  bool limits_devices = false;
 };
 
 /// Files of the host that are mounted in the container; an empty one isn't.
-struct NetworkFilePaths {
+struct HostFiles {
   std::string hosts;
   std::string resolv_conf;
   std::string hostname;
+  /// A folder with the standard devices, for those who mount them (mounts_devices); empty: the
+  /// machine's own are mounted, read-only.
+  std::string devices;
 };
+
+/// A character device that every container has in /dev.
+struct StandardDevice {
+  const char* name;
+  unsigned major;
+  unsigned minor;
+};
+inline constexpr std::array<StandardDevice, 6> kStandardDevices = {{{"null", 1, 3},
+                                                                    {"zero", 1, 5},
+                                                                    {"full", 1, 7},
+                                                                    {"random", 1, 8},
+                                                                    {"urandom", 1, 9},
+                                                                    {"tty", 5, 0}}};
+
+/// Whether no device file in the container's /dev opens anything, so that the standard devices have
+/// to be mounted there.
+bool mounts_devices(const ExecSpec& spec, const RuntimeHost& host);
 
 /// One entry of the configuration's `mounts`.
 struct RuntimeMount {
@@ -47,7 +70,7 @@ const std::vector<std::string>& default_capabilities();
 /// it at the same place. Kind invalid_input for a target that isn't absolute or is the root;
 /// not_found if the source of a bind mount isn't there.
 Result<std::vector<RuntimeMount>> runtime_mounts(const ExecSpec& spec, const RuntimeHost& host,
-                                                 const NetworkFilePaths& files);
+                                                 const HostFiles& files);
 
 /// What config.json says beside the spec itself.
 struct RuntimeConfig {
@@ -58,8 +81,6 @@ struct RuntimeConfig {
   /// The same as a compiled filter, for crun, which then compiles nothing.
   std::string seccomp_filter;
   std::optional<os::TerminalSize> terminal_size;
-  /// The runtime keeps the container to the devices that its configuration names.
-  bool limits_devices = false;
 };
 
 /// config.json (OCI runtime specification 1.0).

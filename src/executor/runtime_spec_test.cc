@@ -23,8 +23,9 @@ ExecSpec spec() {
   return spec;
 }
 
-NetworkFilePaths files() {
-  return {.hosts = "/b/hosts", .resolv_conf = "/etc/resolv.conf", .hostname = ""};
+HostFiles files() {
+  return {
+      .hosts = "/b/hosts", .resolv_conf = "/etc/resolv.conf", .hostname = "", .devices = "/b/dev"};
 }
 
 std::vector<RuntimeMount> mounts(const ExecSpec& wanted, const RuntimeHost& host = {}) {
@@ -119,18 +120,69 @@ TEST(RuntimeSpec, CompiledFilterIsAnAnnotationInBase64) {
                                          {"\xff\xfe\xfd\xfc", "//79/A=="}}) {
     RuntimeConfig all;
     all.seccomp_filter = filter;
-    EXPECT_EQ(json::parse(to_config_json(wanted, all))["annotations"],
-              json({{"run.oci.seccomp_bpf_data", expected}}));
+    all.seccomp = R"({"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["read"]}]})";
+    const json written = json::parse(to_config_json(wanted, all));
+    EXPECT_EQ(written["annotations"], json({{"run.oci.seccomp_bpf_data", expected}}));
+    // A runtime that doesn't know the annotation must not let through what the filter stops.
+    EXPECT_EQ(written["linux"]["seccomp"],
+              json::parse(R"({"defaultAction":"SCMP_ACT_ERRNO","syscalls":[]})"));
   }
 }
 
 TEST(RuntimeSpec, StandardMountsComeInOrder) {
   EXPECT_THAT(destinations(mounts(spec())),
               ElementsAre("/proc", "/dev", "/dev/pts", "/sys", "/dev/mqueue", "/dev/shm",
-                          "/etc/resolv.conf", "/etc/hosts"));
+                          "/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom",
+                          "/dev/tty", "/etc/resolv.conf", "/etc/hosts"));
   EXPECT_THAT(destinations(mounts(spec(), {.pure_cgroup_v2 = true})), Contains("/sys/fs/cgroup"));
   EXPECT_THAT(mount_at(mounts(spec()), "/dev").options,
-              ElementsAre("nosuid", "strictatime", "mode=755", "size=65536k"));
+              ElementsAre("nosuid", "strictatime", "mode=755", "size=65536k", "nodev"));
+}
+
+TEST(RuntimeSpec, DeviceFilesOpenNothingButWhereDevicesAreGiven) {
+  const auto is_closed = [](const RuntimeMount& mount) {
+    return std::ranges::find(mount.options, "nodev") != mount.options.end();
+  };
+  const auto closes_root = [](const ExecSpec& of, const RuntimeHost& host) {
+    RuntimeConfig all;
+    all.host = host;
+    const json list = json::parse(to_config_json(of, all))["mounts"];
+    return !list.empty() && list.back()["destination"] == "/.";
+  };
+  ExecSpec wanted = spec();
+  wanted.mounts = {BindMount{.source = "/usr", .target = "/usr2"},
+                   BindMount{.source = "/dev/zero", .target = "/zero"}, TmpfsMount{.target = "/t"}};
+  EXPECT_TRUE(closes_root(wanted, {}));
+  const auto list = mounts(wanted);
+  EXPECT_TRUE(is_closed(mount_at(list, "/usr2")));
+  EXPECT_TRUE(is_closed(mount_at(list, "/t")));
+  EXPECT_FALSE(is_closed(mount_at(list, "/zero")));
+  EXPECT_FALSE(is_closed(mount_at(list, "/dev/null")));
+
+  wanted.read_only_rootfs = true;
+  const json read_only = json::parse(to_config_json(wanted, {}));
+  EXPECT_EQ(read_only["mounts"].back()["options"], json({"remount", "bind", "nodev", "ro"}));
+  EXPECT_EQ(read_only["root"]["readonly"], false);
+
+  RuntimeHost other;
+  other.limits_devices = true;
+  EXPECT_FALSE(is_closed(mount_at(mounts(wanted, other), "/usr2")));
+  EXPECT_FALSE(closes_root(wanted, other));
+  wanted.security = Security::insecure;
+  EXPECT_FALSE(is_closed(mount_at(mounts(wanted), "/dev")));
+  EXPECT_FALSE(is_closed(mount_at(mounts(wanted), "/usr2")));
+  EXPECT_FALSE(closes_root(wanted, {}));
+}
+
+TEST(RuntimeSpec, StandardDevicesAreTheContainersOwnOrCannotBeChanged) {
+  const RuntimeMount own = mount_at(mounts(spec()), "/dev/null");
+  EXPECT_EQ(own.source, "/b/dev/null");
+  EXPECT_THAT(own.options, ElementsAre("bind", "nosuid", "noexec"));
+  HostFiles without = files();
+  without.devices.clear();
+  const RuntimeMount machines = mount_at(*runtime_mounts(spec(), {}, without), "/dev/null");
+  EXPECT_EQ(machines.source, "/dev/null");
+  EXPECT_THAT(machines.options, Contains("ro"));
 }
 
 TEST(RuntimeSpec, UserNamespacesGetWhatTheirKernelAllows) {
@@ -157,10 +209,10 @@ TEST(RuntimeSpec, MountsOfTheSpecComeLastAndParentsFirst) {
   EXPECT_THAT(std::vector(all.end() - 3, all.end()), ElementsAre("/a", "/etc/hosts", "/a/b/c"));
   EXPECT_EQ(std::count(all.begin(), all.end(), "/etc/hosts"), 1);
   EXPECT_THAT(mount_at(list, "/a").options,
-              ElementsAre("nosuid", "nodev", "mode=750", "size=4096"));
-  EXPECT_THAT(mount_at(list, "/etc/hosts").options, ElementsAre("bind", "rprivate", "ro"));
+              ElementsAre("nosuid", "mode=750", "size=4096", "nodev"));
+  EXPECT_THAT(mount_at(list, "/etc/hosts").options, ElementsAre("bind", "rprivate", "ro", "nodev"));
   EXPECT_EQ(mount_at(list, "/etc/hosts").point, RuntimeMount::Point::file);
-  EXPECT_THAT(mount_at(list, "/a/b/c").options, ElementsAre("rbind", "rprivate"));
+  EXPECT_THAT(mount_at(list, "/a/b/c").options, ElementsAre("rbind", "rprivate", "nodev"));
   EXPECT_EQ(mount_at(list, "/a/b/c").point, RuntimeMount::Point::directory);
 }
 
@@ -252,7 +304,7 @@ TEST(RuntimeSpec, NodesAreMountedWhereNobodyMayMakeThem) {
 
 TEST(RuntimeSpec, RuntimesThatLimitDevicesAreToldOfThem) {
   RuntimeConfig all;
-  all.limits_devices = true;
+  all.host.limits_devices = true;
   const json rules =
       json::parse(to_config_json(with_devices(), all))["linux"]["resources"]["devices"];
   ASSERT_EQ(rules.size(), 2u);

@@ -24,6 +24,7 @@ using nlohmann::json;
 
 using Filter = std::unique_ptr<void, decltype(&::seccomp_release)>;
 
+constexpr std::uint32_t kBinaryTree = 2;
 constexpr std::size_t kMostBytes = std::size_t{32} << 10;  // BPF_MAXINSNS of 8 bytes
 
 Result<std::uint32_t> action_of(const json& object, const char* action_key, const char* errno_key) {
@@ -143,6 +144,10 @@ Result<std::string> compile_seccomp(std::string_view seccomp) {
   const Filter filter(::seccomp_init(default_action), &::seccomp_release);
   if (!filter) return unsupported("seccomp profile: the default action can't be compiled");
   TRY(add_architectures(filter, profile));
+  // A tree instead of a list of comparisons. The kernel tries a new filter on every system call.
+  if (const int failed = ::seccomp_attr_set(filter.get(), SCMP_FLTATR_CTL_OPTIMIZE, kBinaryTree);
+      failed != 0)
+    return os::system_error(-failed, "compile the seccomp profile");
   const json rules = TRY(json_array(profile, "syscalls"));
   for (const json& rule : rules) TRY(add_rule(filter, default_action, rule));
 
@@ -157,7 +162,7 @@ Result<std::string> compile_seccomp(std::string_view seccomp) {
 Result<std::string> cached_seccomp_filter(std::string_view seccomp, const std::string& folder) {
   const scmp_version* version = ::seccomp_version();
   const std::string key =
-      fmt::format("{}.{}.{} {}", version->major, version->minor, version->micro, seccomp);
+      fmt::format("tree {}.{}.{} {}", version->major, version->minor, version->micro, seccomp);
   const std::string path = folder + "/seccomp-" + to_hex(sha256(key));
   constexpr std::size_t kHexDigits = 64;
   if (auto kept = os::read_file(path, kHexDigits + kMostBytes); kept && kept->size() > kHexDigits) {

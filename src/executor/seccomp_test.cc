@@ -3,10 +3,17 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <seccomp.h>
 
 #include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <memory>
+#include <set>
 
 #include "base/json.h"
 #include "executor/runtime_spec.h"
@@ -164,6 +171,111 @@ TEST(SeccompFilter, ProfilesCompileToInstructions) {
     EXPECT_GT(filter->size(), 800U);
     EXPECT_EQ(filter->size() % 8, 0U);
   }
+}
+
+/// The kernel's struct seccomp_data.
+struct Call {
+  std::uint32_t number = 0;
+  std::uint32_t architecture = SCMP_ARCH_X86_64;
+  std::uint64_t instruction_pointer = 0;
+  std::array<std::uint64_t, 6> arguments = {};
+};
+
+/// The kernel's struct sock_filter, and those of its codes that libseccomp writes.
+struct Instruction {
+  std::uint16_t code;
+  std::uint8_t if_true, if_false;
+  std::uint32_t operand;
+};
+constexpr std::uint16_t kLoad = 0x20, kAnd = 0x54, kJump = 0x05, kReturn = 0x06, kIfEqual = 0x15,
+                        kIfGreater = 0x25, kIfAtLeast = 0x35;
+
+/// What the kernel makes of a filter and a system call.
+std::uint32_t verdict(const std::string& filter, const Call& call) {
+  std::vector<Instruction> program(filter.size() / sizeof(Instruction));
+  std::memcpy(program.data(), filter.data(), filter.size());
+  std::uint32_t accumulator = 0;
+  for (std::size_t at = 0; at < program.size(); ++at) {
+    const Instruction& step = program[at];
+    bool holds = false;
+    switch (step.code) {
+      case kLoad:
+        std::memcpy(&accumulator, reinterpret_cast<const char*>(&call) + step.operand, 4);
+        continue;
+      case kAnd:
+        accumulator &= step.operand;
+        continue;
+      case kJump:
+        at += step.operand;
+        continue;
+      case kReturn:
+        return step.operand;
+      case kIfEqual:
+        holds = accumulator == step.operand;
+        break;
+      case kIfGreater:
+        holds = accumulator > step.operand;
+        break;
+      case kIfAtLeast:
+        holds = accumulator >= step.operand;
+        break;
+      default:
+        ADD_FAILURE() << "instruction " << step.code;
+        return 0;
+    }
+    at += holds ? step.if_true : step.if_false;
+  }
+  ADD_FAILURE() << "no verdict";
+  return 0;
+}
+
+TEST(SeccompFilter, EverySystemCallGetsTheVerdictOfTheProfile) {
+  const std::string text = *resolve_seccomp(builtin_seccomp_profile(), target());
+  const json profile = json::parse(text);
+  const std::string filter = *compile_seccomp(text);
+  std::set<std::string> always, sometimes;
+  for (const json& one : profile["syscalls"])
+    for (const std::string name : one["names"])
+      (one["action"] == "SCMP_ACT_ALLOW" && !one.contains("args") ? always : sometimes)
+          .insert(name);
+  EXPECT_GT(always.size(), 300U);
+  const std::uint32_t otherwise = SCMP_ACT_ERRNO(profile.value("defaultErrnoRet", EPERM));
+  int compared = 0;
+  for (const std::uint32_t architecture :
+       std::array<std::uint32_t, 3>{SCMP_ARCH_X86_64, SCMP_ARCH_X86, SCMP_ARCH_X32}) {
+    for (int number = 0; number < 600; ++number) {
+      const int of_x32 = 0x40000000;
+      const int call = architecture == SCMP_ARCH_X32 ? number | of_x32 : number;
+      const std::unique_ptr<char, decltype(&std::free)> known(
+          ::seccomp_syscall_resolve_num_arch(architecture, call), &std::free);
+      const std::string name = known ? known.get() : "";
+      if (sometimes.contains(name)) continue;
+      const Call made{
+          .number = static_cast<std::uint32_t>(call),
+          .architecture = architecture == SCMP_ARCH_X86 ? SCMP_ARCH_X86 : SCMP_ARCH_X86_64};
+      EXPECT_EQ(verdict(filter, made), always.contains(name) ? SCMP_ACT_ALLOW : otherwise)
+          << name << " " << number << " of " << architecture;
+      ++compared;
+    }
+  }
+  EXPECT_GT(compared, 1500);
+}
+
+TEST(SeccompFilter, ArgumentsDecideWhereTheProfileSaysSo) {
+  const std::string filter =
+      *compile_seccomp(*resolve_seccomp(builtin_seccomp_profile(), target()));
+  constexpr std::uint64_t kInet = 2, kVsock = 40;
+  constexpr std::uint64_t kSharedMemory = 0x100, kNewUserNamespace = 0x10000000;
+  const auto of_first = [&](const char* name, std::uint64_t value) {
+    const int number = ::seccomp_syscall_resolve_name(name);
+    return verdict(filter, {.number = static_cast<std::uint32_t>(number), .arguments = {value}});
+  };
+  EXPECT_EQ(of_first("socket", kInet), SCMP_ACT_ALLOW);
+  EXPECT_NE(of_first("socket", kVsock), SCMP_ACT_ALLOW);
+  EXPECT_EQ(of_first("personality", 0), SCMP_ACT_ALLOW);
+  EXPECT_NE(of_first("personality", 1), SCMP_ACT_ALLOW);
+  EXPECT_EQ(of_first("clone", kSharedMemory), SCMP_ACT_ALLOW);
+  EXPECT_NE(of_first("clone", kNewUserNamespace), SCMP_ACT_ALLOW);
 }
 
 TEST(SeccompFilter, WhatCannotBeCompiledIsRefused) {

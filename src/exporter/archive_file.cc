@@ -19,7 +19,7 @@ class RangeSource final : public archive::ByteSource {
               std::stop_token stop)
       : fd_(&fd), at_(offset), left_(size), name_(std::move(name)), stop_(std::move(stop)) {}
   Result<std::size_t> read(archive::MutableBytes into) override {
-    if (stop_.stop_requested()) return Error(ErrorKind::cancelled, "cancelled");
+    if (stop_.stop_requested()) return cancelled();
     if (left_ == 0) return std::size_t{0};
     const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(into.size(), left_));
     const std::size_t n = TRY(os::read_at(*fd_, into.first(want), at_, name_));
@@ -41,6 +41,38 @@ class RangeSource final : public archive::ByteSource {
   std::string name_;
   std::stop_token stop_;
 };
+
+/// Counts what goes into a decompressor.
+class CountedSource final : public archive::ByteSource {
+ public:
+  explicit CountedSource(archive::ByteSource& next) : next_(&next) {}
+  Result<std::size_t> read(archive::MutableBytes into) override {
+    const std::size_t count = TRY(next_->read(into));
+    count_ += count;
+    return count;
+  }
+  std::uint64_t count() const { return count_; }
+
+ private:
+  archive::ByteSource* next_;
+  std::uint64_t count_ = 0;
+};
+
+/// All of a compressed stream, as long as it is in proportion to what it is made from.
+Result<void> unpack_in_proportion(archive::ByteSource& packed, archive::ByteSink& sink) {
+  CountedSource counted(packed);
+  const auto plain = TRY(archive::decompress(counted));
+  std::vector<std::byte> buffer(std::size_t{256} << 10);
+  for (std::uint64_t total = 0;;) {
+    const std::size_t count = TRY(plain->read(buffer));
+    if (count == 0) return {};
+    total += count;
+    const std::uint64_t limit = archive::expansion_limit(counted.count());
+    if (total > limit)
+      return corrupt("it unpacks to too much: more than " + std::to_string(limit) + " bytes");
+    TRY(sink.write(archive::Bytes(buffer).first(count)));
+  }
+}
 
 Error leads_outside(const archive::TarEntry& entry) {
   return corrupt("the member " + entry.path + " leads outside of the archive");
@@ -127,12 +159,11 @@ Result<os::Fd> ArchiveFile::seekable(store::Store& store, const os::Fd& input,
       return input.duplicate();
   }
   archive::FdSource source(input, name, stop);
-  const auto plain = TRY(archive::decompress(source).context(name));
   const std::string path = store.workspace().new_path();
   os::Fd copy = TRY(os::create_file(path));
   os::remove_file(path);
   archive::FdSink sink(copy, name);
-  TRY(archive::copy_all(*plain, sink).context(name));
+  TRY(unpack_in_proportion(source, sink).context(name));
   TRY(os::rewind_file(copy, name));
   return copy;
 }

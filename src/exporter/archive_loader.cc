@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "exporter/archive_file.h"
 #include "exporter/layer_workers.h"
+#include "oci/layout.h"
 #include "oci/manifest.h"
 #include "oci/platform_match.h"
 #include "oci/reference.h"
@@ -21,8 +22,6 @@ namespace kiln::exporter {
 namespace {
 
 using nlohmann::json;
-
-std::string blob_path(const oci::Digest& digest) { return "blobs/sha256/" + digest.hex(); }
 
 class Loader {
  public:
@@ -56,7 +55,7 @@ class Loader {
     if (!file_->has("index.json")) return false;
     const oci::Index index = TRY(top_index());
     return std::ranges::any_of(index.manifests, [this](const oci::Descriptor& each) {
-      return oci::media_type::is_index(each.media_type) && file_->has(blob_path(each.digest));
+      return oci::media_type::is_index(each.media_type) && file_->has(oci::blob_path(each.digest));
     });
   }
 
@@ -108,7 +107,7 @@ class Loader {
   }
 
   Result<std::string> read_verified(const oci::Digest& digest, std::size_t limit) {
-    std::string content = TRY(file_->read(blob_path(digest), limit));
+    std::string content = TRY(file_->read(oci::blob_path(digest), limit));
     if (oci::Digest::of(content) != digest)
       return corrupt(file_->name() + ": blob " + digest.str() + " is damaged");
     return content;
@@ -118,14 +117,14 @@ class Loader {
                                const std::vector<oci::Reference>& names, int depth) {
     constexpr int kMaxDepth = 4;
     if (depth > kMaxDepth) return corrupt(file_->name() + ": indexes nest too deeply");
-    if (!file_->has(blob_path(descriptor.digest))) {
+    if (!file_->has(oci::blob_path(descriptor.digest))) {
       // Of an index, an archive may hold some platforms only.
       if (depth > 0) return {};
       return corrupt(file_->name() + ": blob " + descriptor.digest.str() + " is missing");
     }
     if (oci::is_attestation(descriptor)) return {};
     if (!oci::media_type::is_index(descriptor.media_type)) {
-      const auto image = TRY(load_manifest(descriptor.digest, names));
+      const auto image = TRY(load_manifest(descriptor, names));
       if (image) add_loaded(*image, names);
       return {};
     }
@@ -155,13 +154,13 @@ class Loader {
     std::vector<store::IndexedImage> present;
     std::vector<oci::Digest> blobs;
     for (const auto& entry : index.manifests) {
-      if (!file_->has(blob_path(entry.digest))) continue;
+      if (!file_->has(oci::blob_path(entry.digest))) continue;
       if (oci::is_attestation(entry)) {
         TRY(load_attestation(entry.digest, blobs));
         continue;
       }
       if (entry.platform && !is_wanted(*entry.platform)) continue;
-      const auto image = TRY(load_manifest(entry.digest, {}));
+      const auto image = TRY(load_manifest(entry, {}));
       if (image) present.push_back({entry.digest, image->id});
     }
     if (present.empty()) return {};
@@ -181,7 +180,7 @@ class Loader {
       for (const auto& layer : manifest->layers) parts.push_back(layer.digest);
     }
     for (const auto& part : parts) {
-      if (!file_->has(blob_path(part))) continue;
+      if (!file_->has(oci::blob_path(part))) continue;
       if (!store_->blobs().has(part)) TRY(keep_blob(part));
       blobs.push_back(part);
     }
@@ -190,19 +189,19 @@ class Loader {
 
   Result<void> keep_blob(const oci::Digest& digest) {
     store::Ingest ingest = TRY(store_->blobs().create());
-    const auto source = TRY(file_->open_member(blob_path(digest)));
+    const auto source = TRY(file_->open_member(oci::blob_path(digest)));
     TRY(archive::copy_all(*source, ingest));
     return ingest.commit_as(digest).context(file_->name());
   }
 
-  /// nullopt if it is for another platform than is wanted.
-  Result<std::optional<store::Image>> load_manifest(const oci::Digest& digest,
+  /// nullopt if it is for another platform than is wanted, by its entry, else by its config.
+  Result<std::optional<store::Image>> load_manifest(const oci::Descriptor& entry,
                                                     const std::vector<oci::Reference>& names) {
-    const std::string text = TRY(read_verified(digest, oci::kMaxManifestSize));
+    const std::string text = TRY(read_verified(entry.digest, oci::kMaxManifestSize));
     const oci::Manifest manifest = TRY(oci::Manifest::parse(text).context(file_->name()));
     const std::string config_json = TRY(read_verified(manifest.config.digest, oci::kMaxConfigSize));
     const oci::ImageConfig config = TRY(parse_config(config_json, manifest.layers.size()));
-    if (!is_wanted(config.platform)) return std::optional<store::Image>();
+    if (!is_wanted(entry.platform.value_or(config.platform))) return std::optional<store::Image>();
     const auto load_one = [&](std::size_t i) {
       return load_layer(manifest.layers[i], config.diff_ids[i]);
     };
@@ -227,7 +226,7 @@ class Loader {
 
   /// A layer of a layout, which keeps its compressed blob: the manifest stays what it is.
   Result<void> load_layer(const oci::Descriptor& blob, const oci::DiffId& diff_id) {
-    const std::string path = blob_path(blob.digest);
+    const std::string path = oci::blob_path(blob.digest);
     if (blob.digest.hex() == diff_id.hex()) {
       TRY(snapshot::apply_layer(
           *store_, [&] { return file_->open_member(path); }, diff_id,
@@ -267,8 +266,8 @@ class Loader {
   /// nothing.
   Result<std::vector<oci::Reference>> names_of(const oci::Descriptor& descriptor) const {
     std::vector<oci::Reference> out;
-    const auto full = descriptor.annotations.find("io.containerd.image.name");
-    const auto ref = descriptor.annotations.find("org.opencontainers.image.ref.name");
+    const auto full = descriptor.annotations.find(oci::kImageName);
+    const auto ref = descriptor.annotations.find(oci::kRefName);
     std::string text;
     if (full != descriptor.annotations.end()) {
       text = full->second;

@@ -220,6 +220,27 @@ TEST_F(ArchiveLoader, OnePlatformOfAnIndex) {
   EXPECT_EQ(store->images().config((*index)->images[0])->platform.architecture, "riscv64");
 }
 
+/// As builders made it whose base image was for another platform.
+TEST_F(ArchiveLoader, AnIndexSaysWhatItsImagesAreForWhateverTheirConfigsSay) {
+  Layout layout;
+  oci::ImageConfig config;
+  config.platform = {"linux", "s390x", {}};
+  oci::Manifest manifest;
+  manifest.config = layout.blob(config.to_json(), oci::media_type::kOciConfig);
+  auto entry = layout.blob(manifest.to_json(), oci::media_type::kOciManifest);
+  entry.platform = oci::Platform{"linux", "riscv64", {}};
+  const std::string path = folder + "/archive";
+  std::ofstream(path, std::ios::binary)
+      << layout.text({with_name(layout.index({entry}), "docker.io/library/app:1")});
+  for (const char* architecture : {"riscv64", "s390x"}) {
+    const auto fd = os::open_for_reading(path);
+    ASSERT_TRUE(fd.ok());
+    const auto loaded = load_image_archive(*store, *fd, "archive",
+                                           {.platform = oci::Platform{"linux", architecture, {}}});
+    EXPECT_EQ(loaded.ok(), std::string(architecture) == "riscv64");
+  }
+}
+
 TEST_F(ArchiveLoader, PlatformThatTheArchiveLacksIsNotThere) {
   oci::Digest digest;
   EXPECT_EQ(load(*store, two_platforms(digest, 1)).size(), 1u);

@@ -3,13 +3,13 @@
 
 #include <algorithm>
 #include <functional>
-#include <nlohmann/json.hpp>
 #include <set>
 
 #include "archive/fd_stream.h"
+#include "archive/stoppable_sink.h"
 #include "archive/tar_writer.h"
-#include "base/json.h"
 #include "exporter/layer_workers.h"
+#include "oci/layout.h"
 #include "oci/manifest.h"
 #include "oci/reference.h"
 #include "os/file_io.h"
@@ -19,8 +19,6 @@
 
 namespace kiln::exporter {
 namespace {
-
-using nlohmann::json;
 
 /// A layer that was pulled goes on as it came.
 bool is_as_it_came(const store::LayerInfo& layer, const oci::Descriptor& descriptor) {
@@ -110,7 +108,7 @@ class ArchiveWriter {
     }
     TRY(add_directory("blobs"));
     TRY(add_directory("blobs/sha256"));
-    TRY(add_file("oci-layout", R"({"imageLayoutVersion":"1.0.0"})"));
+    TRY(add_file("oci-layout", oci::kLayoutMark));
     const std::string index = TRY(make_index(images));
     TRY(add_file("index.json", index));
     if (format == ArchiveFormat::docker) {
@@ -134,8 +132,6 @@ class ArchiveWriter {
   }
 
  private:
-  static std::string blob_path(const oci::Digest& digest) { return "blobs/sha256/" + digest.hex(); }
-
   static std::vector<store::Image> parts_of(const ArchiveImage& item) {
     return item.index ? item.index->images : std::vector{item.image};
   }
@@ -168,14 +164,14 @@ class ArchiveWriter {
   Result<void> add_blob(const oci::Digest& digest) {
     if (!written_.insert(digest).second) return {};
     const std::string content = TRY(store_->blobs().read(digest));
-    return add_file(blob_path(digest), content);
+    return add_file(oci::blob_path(digest), content);
   }
 
   Result<void> add_layer(const oci::DiffId& id, const oci::Descriptor& descriptor) {
     if (!written_.insert(descriptor.digest).second) return {};
     store::LayerInfo layer = TRY(store_->layers().get(id));
     archive::TarEntry entry;
-    entry.path = blob_path(descriptor.digest);
+    entry.path = oci::blob_path(descriptor.digest);
     entry.mode = 0644;
     entry.size = size_in_archive(layer, descriptor);
     TRY(tar_.begin(entry));
@@ -197,17 +193,17 @@ class ArchiveWriter {
         descriptor.digest = item.index->digest;
         descriptor.size = item.index->size;
       } else {
-        const std::string manifest = TRY(store_->blobs().read(item.image.manifest));
-        descriptor.media_type = oci::media_type::kOciManifest;
+        const std::string text = TRY(store_->blobs().read(item.image.manifest));
+        const oci::Manifest manifest = TRY(oci::Manifest::parse(text));
+        descriptor.media_type = manifest.media_type;
         descriptor.digest = item.image.manifest;
-        descriptor.size = manifest.size();
+        descriptor.size = text.size();
       }
       if (item.names.empty()) index.manifests.push_back(descriptor);
       for (const auto& name : item.names) {
         const oci::Reference reference = TRY(oci::Reference::parse(name));
-        descriptor.annotations = {
-            {"io.containerd.image.name", name},
-            {"org.opencontainers.image.ref.name", reference.tag().value_or("latest")}};
+        descriptor.annotations = {{oci::kImageName, name},
+                                  {oci::kRefName, reference.tag().value_or("latest")}};
         index.manifests.push_back(descriptor);
       }
     }
@@ -216,20 +212,16 @@ class ArchiveWriter {
 
   static Result<std::string> make_docker_manifest(const std::vector<ArchiveImage>& images,
                                                   const std::vector<oci::Manifest>& manifests) {
-    json list = json::array();
+    std::vector<oci::DockerArchiveEntry> out;
     for (std::size_t i = 0; i < images.size(); ++i) {
-      json tags = json::array();
+      oci::DockerArchiveEntry entry{images[i].image.id, {}, manifests[i].layers};
       for (const auto& name : images[i].names) {
-        const oci::Reference reference = TRY(oci::Reference::parse(name));
-        tags.push_back(reference.familiar());
+        oci::Reference reference = TRY(oci::Reference::parse(name));
+        entry.names.push_back(std::move(reference));
       }
-      json layers = json::array();
-      for (const auto& layer : manifests[i].layers) layers.push_back(blob_path(layer.digest));
-      list.push_back({{"Config", blob_path(images[i].image.id)},
-                      {"RepoTags", tags.empty() ? json() : tags},
-                      {"Layers", std::move(layers)}});
+      out.push_back(std::move(entry));
     }
-    return dump_json(list);
+    return oci::docker_archive_manifest(out);
   }
 
   store::Store* store_;
@@ -242,17 +234,19 @@ class ArchiveWriter {
 }  // namespace
 
 Result<void> write_image_archive(store::Store& store, const std::vector<ArchiveImage>& images,
-                                 ArchiveFormat format, archive::ByteSink& sink) {
-  return ArchiveWriter(store, sink).write(images, format);
+                                 ArchiveFormat format, archive::ByteSink& sink,
+                                 const std::stop_token& stop) {
+  archive::StoppableSink stoppable(sink, stop);
+  return ArchiveWriter(store, stoppable).write(images, format);
 }
 
 Result<void> write_image_archive(store::Store& store, const std::vector<ArchiveImage>& images,
-                                 ArchiveFormat format, const os::Fd& file,
-                                 const std::string& name) {
+                                 ArchiveFormat format, const os::Fd& file, const std::string& name,
+                                 const std::stop_token& stop) {
   const os::FileInfo info = TRY(os::file_info(file, name));
   if (info.type != os::FileType::file || info.size > 0) {
     archive::FdSink sink(file, name);
-    return write_image_archive(store, images, format, sink);
+    return write_image_archive(store, images, format, sink, stop);
   }
   FilePlace whole(file, name, 0);
   ArchiveWriter writer(store, whole);
@@ -260,12 +254,13 @@ Result<void> write_image_archive(store::Store& store, const std::vector<ArchiveI
   auto places = writer.places();
   // The longest first, so that none is left over at the end.
   std::ranges::sort(places, std::ranges::greater(), &ArchiveWriter::LayerPlace::size);
-  const auto write_one = [&](std::size_t index, const std::stop_token&) {
+  const auto write_one = [&](std::size_t index, const std::stop_token& ours) {
     const auto& place = places[index];
     FilePlace content(file, name, place.offset);
-    return write_layer(store, place.layer, place.descriptor, content);
+    archive::StoppableSink stoppable(content, ours);
+    return write_layer(store, place.layer, place.descriptor, stoppable);
   };
-  return for_each_layer(places.size(), os::processor_count(), {}, write_one);
+  return for_each_layer(places.size(), os::processor_count(), stop, write_one);
 }
 
 }  // namespace kiln::exporter

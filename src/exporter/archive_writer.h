@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -30,11 +31,13 @@ enum class ArchiveFormat {
 /// with ArchiveFormat::docker, a `docker save` archive too (manifest.json). Streams; what is needed
 /// to read the rest comes first. The same images give the same bytes.
 Result<void> write_image_archive(store::Store& store, const std::vector<ArchiveImage>& images,
-                                 ArchiveFormat format, archive::ByteSink& sink);
+                                 ArchiveFormat format, archive::ByteSink& sink,
+                                 const std::stop_token& stop = {});
 /// The same into an empty file, at whose beginning the descriptor is, several layers at a time; the
 /// descriptor's position stays. Anything else that `file` may be, such as a pipe, is written to in
 /// order. `name` is for errors.
 Result<void> write_image_archive(store::Store& store, const std::vector<ArchiveImage>& images,
-                                 ArchiveFormat format, const os::Fd& file, const std::string& name);
+                                 ArchiveFormat format, const os::Fd& file, const std::string& name,
+                                 const std::stop_token& stop = {});
 
 }  // namespace kiln::exporter

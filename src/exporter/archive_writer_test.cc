@@ -74,6 +74,18 @@ TEST_F(ArchiveWriter, DockerFormIsBothAndOciFormALayoutAlone) {
               Not(Contains("manifest.json")));
 }
 
+TEST_F(ArchiveWriter, TheIndexSaysOfWhatTypeTheManifestIs) {
+  const auto image = put_image({two_files()}, "");
+  auto manifest = *oci::Manifest::parse(*store->blobs().read(image.manifest));
+  manifest.media_type = oci::media_type::kDockerManifest;
+  const auto config = store->images().config_json(image);
+  const auto docker = store->images().put_with_manifest(*config, manifest.to_json(), {});
+  ASSERT_TRUE(docker.ok());
+  const std::string archive = save(*store, {{*docker, {}}});
+  EXPECT_THAT(archive, ::testing::HasSubstr("\"digest\":\"" + docker->manifest.str() +
+                                            "\",\"mediaType\":\"" + manifest.media_type));
+}
+
 TEST_F(ArchiveWriter, WhatTwoImagesShareIsWrittenOnce) {
   const auto one = put_image({two_files()}, "one");
   const auto two = put_image({two_files(), foreign_layer()}, "two");

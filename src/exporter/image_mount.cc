@@ -6,6 +6,7 @@
 namespace kiln::exporter {
 
 Result<ImageMount> ImageMount::open(store::Store& store, const std::vector<oci::DiffId>& layers) {
+  TRY(store.layers().get_all(layers));
   store::LayerIngest scratch = TRY(store.layers().create());
   os::Mount mount =
       TRY(snapshot::mount_layers(store.layers(), layers, scratch.fs_path(), scratch.work_path(),

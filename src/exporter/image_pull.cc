@@ -44,52 +44,87 @@ Result<std::string> fetch_entry(registry::Repository& repository, const oci::Ref
   return std::move(fetched.content);
 }
 
-class Puller {
+}  // namespace
+
+class ImagePuller {
  public:
-  Puller(store::Store& store, registry::Repository& repository, const oci::Reference& reference,
-         const PullOptions& options)
+  ImagePuller(store::Store& store, registry::Repository& repository,
+              const oci::Reference& reference, const PullOptions& options)
       : store_(&store), repository_(&repository), reference_(&reference), options_(&options) {}
+
+  /// An image as its manifest and config say it is.
+  struct Described {
+    std::string manifest_json;
+    std::string config_json;
+    oci::Manifest manifest;
+    oci::ImageConfig config;
+  };
+  /// The image of one platform, and what the reference names.
+  struct Found {
+    registry::FetchedManifest top;
+    bool in_index = false;  ///< which is `top`, and kept
+    Described image;
+  };
 
   Result<PulledImage> pull() {
     registry::FetchedManifest top = TRY(repository_->fetch_manifest(*reference_, options_->stop));
-    if (!oci::media_type::is_index(top.descriptor.media_type)) return pull_single(std::move(top));
-    const oci::Index index = TRY(oci::Index::parse(top.content).context(reference_->familiar()));
-    if (options_->which == PullOptions::Which::every_platform) return pull_every(index, top);
-    const auto chosen = oci::choose_manifest(index.manifests, options_->platform);
-    if (!chosen) return no_match(*reference_, options_->platform);
-    // An index of indexes is followed, and not kept.
-    if (oci::media_type::is_index(chosen->media_type)) return pull_nested(top.descriptor.digest);
-    Fetched image = TRY(fetch(*chosen));
-    std::vector<Fetched> images;
-    images.push_back(std::move(image));
-    return put_index(top, images, {});
+    const bool every = options_->which == PullOptions::Which::every_platform;
+    if (every && oci::media_type::is_index(top.descriptor.media_type)) return pull_every(top);
+    const Found found = TRY(choose(std::move(top)));
+    TRY(fetch_layers(found.image));
+    return put(found);
+  }
+
+  Result<Found> find() {
+    registry::FetchedManifest top = TRY(repository_->fetch_manifest(*reference_, options_->stop));
+    return choose(std::move(top));
+  }
+
+  Result<void> fetch_layers(const Described& image) {
+    return pull_layers(*store_, *repository_, *reference_, image.manifest, image.config, *options_);
+  }
+
+  Result<PulledImage> put(const Found& found) {
+    if (found.in_index) return put_index(found.top, {found.image}, {});
+    return put_single(found.image, found.top.descriptor.digest);
   }
 
  private:
-  /// An image whose layers are in the store.
-  struct Fetched {
-    std::string manifest_json;
-    std::string config_json;
-  };
-
-  Result<Fetched> fetch(const oci::Descriptor& entry) {
-    std::string manifest = TRY(fetch_entry(*repository_, *reference_, entry, options_->stop));
-    return fetch_parts(std::move(manifest));
+  Result<Found> choose(registry::FetchedManifest top) {
+    Found out;
+    out.top = std::move(top);
+    std::string manifest = out.top.content;
+    bool entry_says_platform = false;
+    if (oci::media_type::is_index(out.top.descriptor.media_type)) {
+      const oci::Index index = TRY(oci::Index::parse(manifest).context(reference_->familiar()));
+      const auto chosen = oci::choose_manifest(index.manifests, options_->platform);
+      if (!chosen) return no_match(*reference_, options_->platform);
+      entry_says_platform = chosen->platform.has_value();
+      // An index of indexes is followed, and not kept.
+      out.in_index = !oci::media_type::is_index(chosen->media_type);
+      if (out.in_index) {
+        manifest = TRY(fetch_entry(*repository_, *reference_, *chosen, options_->stop));
+      } else {
+        RemoteImage remote = TRY(find_remote_image(*repository_, *reference_, *options_));
+        manifest = std::move(remote.manifest_json);
+      }
+    }
+    out.image = TRY(describe(std::move(manifest)));
+    // What an index says counts for more than the config, which may be that of another platform.
+    if (!entry_says_platform) TRY(check_platform(out.image.config, *reference_, *options_));
+    return out;
   }
 
-  Result<Fetched> fetch_parts(std::string manifest_json) {
-    const oci::Manifest manifest =
-        TRY(oci::Manifest::parse(manifest_json).context(reference_->familiar()));
-    Fetched out{std::move(manifest_json), {}};
-    out.config_json = TRY(fetch_config(manifest));
-    const oci::ImageConfig config =
-        TRY(oci::ImageConfig::parse(out.config_json).context(reference_->familiar()));
-    TRY(check_platform(config, *reference_, *options_));
-    if (config.diff_ids.size() != manifest.layers.size()) {
+  Result<Described> describe(std::string manifest_json) {
+    Described out;
+    out.manifest = TRY(oci::Manifest::parse(manifest_json).context(reference_->familiar()));
+    out.manifest_json = std::move(manifest_json);
+    out.config_json = TRY(fetch_config(out.manifest));
+    out.config = TRY(oci::ImageConfig::parse(out.config_json).context(reference_->familiar()));
+    if (out.config.diff_ids.size() != out.manifest.layers.size()) {
       return corrupt(fmt::format("{}: {} layers, but the config lists {}", reference_->familiar(),
-                                 manifest.layers.size(), config.diff_ids.size()));
+                                 out.manifest.layers.size(), out.config.diff_ids.size()));
     }
-    TRY(pull_layers(*store_, *repository_, *reference_, manifest, config, *options_));
     return out;
   }
 
@@ -109,19 +144,7 @@ class Puller {
     return {reference_->with_default_tag()};
   }
 
-  Result<PulledImage> pull_single(registry::FetchedManifest top) {
-    const oci::Digest digest = top.descriptor.digest;
-    const Fetched image = TRY(fetch_parts(std::move(top.content)));
-    return put_single(image, digest);
-  }
-
-  Result<PulledImage> pull_nested(const oci::Digest& digest) {
-    RemoteImage remote = TRY(find_remote_image(*repository_, *reference_, *options_));
-    const Fetched image = TRY(fetch_parts(std::move(remote.manifest_json)));
-    return put_single(image, digest);
-  }
-
-  Result<PulledImage> put_single(const Fetched& image, const oci::Digest& digest) {
+  Result<PulledImage> put_single(const Described& image, const oci::Digest& digest) {
     PulledImage out;
     out.digest = digest;
     const auto before = TRY(store_->images().find(reference_->canonical()));
@@ -138,11 +161,12 @@ class Puller {
   }
 
   /// All of an index, with what is said about its images.
-  Result<PulledImage> pull_every(const oci::Index& index, const registry::FetchedManifest& top) {
+  Result<PulledImage> pull_every(const registry::FetchedManifest& top) {
+    const oci::Index index = TRY(oci::Index::parse(top.content).context(reference_->familiar()));
     if (index.manifests.size() > kMaxPlatforms)
       return unsupported(
           fmt::format("{}: an index of {} images", reference_->familiar(), index.manifests.size()));
-    std::vector<Fetched> images;
+    std::vector<Described> images;
     std::vector<oci::Digest> blobs;
     for (const auto& entry : index.manifests) {
       if (oci::is_attestation(entry)) {
@@ -151,7 +175,9 @@ class Puller {
         return unsupported(reference_->familiar() +
                            ": an index within an index can't be had for all platforms");
       } else {
-        Fetched image = TRY(fetch(entry));
+        std::string manifest = TRY(fetch_entry(*repository_, *reference_, entry, options_->stop));
+        Described image = TRY(describe(std::move(manifest)));
+        TRY(fetch_layers(image));
         images.push_back(std::move(image));
       }
     }
@@ -179,7 +205,7 @@ class Puller {
   }
 
   Result<PulledImage> put_index(const registry::FetchedManifest& top,
-                                const std::vector<Fetched>& images,
+                                const std::vector<Described>& images,
                                 const std::vector<oci::Digest>& blobs) {
     if (images.empty()) return no_match(*reference_, options_->platform);
     const oci::Digest digest = top.descriptor.digest;
@@ -214,8 +240,6 @@ class Puller {
   const PullOptions* options_;
 };
 
-}  // namespace
-
 Result<RemoteImage> find_remote_image(registry::Repository& repository,
                                       const oci::Reference& reference, const PullOptions& options) {
   registry::FetchedManifest fetched = TRY(repository.fetch_manifest(reference, options.stop));
@@ -241,7 +265,51 @@ Result<PulledImage> pull_image(store::Store& store, registry::Registries& regist
                                const oci::Reference& reference, const PullOptions& options) {
   auto repository =
       TRY(registry::Repository::open(registries, reference, registry::pull_purpose(reference)));
-  return Puller(store, repository, reference, options).pull();
+  return ImagePuller(store, repository, reference, options).pull();
 }
+
+struct FoundImage::Parts {
+  store::Store* store;
+  registry::Repository repository;
+  oci::Reference reference;
+  PullOptions options;
+  ImagePuller::Found found = {};
+
+  ImagePuller puller() { return {*store, repository, reference, options}; }
+};
+
+FoundImage::FoundImage(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+FoundImage::FoundImage(FoundImage&& other) noexcept = default;
+FoundImage::~FoundImage() = default;
+
+Result<FoundImage> FoundImage::find(store::Store& store, registry::Registries& registries,
+                                    const oci::Reference& reference, const PullOptions& options) {
+  auto repository =
+      TRY(registry::Repository::open(registries, reference, registry::pull_purpose(reference)));
+  auto parts = std::make_unique<Parts>(Parts{&store, std::move(repository), reference, options});
+  parts->found = TRY(parts->puller().find());
+  return FoundImage(std::move(parts));
+}
+
+const oci::ImageConfig& FoundImage::config() const { return parts_->found.image.config; }
+const oci::Digest& FoundImage::digest() const { return parts_->found.top.descriptor.digest; }
+
+Result<bool> FoundImage::has_all() const {
+  const auto& layers = parts_->found.image.config.diff_ids;
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    const auto there = TRY(parts_->store->layers().find(layers[i]));
+    const oci::Digest& blob = parts_->found.image.manifest.layers[i].digest;
+    if (!there || (blob.hex() != layers[i].hex() && !parts_->store->blobs().has(blob)))
+      return false;
+  }
+  return true;
+}
+
+Result<void> FoundImage::fetch(std::stop_token stop) {
+  parts_->options.stop = std::move(stop);
+  return parts_->puller().fetch_layers(parts_->found.image);
+}
+
+Result<PulledImage> FoundImage::put() { return parts_->puller().put(parts_->found); }
 
 }  // namespace kiln::exporter

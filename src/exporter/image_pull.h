@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <stop_token>
 
 #include "base/result.h"
 #include "exporter/transfer_progress.h"
+#include "oci/image_config.h"
 #include "oci/platform.h"
 #include "oci/reference.h"
 #include "registry/repository.h"
@@ -38,6 +40,30 @@ struct PulledImage {
 /// has of it. A reference with a digest gives the image no name.
 Result<PulledImage> pull_image(store::Store& store, registry::Registries& registries,
                                const oci::Reference& reference, const PullOptions& options);
+
+/// An image of one platform at its registry, known by its manifest and config.
+class FoundImage {
+ public:
+  /// `options.which` is left aside. `registries` outlives it.
+  static Result<FoundImage> find(store::Store& store, registry::Registries& registries,
+                                 const oci::Reference& reference, const PullOptions& options);
+  FoundImage(FoundImage&& other) noexcept;
+  ~FoundImage();
+
+  const oci::ImageConfig& config() const;
+  const oci::Digest& digest() const;  ///< what the reference names: of the index, if it is one
+  /// Whether the store has everything that fetch() would get.
+  Result<bool> has_all() const;
+  /// Gets the layers that the store has not, as pull_image() does.
+  Result<void> fetch(std::stop_token stop);
+  /// Once they are there: the image has its name in the store.
+  Result<PulledImage> put();
+
+ private:
+  struct Parts;
+  explicit FoundImage(std::unique_ptr<Parts> parts);
+  std::unique_ptr<Parts> parts_;
+};
 
 /// What the reference names at its registry now, for a platform: the image's ID, found without
 /// getting its layers.

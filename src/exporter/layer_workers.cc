@@ -35,7 +35,7 @@ Result<void> for_each_layer(
     for (std::size_t i = 0; i < size; ++i) pool.emplace_back(run);
   }
   if (first) return *first;
-  if (stop.stop_requested()) return Error(ErrorKind::cancelled, "cancelled");
+  if (stop.stop_requested()) return cancelled();
   return {};
 }
 

@@ -6,7 +6,9 @@
 
 #include "archive/fd_stream.h"
 #include "base/strings.h"
+#include "oci/layout.h"
 #include "oci/manifest.h"
+#include "oci/platform_match.h"
 #include "os/dir.h"
 #include "snapshot/hash_sink.h"
 #include "snapshot/layer_apply.h"
@@ -40,17 +42,6 @@ Result<Address> parse_address(std::string_view text) {
   return out;
 }
 
-/// A blob's bytes as the layout has them.
-class BlobSource final : public archive::ByteSource {
- public:
-  BlobSource(os::Fd fd, const std::string& name) : fd_(std::move(fd)), source_(fd_, name) {}
-  Result<std::size_t> read(archive::MutableBytes into) override { return source_.read(into); }
-
- private:
-  os::Fd fd_;
-  archive::FdSource source_;
-};
-
 class Layout {
  public:
   Layout(store::Store& store, os::Dir root) : store_(&store), root_(std::move(root)) {}
@@ -77,7 +68,7 @@ class Layout {
     const std::string text = TRY(read("index.json", oci::kMaxManifestSize));
     const oci::Index index = TRY(oci::Index::parse(text));
     for (const auto& descriptor : index.manifests) {
-      const auto name = descriptor.annotations.find("org.opencontainers.image.ref.name");
+      const auto name = descriptor.annotations.find(oci::kRefName);
       if (name != descriptor.annotations.end() && name->second == tag) return descriptor;
     }
     if (index.manifests.size() == 1) return index.manifests.front();
@@ -85,12 +76,7 @@ class Layout {
   }
 
   static Result<oci::Descriptor> choose(const oci::Index& index, const oci::Platform& platform) {
-    const auto found = std::ranges::find_if(index.manifests, [&](const oci::Descriptor& child) {
-      return child.platform && child.platform->os == platform.os &&
-             child.platform->architecture == platform.architecture &&
-             (platform.variant.empty() || child.platform->variant == platform.variant);
-    });
-    if (found != index.manifests.end()) return *found;
+    if (auto fitting = oci::choose_manifest(index.manifests, platform)) return *std::move(fitting);
     if (index.manifests.size() == 1) return index.manifests.front();
     return not_found("the layout has no image for " + platform.str());
   }
@@ -115,23 +101,21 @@ class Layout {
     return out;
   }
 
-  static std::string blob_path(const oci::Digest& digest) { return "blobs/sha256/" + digest.hex(); }
-
   Result<std::string> read(const std::string& path, std::size_t limit) const {
     const os::Fd fd = TRY(root_.open_file_beneath(os::RelPath::clean(path)));
     return os::read_all(fd, path, limit);
   }
 
   Result<std::string> read_blob(const oci::Digest& digest, std::size_t limit) const {
-    std::string text = TRY(read(blob_path(digest), limit));
+    std::string text = TRY(read(oci::blob_path(digest), limit));
     if (oci::Digest::of(text) != digest) return corrupt("blob " + digest.str() + " is damaged");
     return text;
   }
 
   Result<std::unique_ptr<archive::ByteSource>> open_blob(const oci::Digest& digest) const {
-    os::Fd fd = TRY(root_.open_file_beneath(os::RelPath::clean(blob_path(digest))));
+    os::Fd fd = TRY(root_.open_file_beneath(os::RelPath::clean(oci::blob_path(digest))));
     return std::unique_ptr<archive::ByteSource>(
-        std::make_unique<BlobSource>(std::move(fd), digest.str()));
+        std::make_unique<archive::FileSource>(std::move(fd), digest.str()));
   }
 
   Result<void> verify(const oci::Digest& digest) const {

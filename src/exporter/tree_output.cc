@@ -4,9 +4,11 @@
 #include <algorithm>
 #include <functional>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "archive/fd_stream.h"
+#include "archive/stoppable_sink.h"
 #include "archive/tar_writer.h"
 #include "os/file_io.h"
 #include "os/system.h"
@@ -32,7 +34,8 @@ class TreeTarget {
 
 class TreeWalker {
  public:
-  TreeWalker(TreeTarget& target, const OutputTree& tree) : target_(&target), tree_(&tree) {}
+  TreeWalker(TreeTarget& target, const OutputTree& tree, const std::stop_token& stop)
+      : target_(&target), tree_(&tree), stop_(&stop) {}
 
   Result<void> walk() {
     if (tree_->prefix.empty()) return contents(*tree_->root, {});
@@ -68,6 +71,7 @@ class TreeWalker {
   }
 
   Result<void> one(const os::Dir& dir, const std::string& name, std::string path) {
+    if (stop_->stop_requested()) return cancelled();
     const os::FileInfo info = TRY(dir.stat(name));
     if (info.type == os::FileType::socket || info.is_whiteout()) return {};
     if (info.type != os::FileType::directory && info.links > 1) {
@@ -120,9 +124,54 @@ class TreeWalker {
 
   TreeTarget* target_;
   const OutputTree* tree_;
+  const std::stop_token* stop_;
   /// (device, inode) → the first path
   std::map<std::pair<std::uint64_t, std::uint64_t>, std::string> links_;
 };
+
+/// Notes whose each path is.
+class PathClaims final : public TreeTarget {
+ public:
+  void begin(const OutputTree& tree) { tree_ = &tree; }
+  Result<void> enter(const archive::TarEntry& directory, const std::string&) override {
+    return claim(directory.path, true);
+  }
+  Result<void> leave(const archive::TarEntry&, const std::string&) override { return {}; }
+  Result<void> file(const archive::TarEntry& entry, const std::string&, const os::Fd&,
+                    const os::FileInfo&) override {
+    return claim(entry.path, false);
+  }
+  Result<void> other(const archive::TarEntry& entry, const std::string&) override {
+    return claim(entry.path, false);
+  }
+
+ private:
+  struct Claim {
+    const OutputTree* tree;
+    bool is_directory;
+  };
+  Result<void> claim(const std::string& path, bool is_directory) {
+    const auto [at, added] = claims_.try_emplace(path, Claim{tree_, is_directory});
+    if (added || (at->second.is_directory && is_directory)) return {};
+    return invalid_input("cannot overwrite " + path + " from " + at->second.tree->platform +
+                         " with " + tree_->platform + " when split option is disabled")
+        .with_hint("platform-split=true gives each platform a directory of its own");
+  }
+
+  const OutputTree* tree_ = nullptr;
+  std::map<std::string, Claim> claims_;
+};
+
+/// Of trees without a directory of their own no file may take another's place.
+Result<void> check_claims(const std::vector<OutputTree>& trees, const std::stop_token& stop) {
+  if (std::ranges::count(trees, std::string(), &OutputTree::prefix) < 2) return {};
+  PathClaims claims;
+  for (const auto& tree : trees) {
+    claims.begin(tree);
+    TRY(TreeWalker(claims, tree, stop).walk());
+  }
+  return {};
+}
 
 class ArchiveTarget final : public TreeTarget {
  public:
@@ -149,12 +198,14 @@ class ArchiveTarget final : public TreeTarget {
 /// Copies a file's content where it has any: holes stay holes.
 class SparseCopy {
  public:
-  SparseCopy(const os::Fd& fd, std::string name) : fd_(&fd), name_(std::move(name)) {}
+  SparseCopy(const os::Fd& fd, std::string name, const std::stop_token& stop)
+      : fd_(&fd), name_(std::move(name)), stop_(&stop) {}
   Result<void> copy(const os::Fd& from, const os::FileInfo& info) {
     TRY(os::resize_file(*fd_, info.size, name_));
     std::vector<std::byte> buffer(std::size_t{1} << 20);
     const auto stretch = [&](std::uint64_t offset, std::uint64_t length) -> Result<void> {
       for (std::uint64_t at = offset; at < offset + length;) {
+        if (stop_->stop_requested()) return cancelled();
         const auto want =
             static_cast<std::size_t>(std::min<std::uint64_t>(offset + length - at, buffer.size()));
         const std::size_t n =
@@ -171,13 +222,24 @@ class SparseCopy {
  private:
   const os::Fd* fd_;
   std::string name_;
+  const std::stop_token* stop_;
 };
 
 class DirectoryTarget final : public TreeTarget {
  public:
-  explicit DirectoryTarget(os::Dir root) { open_.push_back(std::move(root)); }
+  DirectoryTarget(os::Dir root, Others others, const std::stop_token& stop)
+      : stop_(&stop), others_(others) {
+    open_.push_back(std::move(root));
+  }
 
-  Result<void> enter(const archive::TarEntry&, const std::string& name) override {
+  /// Once every tree was walked.
+  Result<void> finish() const {
+    if (others_ == Others::keep) return {};
+    return remove_others(open_.front(), {});
+  }
+
+  Result<void> enter(const archive::TarEntry& directory, const std::string& name) override {
+    note(directory);
     const auto there = TRY(here().find(name));
     if (there && there->type != os::FileType::directory) TRY(here().remove_file(name));
     if (!there || there->type != os::FileType::directory) TRY(here().create_dir(name, 0700));
@@ -193,15 +255,17 @@ class DirectoryTarget final : public TreeTarget {
 
   Result<void> file(const archive::TarEntry& entry, const std::string& name, const os::Fd& fd,
                     const os::FileInfo& info) override {
+    note(entry);
     return replace(name, [&](const std::string& made) -> Result<void> {
       const os::Fd copy = TRY(here().create_file(made, 0600));
-      SparseCopy content(copy, entry.path);
+      SparseCopy content(copy, entry.path, *stop_);
       TRY(content.copy(fd, info));
       return set_metadata(entry, made);
     });
   }
 
   Result<void> other(const archive::TarEntry& entry, const std::string& name) override {
+    note(entry);
     return replace(name, [&](const std::string& made) -> Result<void> {
       switch (entry.type) {
         case EntryType::symlink:
@@ -229,6 +293,28 @@ class DirectoryTarget final : public TreeTarget {
  private:
   const os::Dir& here() const { return open_.back(); }
 
+  void note(const archive::TarEntry& entry) {
+    if (others_ == Others::remove) written_.insert(entry.path);
+  }
+
+  Result<void> remove_others(const os::Dir& dir, const std::string& path) const {
+    const std::vector<os::DirEntry> entries = TRY(dir.list());
+    for (const auto& entry : entries) {
+      const std::string below = path.empty() ? entry.name : path + "/" + entry.name;
+      const os::FileInfo info = TRY(dir.stat(entry.name));
+      const bool is_directory = info.type == os::FileType::directory;
+      if (!written_.contains(below)) {
+        TRY(is_directory ? dir.remove_tree(entry.name) : dir.remove_file(entry.name));
+      } else if (is_directory) {
+        const os::Dir sub = TRY(dir.open_dir(entry.name));
+        TRY(remove_others(sub, below));
+        // Its time is that of the result again.
+        TRY(dir.set_mtime(entry.name, info.mtime, info.mtime_nanoseconds));
+      }
+    }
+    return {};
+  }
+
   /// What is there stays until the new one is whole.
   Result<void> replace(const std::string& name,
                        const std::function<Result<void>(const std::string& made)>& make) {
@@ -254,23 +340,30 @@ class DirectoryTarget final : public TreeTarget {
     return here().set_mtime(name, entry.mtime, entry.mtime_nanoseconds);
   }
 
+  const std::stop_token* stop_;
   std::vector<os::Dir> open_;  ///< from the root to where the walk is
+  Others others_;
+  std::set<std::string> written_;  ///< paths, for remove_others()
 };
 
 }  // namespace
 
-Result<void> write_trees_to_directory(const std::vector<OutputTree>& trees,
-                                      const std::string& path) {
+Result<void> write_trees_to_directory(const std::vector<OutputTree>& trees, const std::string& path,
+                                      Others others, const std::stop_token& stop) {
+  TRY(check_claims(trees, stop));
   TRY(os::ensure_directory(path, 0700));
   os::Dir root = TRY(os::Dir::open(path));
-  DirectoryTarget target(std::move(root));
-  for (const auto& tree : trees) TRY(TreeWalker(target, tree).walk().context(path));
-  return {};
+  DirectoryTarget target(std::move(root), others, stop);
+  for (const auto& tree : trees) TRY(TreeWalker(target, tree, stop).walk().context(path));
+  return target.finish().context(path);
 }
 
-Result<void> write_trees_to_archive(const std::vector<OutputTree>& trees, archive::ByteSink& sink) {
-  ArchiveTarget target(sink);
-  for (const auto& tree : trees) TRY(TreeWalker(target, tree).walk());
+Result<void> write_trees_to_archive(const std::vector<OutputTree>& trees, archive::ByteSink& sink,
+                                    const std::stop_token& stop) {
+  TRY(check_claims(trees, stop));
+  archive::StoppableSink stoppable(sink, stop);
+  ArchiveTarget target(stoppable);
+  for (const auto& tree : trees) TRY(TreeWalker(target, tree, stop).walk());
   return target.finish();
 }
 

@@ -54,6 +54,47 @@ TEST_F(TreeOutput, WhatIsThereStaysOrIsReplacedAndNeverFollowed) {
   EXPECT_EQ(read("d/f"), "text");
 }
 
+TEST_F(TreeOutput, WhatIsNotOfTheResultCanBeDeleted) {
+  fs::create_directories(out_.path("out/d/old/deep"));
+  fs::create_directories(out_.path("out/gone"));
+  fs::create_directories(out_.path("elsewhere"));
+  out_.write("elsewhere/kept", "");
+  out_.write("out/d/old/deep/file", "");
+  out_.write("out/other", "");
+  fs::create_directory_symlink("../elsewhere", out_.path("out/link"));
+  must(write_trees_to_directory({tree()}, out_.path("out"), Others::remove));
+  EXPECT_EQ(read("d/f"), "text");
+  EXPECT_EQ(fs::last_write_time(out_.path("out/d")), fs::last_write_time(tree_.path("d")));
+  EXPECT_FALSE(fs::exists(out_.path("out/d/old")));
+  EXPECT_FALSE(fs::exists(out_.path("out/other")));
+  EXPECT_FALSE(fs::exists(out_.path("out/gone")));
+  EXPECT_FALSE(fs::exists(fs::symlink_status(out_.path("out/link"))));
+  EXPECT_TRUE(fs::exists(out_.path("elsewhere/kept")));
+  must(write_trees_to_directory({tree("linux_amd64")}, out_.path("out"), Others::remove));
+  EXPECT_EQ(read("linux_amd64/d/f"), "text");
+  EXPECT_FALSE(fs::exists(out_.path("out/d")));
+}
+
+TEST_F(TreeOutput, PlatformsInOneFolderMayNotOverwriteEachOther) {
+  os::test::TempDir other;
+  other.write("d2", "text");
+  OutputTree one = tree(), two{{}, &other.dir()};
+  one.platform = "linux/amd64";
+  two.platform = "linux/arm64";
+  must(write_trees_to_directory({one, two}, out_.path("both")));
+  EXPECT_TRUE(out_.exists("both/d/f") && out_.exists("both/d2"));
+  other.make_dir("d");
+  other.write("d/link", "text");
+  const auto refused = write_trees_to_directory({one, two}, out_.path("out"));
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().message(),
+            "cannot overwrite d/link from linux/amd64 with linux/arm64 when split option is "
+            "disabled");
+  EXPECT_FALSE(out_.exists("out"));
+  archive::StringSink sink;
+  EXPECT_FALSE(write_trees_to_archive({one, two}, sink).ok());
+}
+
 TEST_F(TreeOutput, PlatformsHaveFoldersOfTheirOwn) {
   must(write_trees_to_directory({tree("linux_amd64"), tree("linux_arm64")}, out_.path("out")));
   EXPECT_EQ(read("linux_amd64/d/f"), "text");
@@ -81,6 +122,21 @@ TEST_F(TreeOutput, ArchiveHasAllOfItWithTheWantedTime) {
   EXPECT_EQ(entries["p/d/g"].link_target, "p/d/f");
   EXPECT_EQ(entries["p/d/link"].link_target, "f");
   for (const auto& [path, entry] : entries) EXPECT_EQ(entry.mtime, 77) << path;
+}
+
+TEST_F(TreeOutput, EndsWhenAskedTo) {
+  std::stop_source interrupt;
+  interrupt.request_stop();
+  archive::StringSink sink;
+  const auto archived = write_trees_to_archive({tree()}, sink, interrupt.get_token());
+  ASSERT_FALSE(archived.ok());
+  EXPECT_EQ(archived.error().kind(), ErrorKind::cancelled);
+  EXPECT_TRUE(sink.text().empty());
+  const auto copied =
+      write_trees_to_directory({tree()}, out_.path("out"), Others::keep, interrupt.get_token());
+  ASSERT_FALSE(copied.ok());
+  EXPECT_EQ(copied.error().kind(), ErrorKind::cancelled);
+  EXPECT_FALSE(fs::exists(out_.path("out/d/f")));
 }
 
 }  // namespace

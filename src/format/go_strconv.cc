@@ -92,7 +92,7 @@ std::string format_float(double value, char verb, int precision) {
         if (mantissa.ends_with('.')) mantissa.pop_back();
       }
       std::string exponent = out.substr(p);
-      if (exponent.size() == 3) exponent.insert(2, "0");
+      if (exponent.size() == 3) exponent.insert(2, 1, '0');
       out = mantissa + exponent;
       break;
     }

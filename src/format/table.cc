@@ -78,7 +78,8 @@ Result<std::string> render_rows(std::string_view format, const TableStyle& style
 }
 
 Result<std::string> render_inspection(std::string_view format,
-                                      const std::vector<nlohmann::ordered_json>& objects) {
+                                      const std::vector<nlohmann::ordered_json>& objects,
+                                      const RenderOptions& options) {
   if (format.empty() || format == "json") {
     nlohmann::ordered_json all = nlohmann::ordered_json::array();
     for (const auto& object : objects) all.push_back(object);
@@ -87,7 +88,7 @@ Result<std::string> render_inspection(std::string_view format,
   const Template layout = TRY(inspection_template(format));
   std::string out;
   for (const auto& object : objects) {
-    TRY(layout.render_to(out, nlohmann::json(object)).context(kParsing));
+    TRY(layout.render_to(out, nlohmann::json(object), options).context(kParsing));
     out.push_back('\n');
   }
   return out;

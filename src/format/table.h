@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "format/template.h"
 
 namespace kiln::format {
 
@@ -34,7 +35,8 @@ Result<std::string> render_rows(std::string_view format, const TableStyle& style
 /// one, else a template's output, one line an object; `\t` and `\n` in the format are left alone.
 /// A template that does not parse has the exit code 64.
 Result<std::string> render_inspection(std::string_view format,
-                                      const std::vector<nlohmann::ordered_json>& objects);
+                                      const std::vector<nlohmann::ordered_json>& objects,
+                                      const RenderOptions& options = {});
 /// The same of one object that is no list's: `docker version`.
 Result<std::string> render_object(std::string_view format, const nlohmann::ordered_json& object);
 

@@ -109,6 +109,21 @@ TEST(Table, ErrorsCarryDockersPrefix) {
             R"(map has no entry for key "Foo")");
 }
 
+TEST(Inspection, WhatTheJsonLeavesOutIsEmptyInATemplate) {
+  RenderOptions options;
+  options.left_out = {{"Variant", ""}, {"Healthcheck", nullptr}, {"ExposedPorts", nullptr}};
+  options.field_keys = {{"ID", "Id"}};
+  const std::vector<nlohmann::ordered_json> objects = {
+      nlohmann::ordered_json::parse(R"({"Id":"x","Config":{}})")};
+  EXPECT_EQ(render_inspection("{{.ID}}{{.Variant}} {{.Config.Healthcheck}} "
+                              "{{.Config.ExposedPorts}}{{if .Config.Healthcheck}}!{{end}} "
+                              "{{json .Config}}",
+                              objects, options)
+                .value(),
+            "x <nil> map[] {}\n");
+  EXPECT_FALSE(render_inspection("{{.Config.Nope}}", objects, options).ok());
+}
+
 TEST(Inspection, FormatsAsDocker) {
   const std::vector<nlohmann::ordered_json> objects = {
       nlohmann::ordered_json::parse(R"({"Id":"x","A":["<b>"],"E":[],"O":{}})")};

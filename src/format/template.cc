@@ -35,17 +35,21 @@ struct Value {
   std::shared_ptr<const Json> json;
   bool free_keys = false;
   bool is_list = false;
+  bool is_pointer = false;
 };
 
-Value borrow(const Json& json) { return {{std::shared_ptr<void>(), &json}, false, false}; }
-Value own(Json json) { return {std::make_shared<const Json>(std::move(json)), false, false}; }
+Value borrow(const Json& json) { return {{std::shared_ptr<void>(), &json}}; }
+Value own(Json json) { return {std::make_shared<const Json>(std::move(json))}; }
 std::string printed(const Value& value) {
   if (!value.json->is_null()) return print_value(*value.json);
-  return value.free_keys ? "map[]" : value.is_list ? "[]" : "<no value>";
+  return value.free_keys    ? "map[]"
+         : value.is_list    ? "[]"
+         : value.is_pointer ? "<nil>"
+                            : "<no value>";
 }
 
 /// A part of `whole`, which it keeps alive.
-Value part(const Value& whole, const Json& json) { return {{whole.json, &json}, false, false}; }
+Value part(const Value& whole, const Json& json) { return {{whole.json, &json}}; }
 
 enum class Flow { next, break_loop, continue_loop };
 
@@ -290,6 +294,13 @@ class Execution {
         return value;
       }
       if (lenient) return own(nullptr);
+      if (const auto zero = options_.left_out.find(name); zero != options_.left_out.end()) {
+        Value value = own(zero->second);
+        value.free_keys = options_.map_fields.contains(name);
+        value.is_list = options_.list_fields.contains(name);
+        value.is_pointer = zero->second.is_null();
+        return value;
+      }
       return fail(at, fmt::format("map has no entry for key {}", quote(name)))
           .with_hint(field_hint(json, name));
     }

@@ -38,6 +38,9 @@ struct RenderOptions {
   /// Go's name of a field to its key in the data, where they differ: JSON's own names then are what
   /// `json` writes. Such a field that is not there is empty.
   std::map<std::string, std::string, std::less<>> field_keys = {};
+  /// Fields of Go's structs that the data leaves out where they are empty, and what they are then;
+  /// null: a nil pointer, or an empty map or list by the names above.
+  std::map<std::string, nlohmann::json, std::less<>> left_out = {};
   /// Blanks that `json` lays its text out with; 0: one line.
   unsigned json_indent = 0;
   /// `json .` writes `<`, `>` and `&` as `\u003c`, as docker does for the rows of its tables.

@@ -34,6 +34,8 @@ class Planner {
     const StageState state = TRY(stage(target));
     plan_.result = state.root;
     plan_.config = state.config;
+    // The base images may be for another one: the image is for what the user asked for.
+    if (options_->target_platform) set_platform(plan_.config.platform, *options_->target_platform);
     plan_.history = state.history;
     squash();
     for (const auto& [key, value] : options_->labels) plan_.config.config.labels[key] = value;
@@ -45,6 +47,14 @@ class Planner {
   }
 
  private:
+  /// A variant that is not asked for stays what the base image says, for the same architecture.
+  static void set_platform(oci::Platform& platform, const oci::Platform& wanted) {
+    const bool same = platform.os == wanted.os && platform.architecture == wanted.architecture;
+    const std::string variant = same && wanted.variant.empty() ? platform.variant : wanted.variant;
+    platform = wanted;
+    platform.variant = variant;
+  }
+
   /// What the steps did stays told, but the one layer is the last one's.
   void squash() {
     if (options_->squash == Squash::none) return;
@@ -302,11 +312,30 @@ class Planner {
     return "[context " + name + "] " + what;
   }
 
+  /// Of several stages of one name the last one has it, and that must be before number `index`.
+  Result<void> check_named_stage(const std::string& name, std::size_t index) const {
+    const std::string lower = to_lower(name);
+    const auto last =
+        std::ranges::find(file_->stages.rbegin(), file_->stages.rend(), lower, &df::Stage::name);
+    if (lower.empty() || last == file_->stages.rend()) return {};
+    const auto number = static_cast<std::size_t>(file_->stages.rend() - last) - 1;
+    if (number == index)
+      return invalid_input("circular dependency: stage " + lower + " copies from itself");
+    if (number < index) return {};
+    return invalid_input(fmt::format(
+        "cannot copy from stage \"{}\", it needs to be defined before current stage \"{}\"", name,
+        stage_label(index)));
+  }
+
   /// COPY --from: a named context, a stage before this one, else an image.
   Result<llb::VertexId> copy_from(const df::Word& name, std::size_t index) {
     const auto stage_called = find_stage(name.text, index);
-    const NamedContext* context = find_context(
-        options_->contexts, stage_called ? file_->stages[*stage_called].name : name.text);
+    // A number is a stage, whatever contexts are called.
+    const NamedContext* context =
+        parse_uint(name.text) && !stage_called
+            ? nullptr
+            : find_context(options_->contexts,
+                           stage_called ? file_->stages[*stage_called].name : name.text);
     if (context != nullptr) {
       if (const auto* image = std::get_if<ImageContext>(context)) {
         const StageState state = TRY(image_state(image->reference, options_->wanted_platform(),
@@ -316,6 +345,7 @@ class Planner {
       llb::Op source = TRY(context_op(*context));
       return add_source(std::move(source), name.text);
     }
+    TRY(check_named_stage(name.text, index));
     if (const auto earlier = stage_called) {
       const auto state = stage(*earlier);
       if (state) return state->root;
@@ -325,15 +355,6 @@ class Planner {
     if (parse_uint(name.text))
       return invalid_input("invalid stage index " + name.text +
                            ": it must be a stage before this one");
-    const std::string& own = file_->stages[index].name;
-    if (!own.empty() && own == to_lower(name.text))
-      return invalid_input("circular dependency: stage " + own + " copies from itself");
-    for (const auto& later : file_->stages) {
-      if (!later.name.empty() && later.name == to_lower(name.text))
-        return invalid_input(fmt::format(
-            "cannot copy from stage \"{}\", it needs to be defined before current stage \"{}\"",
-            name.text, stage_label(index)));
-    }
     auto state = image_state(name.text, options_->wanted_platform(), "FROM " + name.text);
     if (state) return state->root;
     const std::string hint = base_hint(name.text, index);

@@ -161,6 +161,9 @@ TEST_F(BuildPlan, CopyFromItsOwnOrALaterIndexIsAnError) {
   const Error error = failure("FROM base\nCOPY --from=5 /x /x\n");
   EXPECT_EQ(error.kind(), ErrorKind::invalid_input);
   EXPECT_THAT(error.message(), HasSubstr("invalid stage index 5"));
+  options.contexts["5"] = llb::LocalSource{"context:5", {}};
+  EXPECT_THAT(failure("FROM base\nCOPY --from=5 /x /x\n").message(),
+              HasSubstr("invalid stage index 5"));
 }
 
 TEST_F(BuildPlan, EqualStepsOfTwoStagesAreOneVertex) {
@@ -215,6 +218,15 @@ TEST_F(BuildPlan, FromPlatformIsAskedFor) {
   plan("FROM --platform=linux/arm64 base\n");
   ASSERT_EQ(images.platforms.size(), 1u);
   EXPECT_EQ(images.platforms[0].str(), "linux/arm64");
+}
+
+TEST_F(BuildPlan, TheImageIsForThePlatformThatIsAskedForWhateverItsBaseIsFor) {
+  EXPECT_EQ(plan("FROM --platform=linux/arm64 base\n").config.platform.str(),
+            plan("FROM base\n").config.platform.str());
+  options.target_platform = oci::Platform{"linux", "riscv64", {}};
+  EXPECT_EQ(plan("FROM base\n").config.platform.str(), "linux/riscv64");
+  options.target_platform = oci::Platform{"linux", "arm", "v6"};
+  EXPECT_EQ(plan("FROM base\nRUN x\n").config.platform.str(), "linux/arm/v6");
 }
 
 TEST_F(BuildPlan, FromPlatformThatIsNoneQuotesItsLine) {

@@ -26,12 +26,26 @@ class OneImage final : public BaseImages {
   const oci::ImageConfig* config_;
 };
 
+/// `error` says where in the text that was made of the change, and quotes that.
+Error error_of(const std::string& change, const Error& error) {
+  const std::string first(split_once(error.message(), '\n').first);
+  const auto place = first.find(": ");
+  Error out(error.kind(), "--change \"" + change + "\": " +
+                              (place == std::string::npos ? first : first.substr(place + 2)));
+  return error.hint().empty() ? out : std::move(out).with_hint(error.hint());
+}
+
 }  // namespace
 
 Result<oci::RunConfig> apply_changes(const oci::ImageConfig& config,
                                      const std::vector<std::string>& changes) {
+  // Each on its own first: what is wrong is told of the change, not of the text that all make.
   std::string text = "FROM base\n";
-  for (const auto& change : changes) text += change + "\n";
+  for (const auto& change : changes) {
+    auto alone = dockerfile::parse("--change", "FROM base\n" + change + "\n");
+    if (!alone) return error_of(change, alone.error());
+    text += change + "\n";
+  }
   const dockerfile::Dockerfile file = TRY(dockerfile::parse("--change", text));
   if (file.stages.size() != 1) return invalid_input("FROM is not a valid change command");
   for (const auto& instruction : file.stages.back().instructions) {

@@ -4,58 +4,13 @@
 #include <fmt/format.h>
 
 #include "base/strings.h"
+#include "format/go_strconv.h"
 
 namespace kiln::frontend {
 
-namespace {
-
-/// Bytes of the UTF-8 character at the beginning of `text`; 0 if there is none.
-std::size_t character_length(std::string_view text) {
-  const auto first = static_cast<unsigned char>(text.front());
-  const std::size_t length = first < 0x80                     ? 1
-                             : first >= 0xc2 && first <= 0xdf ? 2
-                             : first >= 0xe0 && first <= 0xef ? 3
-                             : first >= 0xf0 && first <= 0xf4 ? 4
-                                                              : 0;
-  if (length == 0 || length > text.size()) return 0;
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((static_cast<unsigned char>(text[i]) & 0xc0) != 0x80) return 0;
-  }
-  return length;
-}
-
-}  // namespace
-
-std::string go_quoted(std::string_view text) {
-  std::string out = "\"";
-  while (!text.empty()) {
-    const char c = text.front();
-    const std::size_t length = character_length(text);
-    if (length > 1) {
-      out += text.substr(0, length);
-      text.remove_prefix(length);
-      continue;
-    }
-    text.remove_prefix(1);
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (c >= '\a' && c <= '\r') {
-      out += '\\';
-      out += "abtnvfr"[c - '\a'];
-    } else if (byte < 0x20 || byte >= 0x7f) {
-      out += fmt::format("\\x{:02x}", byte);
-    } else {
-      out += c;
-    }
-  }
-  return out + "\"";
-}
-
 std::string go_quoted_list(const std::vector<std::string>& items) {
   std::vector<std::string> quoted;
-  for (const auto& item : items) quoted.push_back(go_quoted(item));
+  for (const auto& item : items) quoted.push_back(format::quote(item));
   return "[" + join(quoted, " ") + "]";
 }
 

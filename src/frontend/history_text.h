@@ -11,8 +11,6 @@
 /// How instructions read in an image's history: BuildKit's forms, which other tools parse.
 namespace kiln::frontend {
 
-/// Go's %q of a string.
-std::string go_quoted(std::string_view text);
 /// Go's %q of a list: `["a" "b"]`.
 std::string go_quoted_list(const std::vector<std::string>& items);
 /// Go's %v of a list: `[a b]`.

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "base/check.h"
+#include "base/paths.h"
 #include "base/strings.h"
 #include "base/url.h"
 #include "dockerfile/glob.h"
@@ -23,7 +24,7 @@ std::string file_name(const std::string& url) {
   const auto parsed = parse_url(url);
   std::string path = parsed ? parsed->path : std::string();
   while (path.ends_with('/')) path.pop_back();
-  std::string name = path.substr(path.find_last_of('/') + 1);
+  std::string name(base_name(path));
   const bool usable =
       !name.empty() && name != "." && name != ".." && name.find('\0') == std::string::npos;
   return usable ? name : "__unnamed__";

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/paths.h"
 #include "base/strings.h"
 #include "dockerfile/glob.h"
 #include "dockerfile/ignore.h"
@@ -24,8 +25,6 @@ constexpr std::array<std::string_view, 5> kProxyArgs = {"HTTP_PROXY", "HTTPS_PRO
 constexpr const char* kCacheNamespaceArg = "BUILDKIT_CACHE_MOUNT_NS";
 constexpr const char* kHostnameArg = "BUILDKIT_SANDBOX_HOSTNAME";
 
-std::string base_name(const std::string& path) { return path.substr(path.find_last_of('/') + 1); }
-
 llb::CacheSharing sharing_of(const df::RunMount& mount) {
   switch (mount.sharing.value_or(df::RunMount::Sharing::shared)) {
     case df::RunMount::Sharing::private_copy:
@@ -37,21 +36,7 @@ llb::CacheSharing sharing_of(const df::RunMount& mount) {
   }
 }
 
-/// Where `field` stands in a flag's value; all of the flag if that can't be said.
-df::Range part_of(const df::Flag& flag, const std::string& field) {
-  const std::string value = flag.value.value_or("");
-  const std::size_t at = field.empty() ? std::string::npos : value.find(field);
-  const std::size_t before = flag.name.size() + 3;  // "--" and "="
-  const df::Range& whole = flag.range;
-  const bool as_written = whole.begin.line == whole.end.line &&
-                          whole.end.column - whole.begin.column == before + value.size();
-  if (at == std::string::npos || !as_written || value.find(field, at + 1) != std::string::npos)
-    return whole;
-  df::Range out = whole;
-  out.begin.column += static_cast<unsigned>(before + at);
-  out.end.column = out.begin.column + static_cast<unsigned>(field.size());
-  return out;
-}
+bool holds_nul(const std::string& text) { return text.find('\0') != std::string::npos; }
 
 class RunLowering {
  public:
@@ -82,10 +67,11 @@ class RunLowering {
       flag_ = &flag;
       auto added = add_flag(flag);
       if (added) continue;
-      if (scope_->failed_at != nullptr) *scope_->failed_at = part_of(flag, failed_field_);
+      if (scope_->failed_at != nullptr) *scope_->failed_at = df::field_range(flag, failed_field_);
       return std::move(added).error();
     }
     finish_ssh();
+    TRY(check_nul());
     std::vector<std::string> args;
     for (const auto& name : scope_->state.arg_names)
       args.push_back(name + "=" + scope_->state.variables.find(name).value_or(""));
@@ -115,6 +101,20 @@ class RunLowering {
     }
     exec.argv = shell;
     exec.argv.push_back(script);
+  }
+
+  /// What a process is given ends at a NUL byte: the kernel would cut it there.
+  Result<void> check_nul() const {
+    const llb::ExecOp& exec = out_.op;
+    if (std::ranges::any_of(exec.argv, holds_nul))
+      return invalid_input("the command holds a NUL byte");
+    for (const auto& entry : exec.env) {
+      if (holds_nul(entry))
+        return invalid_input(
+            fmt::format("the variable {} holds a NUL byte", split_once(entry, '=').first));
+    }
+    if (holds_nul(exec.user)) return invalid_input("the user's name holds a NUL byte");
+    return {};
   }
 
   std::string working_dir() const {
@@ -205,6 +205,9 @@ class RunLowering {
 
   Result<void> add_mount(const std::string& text) {
     const df::RunMount mount = TRY(df::parse_run_mount(text, scope_->expand, &failed_field_));
+    for (const std::string* path : {&mount.source, &mount.target, &mount.id}) {
+      if (holds_nul(*path)) return invalid_input("the mount's path holds a NUL byte");
+    }
     switch (mount.type) {
       case df::RunMount::Type::bind:
         return add_bind(mount);
@@ -229,7 +232,7 @@ class RunLowering {
 
   /// Shows an error that begins with `text`, when the step runs, below `field` of the flag.
   void point_at(const std::string& field, const std::string& text) {
-    out_.focused[text] = scope_->quoted(part_of(*flag_, field));
+    out_.focused[text] = scope_->quoted(df::field_range(*flag_, field));
   }
 
   /// The field that names the source, as far as it is written as it is read.
@@ -277,7 +280,9 @@ class RunLowering {
     llb::FileOp op;
     op.actions.emplace_back(std::move(copy));
     llb::Origin place = scope_->place;
-    place.excerpt = scope_->quoted(part_of(*flag_, field));
+    place.name = "[internal] load " + source + " for a mount";
+    place.place += ":" + source;
+    place.excerpt = scope_->quoted(df::field_range(*flag_, field));
     return graph.add({std::move(op), {scratch, local}, std::move(place)});
   }
 
@@ -345,7 +350,7 @@ class RunLowering {
     if (mount.env) {
       out.env = *mount.env;
     } else if (out.target.empty()) {
-      out.target = "/run/secrets/" + base_name(out.id);
+      out.target = "/run/secrets/" + std::string(base_name(out.id));
     }
     if (!out.target.empty()) out.target = TRY(absolute_target(out.target));
     out.required = mount.required;

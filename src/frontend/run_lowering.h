@@ -21,7 +21,7 @@ struct RunScope {
   dockerfile::Expander expand;
   /// The vertex of the build context.
   std::function<llb::VertexId()> build_context;
-  /// Where the instruction stands, without a name: for vertices that it needs and that don't show.
+  /// Where the instruction stands, for vertices that it needs.
   llb::Origin place;
   /// The instruction's lines, with a caret below a part of it.
   std::function<std::string(dockerfile::Range)> quoted;

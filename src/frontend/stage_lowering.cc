@@ -96,6 +96,13 @@ class StageLowering {
   Result<std::string> expand(const std::string& text) {
     return df::expand_word(text, lookup(), escape());
   }
+  /// Of a path, which no kernel takes a NUL byte in.
+  Result<std::string> expand_path(const df::Word& word) {
+    std::string path = TRY(expand(word));
+    if (path.find('\0') == std::string::npos) return path;
+    failed_at_ = word.range;
+    return invalid_input("the path holds a NUL byte");
+  }
   df::Lookup lookup() const {
     return [this](std::string_view name) { return state_.variables.find(name); };
   }
@@ -156,7 +163,6 @@ class StageLowering {
                    from,
                    [this](df::Range focus) { return quoted(focus); },
                    nullptr};
-    scope.place.name.clear();
     scope.failed_at = &failed_at_;
     const auto shell =
         state_.config.config.shell.value_or(std::vector<std::string>{"/bin/sh", "-c"});
@@ -191,7 +197,7 @@ class StageLowering {
     op.all_mtimes = context_.options.all_mtimes;
     const std::string chown = TRY(expand_if(copy.chown));
     const std::string chmod = TRY(expand_chmod(copy.chmod));
-    const std::string destination = TRY(expand(copy.destination));
+    const std::string destination = TRY(expand_path(copy.destination));
     const std::string target = absolute_destination(state_.config.config.working_dir, destination);
     std::vector<std::string> exclude;
     // These are taken as they are written: variables are not expanded in them.
@@ -206,7 +212,7 @@ class StageLowering {
     std::optional<std::size_t> local_input;
     std::map<std::string, std::string> focused;
     for (const auto& word : copy.sources) {
-      const std::string source = TRY(expand(word));
+      const std::string source = TRY(expand_path(word));
       created_by += " " + redact_credentials(source);
       llb::CopyAction action;
       failed_at_ = copy.checksum ? copy.checksum->range : word.range;
@@ -291,7 +297,7 @@ class StageLowering {
   }
 
   Result<void> lower_value(const df::Instruction& instruction, const df::Workdir& workdir) {
-    const std::string path = TRY(expand(workdir.path));
+    const std::string path = TRY(expand_path(workdir.path));
     std::string& current = state_.config.config.working_dir;
     // An absolute path stands as it is written, as in BuildKit; a relative one is joined and
     // cleaned.

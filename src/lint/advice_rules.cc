@@ -7,6 +7,7 @@
 #include <iterator>
 #include <optional>
 
+#include "base/paths.h"
 #include "base/strings.h"
 #include "dockerfile/csv.h"
 #include "dockerfile/ignore.h"
@@ -44,10 +45,6 @@ constexpr Installer kInstallers[] = {
     {"bundle", "install", "/usr/local/bundle/cache"},
 };
 
-std::string_view program_name(std::string_view word) {
-  return word.substr(word.find_last_of('/') + 1);
-}
-
 /// The first word after the program that is no option.
 std::string verb_of(const Words& command) {
   for (std::size_t i = 1; i < command.size(); ++i) {
@@ -60,10 +57,10 @@ const Installer* find_installer(const Words& command) {
   if (command.empty()) return nullptr;
   Words words = command;
   // python -m pip install
-  if (program_name(words[0]).starts_with("python") && words.size() > 2 && words[1] == "-m")
+  if (base_name(words[0]).starts_with("python") && words.size() > 2 && words[1] == "-m")
     words.erase(words.begin(), words.begin() + 2);
   for (const Installer& installer : kInstallers) {
-    if (program_name(words[0]) == installer.program && verb_of(words) == installer.verb)
+    if (base_name(words[0]) == installer.program && verb_of(words) == installer.verb)
       return &installer;
   }
   return nullptr;
@@ -71,7 +68,7 @@ const Installer* find_installer(const Words& command) {
 
 bool is_apt(const Words& command, std::string_view verb) {
   if (command.empty()) return false;
-  const auto program = program_name(command[0]);
+  const auto program = base_name(command[0]);
   return (program == "apt-get" || program == "apt") && verb_of(command) == verb;
 }
 
@@ -151,7 +148,7 @@ std::vector<std::string> written_paths(const ShellCommand& command) {
     out.push_back(target.empty() && i + 1 < words.size() ? words[i + 1] : target);
   }
   if (words.size() < 2) return out;
-  const auto program = program_name(words[0]);
+  const auto program = base_name(words[0]);
   for (const std::string_view writer : {"mkdir", "touch", "chown", "chmod", "tee", "rm"}) {
     if (program == writer) out.insert(out.end(), words.begin() + 1, words.end());
   }
@@ -240,7 +237,7 @@ void StageAdvice::check_apt(const df::Run& run, const std::vector<ShellCommand>&
     const Words command = shell_command.command();
     updates |= is_apt(command, "update");
     installs |= is_apt(command, "install");
-    cleans |= !command.empty() && program_name(command[0]) == "rm" &&
+    cleans |= !command.empty() && base_name(command[0]) == "rm" &&
               std::ranges::any_of(command, [](const std::string& word) {
                 return word.find("/var/lib/apt/lists") != std::string::npos;
               });
@@ -281,7 +278,7 @@ void StageAdvice::check_installs(const df::Run& run, const std::vector<ShellComm
 
 void StageAdvice::check_modes(const Words& command) {
   if (command.size() < 3) return;
-  const auto program = program_name(command[0]);
+  const auto program = base_name(command[0]);
   if (program != "chown" && program != "chmod") return;
   const bool recursive = std::ranges::any_of(command, [](const std::string& word) {
     return word == "--recursive" || (word.starts_with('-') && !word.starts_with("--") &&
@@ -304,7 +301,7 @@ void StageAdvice::check_pipes(const std::vector<ShellCommand>& commands) {
     const Words command = shell_command.command();
     if (sets_pipefail(command)) return;
     if (command.empty() || !shell_command.piped) continue;
-    const auto program = program_name(command[0]);
+    const auto program = base_name(command[0]);
     if (program != "curl" && program != "wget") continue;
     report(Rule::download_without_pipefail,
            fmt::format("when {} fails, the step goes on with what came so far: set -o pipefail "

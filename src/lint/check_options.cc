@@ -11,6 +11,8 @@ namespace kiln::lint {
 namespace {
 
 constexpr std::size_t kMaxParts = 3;
+constexpr const char* kKnownOptions =
+    "the options are skip=RULE,…, error=true and experimental=RULE,…, with ; between them";
 
 std::set<std::string, std::less<>> names(std::string_view text) {
   std::set<std::string, std::less<>> out;
@@ -33,14 +35,17 @@ std::vector<std::string_view> parts_of(std::string_view text) {
 
 }  // namespace
 
-Result<CheckOptions> parse_check_options(std::string_view text) {
+Result<CheckOptions> parse_check_options(std::string_view text, std::string_view* failed) {
   CheckOptions out;
   text = trim(text);
   if (text.empty()) return out;
   for (const std::string_view part : parts_of(text)) {
     const auto [key_text, value_text] = split_once(part, '=');
     const std::string_view key = trim(key_text);
-    if (!value_text) return invalid_input(fmt::format("invalid check option \"{}\"", part));
+    if (failed != nullptr) *failed = trim(part);
+    if (!value_text)
+      return invalid_input(fmt::format("invalid check option \"{}\"", part))
+          .with_hint(kKnownOptions);
     const std::string_view value = trim(*value_text);
     if (key == "skip") {
       if (value == "all") {
@@ -62,14 +67,14 @@ Result<CheckOptions> parse_check_options(std::string_view text) {
       out.error = *error;
     } else {
       return invalid_input(fmt::format("invalid check option \"{}\"", key))
-          .with_hint("the options are skip, error and experimental");
+          .with_hint(kKnownOptions);
     }
   }
   return out;
 }
 
-Result<CheckOptions> parse_check_directive(std::string_view value) {
-  return parse_check_options(split_once(trim(value), ' ').first);
+Result<CheckOptions> parse_check_directive(std::string_view value, std::string_view* failed) {
+  return parse_check_options(split_once(trim(value), ' ').first, failed);
 }
 
 CheckOptions with_comments(const CheckOptions& options, const std::vector<std::string>& comments) {

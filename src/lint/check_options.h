@@ -22,10 +22,12 @@ struct CheckOptions {
 };
 
 /// The value of a check directive, or of the build argument BUILDKIT_DOCKERFILE_CHECK; names are
-/// not checked, so that a file may name rules of another version. Kind invalid_input.
-Result<CheckOptions> parse_check_options(std::string_view text);
+/// not checked, so that a file may name rules of another version. Kind invalid_input; `failed` then
+/// is the part of `text` that is wrong.
+Result<CheckOptions> parse_check_options(std::string_view text, std::string_view* failed = nullptr);
 /// The same of a directive, whose value ends at its first blank.
-Result<CheckOptions> parse_check_directive(std::string_view value);
+Result<CheckOptions> parse_check_directive(std::string_view value,
+                                           std::string_view* failed = nullptr);
 
 /// `options` with what a comment `check=…` right above an instruction adds for that one.
 CheckOptions with_comments(const CheckOptions& options, const std::vector<std::string>& comments);

@@ -11,8 +11,7 @@ namespace {
 std::string fixed(const std::string& text) {
   LintRequest request;
   const dockerfile::Source source("Dockerfile", text);
-  std::vector<dockerfile::Diagnostic> ignored;
-  request.options = check_options_of(dockerfile::parse_directives(source, ignored), {}).value();
+  request.options = check_options_of(source, {}).value();
   const auto once = fix("Dockerfile", text, request);
   if (!once) return once.error().message();
   const auto twice = fix("Dockerfile", once->text, request);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/paths.h"
 #include "base/strings.h"
 #include "dockerfile/csv.h"
 #include "lint/source_lines.h"
@@ -32,10 +33,6 @@ bool is_remote(std::string_view source) {
   return source.starts_with("http://") || source.starts_with("https://") ||
          source.starts_with("git@") || source.starts_with("git://") ||
          source.starts_with("ssh://") || source.find("://") != std::string_view::npos;
-}
-
-std::string last_part(std::string_view path) {
-  return std::string(path.substr(path.find_last_of('/') + 1));
 }
 
 /// `key value` as `key=value`, or nothing if that needs more than quotes and escapes.
@@ -70,6 +67,23 @@ std::optional<Edit> with_equals(const df::Source& source, const df::KeyValue& pa
   return Edit{range, std::move(out)};
 }
 
+/// As docker 28 looks it up: the source as it is written, and the directories above it. So `./a/`
+/// is found below a pattern `a`, but `./a` is not.
+bool is_ignored(const df::IgnorePatterns& patterns, const std::string& source) {
+  const auto slash = source.rfind('/');
+  const std::string above =
+      df::clean_path(source.substr(0, slash == std::string::npos ? 0 : slash));
+  if (above == ".") return patterns.judge(source, nullptr).ignored;
+  df::IgnorePatterns::Verdict verdict;
+  const df::IgnorePatterns::Verdict* parent = nullptr;
+  for (std::size_t end = 0; end != std::string::npos;) {
+    end = above.find('/', end + 1);
+    verdict = patterns.judge(above.substr(0, end), parent);
+    parent = &verdict;
+  }
+  return patterns.judge(source, parent).ignored;
+}
+
 }  // namespace
 
 std::vector<std::string> source_names(const df::Instruction& instruction) {
@@ -91,11 +105,10 @@ InstructionRules::InstructionRules(const df::Dockerfile& file, const LintRequest
                                    const Values& globals, StageFacts& facts, Findings& findings)
     : file_(file), request_(request), globals_(globals), facts_(facts), findings_(findings) {
   const auto& patterns = request.build.ignore;
-  // What an exception takes back can't be told without the files.
-  if (patterns.empty() ||
-      std::ranges::any_of(patterns, [](const std::string& p) { return p.starts_with('!'); }))
-    return;
+  if (patterns.empty()) return;
   if (auto compiled = df::IgnorePatterns::create(patterns)) ignore_ = *std::move(compiled);
+  has_exceptions_ =
+      std::ranges::any_of(patterns, [](const std::string& p) { return p.starts_with('!'); });
   context_ignored_ = std::ranges::any_of(
       patterns, [](const std::string& p) { return p == "*" || p == "**" || p == "**/*"; });
 }
@@ -166,7 +179,7 @@ void InstructionRules::note_mount(const Mount& mount) {
   const bool secret = type == "secret";
   std::string id = secret ? first_of({"source", "src", "id"}) : field("id");
   if (id.empty())
-    id = secret ? last_part(first_of({"target", "dst", "destination"})) : std::string("default");
+    id = secret ? std::string(base_name(first_of({"target", "dst", "destination"}))) : "default";
   auto& mounts = secret ? facts_.secrets : facts_.ssh;
   if (std::ranges::any_of(mounts, [&](const MountFact& known) { return known.id == id; })) return;
   mounts.push_back({std::move(id), equals_ignoring_case(field("required"), "true"), place_.lines});
@@ -198,7 +211,9 @@ void InstructionRules::check_ignored(const df::Copy& copy, const std::string& so
                                      df::Range range) {
   if (!ignore_ || is_remote(source)) return;
   const bool root = source == "." || source == "/";
-  if (root ? !context_ignored_ : !ignore_->ignores(source)) return;
+  if (root ? !context_ignored_ : !is_ignored(*ignore_, source)) return;
+  // An exception may leave something of a directory: only the files could tell.
+  if (root ? has_exceptions_ : ignore_->may_contain_exceptions(df::clean_path(source))) return;
   report(Rule::copy_ignored_file,
          fmt::format("the ignore file leaves '{}' out of the context, so {} won't find it", source,
                      copy.is_add ? "ADD" : "COPY"),

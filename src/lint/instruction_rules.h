@@ -67,9 +67,9 @@ class InstructionRules {
   const Values& globals_;
   StageFacts& facts_;
   Findings& findings_;
-  /// nullopt if nothing is ignored, or what is can't be told by patterns alone.
+  /// nullopt if nothing is ignored.
   std::optional<dockerfile::IgnorePatterns> ignore_;
-  bool context_ignored_ = false;
+  bool context_ignored_ = false, has_exceptions_ = false;
   std::optional<Place> cmd_, entrypoint_, healthcheck_;
   Place place_;
   bool failed_ = false;

@@ -77,7 +77,7 @@ std::vector<Finding> before_plan_error(std::vector<Finding> findings, const df::
   return findings;
 }
 
-Result<CheckOptions> check_options_of(const df::Directives& directives,
+Result<CheckOptions> check_options_of(const df::Source& source, const df::Directives& directives,
                                       const std::map<std::string, std::string>& build_args) {
   const auto given = build_args.find("BUILDKIT_DOCKERFILE_CHECK");
   if (given != build_args.end()) {
@@ -88,9 +88,24 @@ Result<CheckOptions> check_options_of(const df::Directives& directives,
     return options;
   }
   if (!directives.check) return CheckOptions();
-  auto options = parse_check_directive(directives.check->text);
-  if (!options) return std::move(options).error().context("failed to parse check options");
-  return options;
+  const df::Word& value = *directives.check;
+  std::string_view failed;
+  auto options = parse_check_directive(value.text, &failed);
+  if (options) return options;
+  df::Range at = value.range;
+  if (!failed.empty()) {
+    at.begin.column += static_cast<unsigned>(failed.data() - value.text.data());
+    at.end.column = at.begin.column + static_cast<unsigned>(failed.size());
+  }
+  const Error& error = options.error();
+  return df::to_error(source,
+                      {{at, "failed to parse check options: " + error.message(), error.hint()}});
+}
+
+Result<CheckOptions> check_options_of(const df::Source& source,
+                                      const std::map<std::string, std::string>& build_args) {
+  std::vector<df::Diagnostic> ignored;
+  return check_options_of(source, df::parse_directives(source, ignored), build_args);
 }
 
 std::string rule_names(const std::vector<Finding>& findings) {

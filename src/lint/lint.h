@@ -46,8 +46,12 @@ std::vector<Finding> before_plan_error(std::vector<Finding> findings,
                                        const dockerfile::Dockerfile& file, const Error& error);
 
 /// The options that hold for a file: BUILDKIT_DOCKERFILE_CHECK among the build arguments, else the
-/// check directive.
-Result<CheckOptions> check_options_of(const dockerfile::Directives& directives,
+/// check directive. An error in the latter has its line and a caret.
+Result<CheckOptions> check_options_of(const dockerfile::Source& source,
+                                      const dockerfile::Directives& directives,
+                                      const std::map<std::string, std::string>& build_args);
+/// The same of a file that may not parse.
+Result<CheckOptions> check_options_of(const dockerfile::Source& source,
                                       const std::map<std::string, std::string>& build_args);
 
 /// The rules that were found, in the order of their first finding: `A, B`.

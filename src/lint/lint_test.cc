@@ -23,8 +23,7 @@ std::vector<std::string> found(const std::string& text, Caller caller = Caller::
   LintRequest request;
   request.caller = caller;
   request.build.platform = {"linux", "amd64", {}};
-  auto wanted =
-      options.empty() ? check_options_of(file->directives, {}) : parse_check_options(options);
+  auto wanted = options.empty() ? check_options_of(file->source, {}) : parse_check_options(options);
   if (!wanted) return {wanted.error().message()};
   request.options = *wanted;
   std::vector<std::string> out;
@@ -75,6 +74,26 @@ TEST(CheckOptions, MalformedOnesAreErrors) {
     ASSERT_FALSE(options) << text;
     EXPECT_EQ(options.error().kind(), ErrorKind::invalid_input);
   }
+}
+
+TEST(CheckOptions, AnErrorInTheDirectivePointsAtTheOption) {
+  const auto message = [](std::string text) {
+    const dockerfile::Source source("Dockerfile", std::move(text));
+    const auto options = check_options_of(source, {});
+    return options ? std::string() : options.error().message();
+  };
+  EXPECT_EQ(message("# syntax=docker/dockerfile:1\n# check=foo\nFROM scratch\n"),
+            "Dockerfile:2: failed to parse check options: invalid check option \"foo\"\n"
+            "   1 |     # syntax=docker/dockerfile:1\n"
+            "   2 | >>> # check=foo\n"
+            "     |             ^~~\n"
+            "   3 |     FROM scratch");
+  EXPECT_EQ(message("#  check = skip=A;error=maybe b\nFROM scratch\n"),
+            "Dockerfile:1: failed to parse check options: failed to parse check option "
+            "\"error=maybe\": \"maybe\" is neither true nor false\n"
+            "   1 | >>> #  check = skip=A;error=maybe b\n"
+            "     |                       ^~~~~~~~~~~\n"
+            "   2 |     FROM scratch");
 }
 
 TEST(UndefinedVar, IsNotJudgedWithoutTheBaseImage) {

@@ -24,6 +24,11 @@ VertexId Graph::add(Vertex vertex) {
   return entry->second;
 }
 
+bool Graph::is_scratch(VertexId id) const {
+  const auto* image = std::get_if<ImageSource>(&vertices_[id].op);
+  return image != nullptr && image->layers.empty();
+}
+
 std::vector<VertexId> Graph::needed_by(const std::vector<VertexId>& targets) const {
   std::vector<bool> needed(vertices_.size());
   for (const VertexId target : targets) needed[target] = true;

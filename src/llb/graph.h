@@ -39,6 +39,8 @@ class Graph {
   VertexId add(Vertex vertex);
   const Vertex& vertex(VertexId id) const { return vertices_[id]; }
   std::size_t size() const { return vertices_.size(); }
+  /// Whether it is an image without a file.
+  bool is_scratch(VertexId id) const;
   /// The vertices that the targets need, themselves included, inputs first.
   std::vector<VertexId> needed_by(VertexId target) const { return needed_by(std::vector{target}); }
   std::vector<VertexId> needed_by(const std::vector<VertexId>& targets) const;

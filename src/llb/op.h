@@ -91,6 +91,9 @@ struct TmpfsMount {
   bool read_only = false;
 };
 
+/// Of files that secrets and agents are, where no mode is asked for.
+inline constexpr std::uint32_t kSecretMode = 0400, kAgentMode = 0600;
+
 /// The solver is told the value, which is never part of anything that is kept.
 struct SecretMount {
   std::string id;

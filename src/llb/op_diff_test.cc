@@ -57,10 +57,89 @@ TEST(OpDiff, NamesVariablesAsTheDockerfileDoes) {
   EXPECT_EQ(changes(exec(), other), (Changes{{"the order of the environment", "", ""}}));
 }
 
+TEST(OpDiff, EmptyVariableIsNoMissingOne) {
+  ExecOp empty = exec(), unset = exec();
+  empty.env[2] = "V=";
+  unset.env.pop_back();
+  EXPECT_EQ(changes(exec(), empty), (Changes{{"ARG V", "1", "\"\""}}));
+  EXPECT_EQ(changes(unset, empty), (Changes{{"ARG V", "", "\"\""}}));
+  EXPECT_EQ(changes(empty, unset), (Changes{{"ARG V", "\"\"", ""}}));
+}
+
+TEST(OpDiff, ModesAreOctal) {
+  ExecOp before = exec(), after = exec();
+  CacheMount cache;
+  cache.id = "c";
+  cache.owner.mode = 0755;
+  before.mounts = {cache};
+  cache.owner.mode = 0700;
+  after.mounts = {cache};
+  EXPECT_EQ(changes(before, after), (Changes{{"--mount=type=cache: mode", "0755", "0700"}}));
+  SecretMount secret;
+  secret.id = "key";
+  before.mounts = {secret};
+  secret.owner.mode = 0444;
+  after.mounts = {secret};
+  EXPECT_EQ(changes(before, after), (Changes{{"--mount=type=secret: mode", "", "0444"}}));
+  const FileOp made{{MkdirAction{"/d", 0755, ""}}, {}}, other{{MkdirAction{"/d", 0700, ""}}, {}};
+  EXPECT_EQ(changes(made, other), (Changes{{"the mode", "0755", "0700"}}));
+}
+
+TEST(OpDiff, ShowsWhatTheBuildGivesARun) {
+  ExecOp before = exec(), after = exec();
+  before.shm_size = 64 << 20;
+  after.shm_size = (64 << 20) + 512;
+  EXPECT_EQ(changes(before, after), (Changes{{"--shm-size", "64m", "67109376b"}}));
+  EXPECT_EQ(changes(exec(), before), (Changes{{"--shm-size", "", "64m"}}));
+  before = after = exec();
+  before.ulimits = {{"nofile", 1024, 2048}, {"nproc", 5, 5}};
+  after.ulimits = {{"core", 0, UINT64_MAX}, {"nofile", 1024, 4096}, {"nproc", 5, 5}};
+  EXPECT_EQ(changes(before, after),
+            (Changes{{"--ulimit", "", "core=0:-1"},
+                     {"--ulimit", "nofile=1024:2048", "nofile=1024:4096"}}));
+  before = after = exec();
+  before.host_names = {"a"};
+  after.host_names = {"a", "b"};
+  EXPECT_EQ(changes(before, after), (Changes{{"--add-host", "a", "a b"}}));
+  before = after = exec();
+  after.volumes = {"/a:/b:ro"};
+  EXPECT_EQ(changes(before, after), (Changes{{"--volume", "", "/a:/b:ro"}}));
+}
+
+TEST(OpDiff, SaysWhatOfAMountDiffers) {
+  ExecOp before = exec(), after = exec();
+  BindMount bind;
+  bind.input = 1;
+  bind.target = "/m";
+  bind.read_only = true;
+  CacheMount cache;
+  cache.id = "c";
+  cache.target = "/c";
+  SecretMount secret;
+  secret.id = "key";
+  before.mounts = {bind, cache};
+  after.mounts = {cache, bind};
+  EXPECT_EQ(changes(before, after), (Changes{{"the order of the mounts", "", ""}}));
+  after.mounts = {secret, bind, cache};
+  EXPECT_EQ(changes(before, after), (Changes{{"--mount", "", "type=secret,id=key"}}));
+  EXPECT_EQ(changes(after, before), (Changes{{"--mount", "type=secret,id=key", ""}}));
+  BindMount other = bind;
+  other.input = 2;
+  other.read_only = false;
+  CacheMount moved = cache;
+  moved.target = "/d";
+  after.mounts = {other, moved};
+  EXPECT_EQ(changes(before, after), (Changes{{"--mount=type=bind: from", "", ""},
+                                             {"--mount=type=bind: readonly", "yes", "no"},
+                                             {"--mount=type=cache: target", "/c", "/d"}}));
+}
+
 TEST(OpDiff, NamesWhatElseARunHas) {
   ExecOp other = exec();
   other.argv[2] = "make all";
-  EXPECT_EQ(changes(exec(), other), (Changes{{"the command", "", ""}}));
+  EXPECT_EQ(changes(exec(), other), (Changes{{"the command", "make", "make all"}}));
+  other.argv = {"make", "all"};
+  EXPECT_EQ(changes(exec(), other), (Changes{{"the command", "/bin/sh -c make", "make all"}}));
   other = exec();
   other.cwd = "/src";
   EXPECT_EQ(changes(exec(), other), (Changes{{"WORKDIR", "/", "/src"}}));

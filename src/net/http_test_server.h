@@ -102,6 +102,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         elif word == "truncated-chunks":
             self.send_response(200); self.send_header("Transfer-Encoding", "chunked"); self.end_headers()
             self.wfile.write(b"4\r\nonly\r\n"); self.cut()
+        elif word == "endless":
+            self.send_response(int(rest)); self.send_header("Location", "/echo/end")
+            self.send_header("Transfer-Encoding", "chunked"); self.end_headers()
+            try:
+                while True: self.wfile.write(b"10000\r\n" + b"a" * 65536 + b"\r\n")
+            except OSError: self.close_connection = True
         elif word == "drop": self.cut()
         elif word == "garbage": self.wfile.write(b"SSH-2.0-nothing\r\n"); self.cut()
         elif word == "stall":

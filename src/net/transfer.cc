@@ -49,6 +49,14 @@ ErrorKind kind_of(CURLcode code, std::string_view url) {
   }
 }
 
+/// What a server says of the client's certificate, or of none, after the handshake (RFC 8446, 6.2):
+/// libcurl takes it for any failure of receiving.
+bool refuses_certificate(std::string_view reason) {
+  return reason.find(" alert ") != std::string_view::npos &&
+         (reason.find("certificate") != std::string_view::npos ||
+          reason.find("unknown ca") != std::string_view::npos);
+}
+
 std::string first_letter_lower(std::string text) {
   // Not that of an abbreviation, `SSL`.
   if (text.size() > 1 && text[1] >= 'a' && text[1] <= 'z') text[0] = to_lower(text.substr(0, 1))[0];
@@ -178,7 +186,7 @@ Result<std::optional<std::string>> Transfer::run(bool may_redirect) {
   const auto code = drive();
   if (failure_) return std::move(*failure_);
   if (!code.ok()) return Error(code.error());
-  if (*code != CURLE_OK) return transfer_error(*code);
+  if (*code != CURLE_OK && !has_enough_) return transfer_error(*code);
   if (!may_redirect_ || !is_redirect()) return std::optional<std::string>();
   const char* target = nullptr;
   curl_.easy_getinfo(easy_, CURLINFO_REDIRECT_URL, &target);
@@ -238,8 +246,13 @@ Result<void> Transfer::check_for_stall() {
 Error Transfer::transfer_error(CURLcode code) const {
   std::string reason = message_.front() != '\0' ? message_.data() : curl_.easy_strerror(code);
   if (code == CURLE_PARTIAL_FILE) reason = "connection closed before the end: " + reason;
-  return {kind_of(code, url_), fmt::format("{} {}: {}", request_.method, redacted_url(url_),
-                                           first_letter_lower(std::move(reason)))};
+  const bool refused = refuses_certificate(reason);
+  Error error(refused ? ErrorKind::untrusted : kind_of(code, url_),
+              fmt::format("{} {}: {}", request_.method, redacted_url(url_),
+                          first_letter_lower(std::move(reason))));
+  if (!refused) return error;
+  return std::move(error).with_hint(
+      "the server wants a certificate that it knows: NAME.cert and NAME.key in certs.d/HOST");
 }
 
 bool Transfer::is_redirect() const {
@@ -299,7 +312,17 @@ bool Transfer::take_body(Bytes data) {
     }
     response_.body += text;
   } else {
-    response_.body += text.substr(0, kFailureBodyLimit - response_.body.size());
+    const std::size_t room = kFailureBodyLimit - response_.body.size();
+    response_.body += text.substr(0, room);
+    // The rest may have no end. Where the answer leads to another one, libcurl has to see its end.
+    if (text.size() > room) {
+      if (may_redirect_ && is_redirect())
+        return fail(
+            invalid_input(fmt::format("{} {}: a redirect with more than {} bytes", request_.method,
+                                      redacted_url(url_), kFailureBodyLimit)));
+      has_enough_ = true;
+      return false;
+    }
   }
   return true;
 }

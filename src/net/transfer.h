@@ -62,6 +62,7 @@ class Transfer {
   std::array<char, CURL_ERROR_SIZE> message_{};
   bool may_redirect_ = false;
   bool headers_complete_ = false;
+  bool has_enough_ = false;  ///< of a failure's body, whose rest is not read
   std::uint64_t sent_ = 0;
   curl_off_t sent_on_wire_ = 0;
   Clock::time_point last_progress_;

@@ -99,13 +99,13 @@ Result<Reference> Reference::parse(std::string_view text) {
   }
   if (out.domain_ == "index.docker.io") out.domain_ = kDockerHub;
   if (!is_domain(out.domain_)) return bad("");
-  if (to_lower(path) != path)
-    return invalid_input("invalid reference format: repository name (" + std::string(path) +
-                         ") must be lowercase");
-  if (!std::ranges::all_of(split(path, '/'), is_path_component)) return bad("");
   out.path_ = path;
   if (out.domain_ == kDockerHub && path.find('/') == std::string_view::npos)
     out.path_.insert(0, kOfficialPrefix);
+  if (to_lower(path) != path)
+    return invalid_input("invalid reference format: repository name (" + out.path_ +
+                         ") must be lowercase");
+  if (!std::ranges::all_of(split(path, '/'), is_path_component)) return bad("");
   if (out.path_.size() + out.domain_.size() > 255)
     return invalid_input("repository name must not be more than 255 characters");
   return out;

@@ -74,7 +74,7 @@ Result<std::size_t> read_some(const Fd& fd, std::span<std::byte> into, std::stri
 Result<void> wait_until_readable(const Fd& fd, const std::stop_token& stop, std::string_view name) {
   constexpr int kTickMilliseconds = 100;
   for (;;) {
-    if (stop.stop_requested()) return Error(ErrorKind::cancelled, "cancelled");
+    if (stop.stop_requested()) return cancelled();
     pollfd one = {fd.get(), POLLIN, 0};
     const int n = ::poll(&one, 1, kTickMilliseconds);
     if (n > 0) return {};

@@ -116,6 +116,9 @@ Result<void> write_output_file(const std::string& path, unsigned mode,
     const Fd fd = TRY(open_file(path, O_WRONLY));
     return write(fd);
   }
+  const auto slash = path.find_last_of('/');
+  if (slash != std::string::npos && !path_exists(path.substr(0, slash + 1)))
+    return system_error(ENOENT, "create", path);
   const std::string temporary = temporary_beside(path);
   {
     auto nameless = create_nameless(path, mode);

@@ -38,7 +38,7 @@ Error overlay_error(int error_number, const Fd& context, const std::string& targ
 
 /// One mount option string holds them all: for kernels before 6.5, which take at most a page of it.
 Result<void> mount_with_options(const std::vector<const Dir*>& lower, const Dir* upper,
-                                const Dir* work, const std::string& target) {
+                                const Dir* work, const std::string& target, Devices devices) {
   std::string options = "userxattr,lowerdir=";
   for (const Dir* dir : lower) {
     if (dir != lower.front()) options += ':';
@@ -49,7 +49,8 @@ Result<void> mount_with_options(const std::vector<const Dir*>& lower, const Dir*
   if (options.size() >= 4096)
     return unsupported("this kernel takes no more than " + std::to_string(4096 / 20) +
                        " layers in one overlay mount; Linux 6.5 and later take 500");
-  if (::mount("overlay", target.c_str(), "overlay", 0, options.c_str()) != 0)
+  const unsigned long flags = devices == Devices::closed ? MS_NODEV : 0;
+  if (::mount("overlay", target.c_str(), "overlay", flags, options.c_str()) != 0)
     return system_error(errno, "mount overlay at", target);
   return {};
 }
@@ -71,14 +72,14 @@ Result<Mount> Mount::memory(const std::string& target, unsigned mode) {
 }
 
 Result<Mount> Mount::overlay(const std::vector<const Dir*>& lower, const Dir* upper,
-                             const Dir* work, const std::string& target) {
+                             const Dir* work, const std::string& target, Devices devices) {
   CHECK(!lower.empty());
   const Fd context(static_cast<int>(::syscall(SYS_fsopen, "overlay", FSOPEN_CLOEXEC)));
   if (!context) return system_error(errno, "open an overlay file system context");
   for (const Dir* dir : lower) {
     if (set_string(context, "lowerdir+", proc_path(*dir)) == 0) continue;
     if (errno != EINVAL || dir != lower.front()) return overlay_error(errno, context, target);
-    TRY(mount_with_options(lower, upper, work, target));
+    TRY(mount_with_options(lower, upper, work, target, devices));
     return Mount(target);
   }
   if (upper != nullptr && (set_string(context, "upperdir", proc_path(*upper)) != 0 ||
@@ -87,7 +88,9 @@ Result<Mount> Mount::overlay(const std::vector<const Dir*>& lower, const Dir* up
   if (::syscall(SYS_fsconfig, context.get(), FSCONFIG_SET_FLAG, "userxattr", nullptr, 0) != 0 ||
       ::syscall(SYS_fsconfig, context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0)
     return overlay_error(errno, context, target);
-  const Fd mounted(static_cast<int>(::syscall(SYS_fsmount, context.get(), FSMOUNT_CLOEXEC, 0)));
+  const unsigned attributes = devices == Devices::closed ? MOUNT_ATTR_NODEV : 0;
+  const Fd mounted(
+      static_cast<int>(::syscall(SYS_fsmount, context.get(), FSMOUNT_CLOEXEC, attributes)));
   if (!mounted) return overlay_error(errno, context, target);
   if (::syscall(SYS_move_mount, mounted.get(), "", AT_FDCWD, target.c_str(),
                 MOVE_MOUNT_F_EMPTY_PATH) != 0)

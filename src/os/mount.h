@@ -9,6 +9,9 @@
 
 namespace kiln::os {
 
+/// Whether what is behind device files can be reached through a mount.
+enum class Devices { closed, open };
+
 /// A mount that is taken away when this goes. The process must be in a mount namespace of its own
 /// (enter_user_namespace), so that a killed process leaves none behind.
 class Mount {
@@ -32,7 +35,8 @@ class Mount {
   /// user.overlay.* xattrs
   /// (`userxattr`), as root too, so that one form of layer serves root and ordinary users.
   static Result<Mount> overlay(const std::vector<const Dir*>& lower, const Dir* upper,
-                               const Dir* work, const std::string& target);
+                               const Dir* work, const std::string& target,
+                               Devices devices = Devices::closed);
   /// An empty file system in memory at `target`: what is in it never reaches a disk's file system.
   static Result<Mount> memory(const std::string& target, unsigned mode);
 

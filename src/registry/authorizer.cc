@@ -33,7 +33,7 @@ Result<std::optional<std::string>> Authorizer::header(const Scopes& scopes, std:
   const std::scoped_lock lock(mutex_);
   if (!challenge_) return std::optional<std::string>();
   if (challenge_->scheme == "basic") {
-    if (!credentials_) return std::optional<std::string>();
+    if (!has_password()) return std::optional<std::string>();
     return std::optional("Basic " +
                          encode_base64(credentials_->username + ":" + credentials_->password));
   }
@@ -60,7 +60,11 @@ Result<bool> Authorizer::take_refusal(const net::HttpResponse& refusal,
   if (chosen->scheme == "basic") {
     challenge_ = std::move(chosen);
     // The same once more would be refused once more.
-    return credentials_.has_value() && !sent;
+    return has_password() && !sent;
+  }
+  if (has_registry_token()) {
+    challenge_ = std::move(chosen);
+    return !sent;
   }
   Scopes wanted = scopes;
   if (wanted.empty()) {
@@ -86,7 +90,16 @@ Result<void> Authorizer::find_credentials() {
   return {};
 }
 
+bool Authorizer::has_password() const {
+  return credentials_ && !(credentials_->username.empty() && credentials_->password.empty());
+}
+
+bool Authorizer::has_registry_token() const {
+  return credentials_ && !credentials_->registry_token.empty();
+}
+
 Result<std::string> Authorizer::bearer(const Scopes& scopes, std::stop_token stop) {
+  if (has_registry_token()) return credentials_->registry_token;
   const auto known = tokens_.find(scopes);
   if (known != tokens_.end() && now_() + kMargin < known->second.end) return known->second.value;
   Token token = TRY(ask_for_token(scopes, stop));

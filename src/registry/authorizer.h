@@ -52,6 +52,8 @@ class Authorizer {
     std::chrono::steady_clock::time_point end;
   };
   Result<void> find_credentials();
+  bool has_password() const;
+  bool has_registry_token() const;
   Result<std::string> bearer(const Scopes& scopes, std::stop_token stop);
   Result<Token> ask_for_token(const Scopes& scopes, std::stop_token stop);
   net::HttpRequest password_request(const Scopes& scopes) const;

@@ -7,8 +7,10 @@
 #include <chrono>
 
 #include "base/json.h"
+#include "base/paths.h"
 #include "base/strings.h"
 #include "oci/reference.h"
+#include "os/dir.h"
 #include "os/fd.h"
 #include "os/process.h"
 #include "os/system.h"
@@ -50,6 +52,7 @@ std::string host_of_key(std::string_view key) {
 Result<Credentials> parse_entry(const json& entry, const std::string& where) {
   Credentials out;
   out.identity_token = TRY(json_string(entry, "identitytoken").context(where));
+  out.registry_token = TRY(json_string(entry, "registrytoken").context(where));
   out.username = TRY(json_string(entry, "username").context(where));
   out.password = TRY(json_string(entry, "password").context(where));
   const std::string auth = TRY(json_string(entry, "auth").context(where));
@@ -92,9 +95,10 @@ Result<std::optional<std::string>> helper_for(const json& config, std::string_vi
                                               const std::string& where) {
   const json helpers = TRY(json_object(config, "credHelpers").context(where));
   for (const auto& [name, helper] : helpers.items()) {
-    if (host_of_key(name) == domain && helper.is_string()) {
-      return std::optional(helper.get<std::string>());
-    }
+    if (host_of_key(name) != host_of_key(domain) || !helper.is_string()) continue;
+    // An empty name: the file itself, whatever `credsStore` says.
+    auto chosen = helper.get<std::string>();
+    return chosen.empty() ? std::optional<std::string>() : std::optional(std::move(chosen));
   }
   const std::string all = TRY(json_string(config, "credsStore").context(where));
   if (!all.empty()) return std::optional(all);
@@ -106,9 +110,11 @@ Result<std::optional<Credentials>> find_in(const std::string& file, std::string_
   const json config = TRY(read_config(file));
   const json auths = TRY(json_object(config, "auths").context(file));
   const auto helper = TRY(helper_for(config, domain, file));
+  std::optional<Error> failure;
   if (helper) {
-    auto found = TRY(helper_get(*helper, credentials_key(domain)));
-    if (found) return found;
+    auto found = helper_get(*helper, credentials_key(domain));
+    if (found && *found) return found;
+    if (!found) failure = std::move(found).error();
   }
   for (const auto& key : keys_for(domain, path)) {
     const json* entry = find_auth(auths, key, key == domain);
@@ -117,12 +123,31 @@ Result<std::optional<Credentials>> find_in(const std::string& file, std::string_
     // An empty entry only says that a helper has it.
     if (credentials != Credentials()) return std::optional(std::move(credentials));
   }
+  // What the file holds makes up for a helper that fails.
+  if (failure) return *std::move(failure);
   return std::optional<Credentials>();
 }
 
+/// The file that `path` leads to through symlinks: those who keep their settings elsewhere want
+/// them changed there, not the link replaced. It need not be there.
+std::string behind_links(const std::string& path) {
+  constexpr int kMostLinks = 40;  // as the kernel
+  std::string out = path;
+  for (int i = 0; i < kMostLinks; ++i) {
+    const std::string folder = out.substr(0, out.rfind('/') + 1);
+    const auto dir = os::Dir::open(folder.empty() ? "." : folder);
+    if (!dir) return out;
+    const auto target = dir->read_link(base_name(out));
+    if (!target) return out;
+    out = target->starts_with('/') ? *target : folder + *target;
+  }
+  return path;
+}
+
 Result<void> write_config(const std::string& path, const json& config) {
-  TRY(os::ensure_directory(path.substr(0, path.rfind('/')), 0700));
-  return os::write_file_atomically(path, config.dump(1, '\t') + "\n", 0600);
+  if (const auto slash = path.rfind('/'); slash != std::string::npos && slash > 0)
+    TRY(os::ensure_directory(path.substr(0, slash), 0700));
+  return os::write_file_atomically(behind_links(path), config.dump(1, '\t') + "\n", 0600);
 }
 
 }  // namespace
@@ -160,14 +185,18 @@ Result<std::optional<Credentials>> CredentialStore::find(std::string_view domain
     auto found = TRY(find_in(file, domain, path));
     if (found) return found;
   }
+  for (const auto& helper : helpers_) {
+    auto found = TRY(helper_get(helper, credentials_key(domain)));
+    if (found) return found;
+  }
   return std::optional<Credentials>();
 }
 
-Result<CredentialStore::Stored> CredentialStore::store(std::string_view domain,
+Result<CredentialStore::Stored> CredentialStore::store(std::string_view place,
                                                        const Credentials& credentials) const {
-  const std::string key = credentials_key(domain);
+  const std::string key = credentials_key(place);
   json config = TRY(read_config(files_.write));
-  const auto helper = TRY(helper_for(config, domain, files_.write));
+  const auto helper = TRY(helper_for(config, place, files_.write));
   if (helper) {
     TRY(helper_store(*helper, key, credentials));
     config["auths"][key] = json::object();
@@ -186,11 +215,11 @@ Result<CredentialStore::Stored> CredentialStore::store(std::string_view domain,
   return Stored{{}, files_.write};
 }
 
-Result<bool> CredentialStore::erase(std::string_view domain) const {
-  const std::string key = credentials_key(domain);
+Result<bool> CredentialStore::erase(std::string_view place) const {
+  const std::string key = credentials_key(place);
   json config = TRY(read_config(files_.write));
   bool found = false;
-  const auto helper = TRY(helper_for(config, domain, files_.write));
+  const auto helper = TRY(helper_for(config, place, files_.write));
   if (helper) {
     const auto there = TRY(helper_get(*helper, key));
     if (there) {
@@ -203,7 +232,7 @@ Result<bool> CredentialStore::erase(std::string_view domain) const {
     for (const auto& [name, ignored] : auths->items()) {
       const bool whole_host =
           name.find("://") != std::string::npos || name.find('/') == std::string::npos;
-      if (whole_host && host_of_key(name) == domain) names.push_back(name);
+      if (name == place || (whole_host && host_of_key(name) == place)) names.push_back(name);
     }
     for (const auto& name : names) auths->erase(name);
     if (!names.empty()) {

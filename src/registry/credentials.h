@@ -10,12 +10,13 @@
 
 namespace kiln::registry {
 
-/// How somebody is known to a registry: user and password, or an identity token, which a token
-/// server exchanges for others.
+/// How somebody is known to a registry: user and password, an identity token, which a token
+/// server exchanges for others, or a registry token, which is shown as it is.
 struct Credentials {
   std::string username;
   std::string password;
   std::string identity_token;
+  std::string registry_token = {};
   bool operator==(const Credentials&) const = default;
 };
 
@@ -41,9 +42,12 @@ class CredentialStore {
   explicit CredentialStore(CredentialFiles files) : files_(std::move(files)) {}
   /// These are found for every repository, whatever the files say.
   void use(Credentials credentials) { given_ = std::move(credentials); }
+  /// Programs (docker-credential-NAME) that are asked for what no file has.
+  void ask_helpers(std::vector<std::string> names) { helpers_ = std::move(names); }
 
   /// For a repository: the entry for it, for a folder above it, for its registry. nullopt: none,
-  /// so requests are anonymous. A file that is no JSON is an error of kind corrupt.
+  /// so requests are anonymous. A file that is no JSON is an error of kind corrupt. A helper's
+  /// failure counts where the file has nothing itself.
   Result<std::optional<Credentials>> find(std::string_view domain, std::string_view path) const;
 
   /// Where a login went: the helper's name, or empty for a file, which holds it unencrypted.
@@ -51,12 +55,14 @@ class CredentialStore {
     std::string helper;
     std::string file;
   };
-  Result<Stored> store(std::string_view domain, const Credentials& credentials) const;
-  /// Whether there was something to forget.
-  Result<bool> erase(std::string_view domain) const;
+  /// `place` is a registry's domain, or a folder or repository of it: `host/team`.
+  Result<Stored> store(std::string_view place, const Credentials& credentials) const;
+  /// Whether there was something to forget. Entries below `place` stay.
+  Result<bool> erase(std::string_view place) const;
 
  private:
   CredentialFiles files_;
+  std::vector<std::string> helpers_;
   std::optional<Credentials> given_;
 };
 

@@ -66,6 +66,8 @@ struct RegistryRules {
   /// What a user says of all registries, over what the rules say of each.
   enum class Tls { by_rule, required, optional };
   Tls tls = Tls::by_rule;
+  /// Names of docker-credential-NAME, for what no file of credentials has.
+  std::vector<std::string> credential_helpers = {};
 };
 
 /// The places to ask for a reference, in this order. Kind permission if a rule blocks it.

@@ -20,12 +20,12 @@ class PieceFetcher {
   PieceFetcher(std::uint64_t begin, std::uint64_t end, const PiecePolicy& policy,
                const FetchPiece& fetch, const std::stop_token& stop)
       : begin_(begin), end_(end), policy_(&policy), fetch_(&fetch), pass_on_(stop, [this] {
-          give_up(Error(ErrorKind::cancelled, "cancelled"));
+          give_up(cancelled());
         }) {
     const std::uint64_t wanted = std::min<std::uint64_t>(policy.connections, count());
     for (std::uint64_t i = 0; i < wanted; ++i) threads_.emplace_back([this] { work(); });
   }
-  ~PieceFetcher() { give_up(Error(ErrorKind::cancelled, "cancelled")); }
+  ~PieceFetcher() { give_up(cancelled()); }
 
   Result<void> write_to(archive::ByteSink& sink) {
     for (std::uint64_t number = 0; number < count(); ++number) {

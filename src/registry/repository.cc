@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <iterator>
+#include <set>
 
 #include "base/json.h"
 #include "base/strings.h"
@@ -21,7 +22,8 @@ constexpr std::string_view kSignedSchema1 =
     "application/vnd.docker.distribution.manifest.v1+prettyjws";
 /// Of a list of tags; there are registries with many thousands.
 constexpr std::size_t kMaxTagsAnswer = std::size_t{16} << 20;
-constexpr int kMaxPages = 1000;
+constexpr std::size_t kMaxPages = 1000;
+constexpr std::size_t kMaxList = std::size_t{64} << 20;
 
 Scopes pull_scope(const Registries::Place& place) {
   return {fmt::format("repository:{}:pull", place.endpoint.repository)};
@@ -54,7 +56,9 @@ Result<std::string> type_of(const net::HttpResponse& response) {
   if (media_type::is_index(own) || media_type::is_manifest(own)) return own;
   if (own.empty() && content->contains("manifests")) return std::string(media_type::kOciIndex);
   if (own.empty() && content->contains("layers")) return std::string(media_type::kOciManifest);
-  return corrupt(fmt::format("not an image but {}", own.empty() ? type : own));
+  const std::string& said = own.empty() ? type : own;
+  return corrupt(said.empty() ? "not an image, nor does the answer say what it is"
+                              : "not an image but " + said.substr(0, 100));
 }
 
 Result<void> check_manifest_digest(const net::HttpResponse& response, const oci::Digest& found,
@@ -80,6 +84,26 @@ std::string next_page(const net::HttpResponse& response) {
   if (begin == std::string::npos || end == std::string::npos || end < begin) return {};
   return resolve_location(response.url, link->substr(begin + 1, end - begin - 1));
 }
+
+/// The way through the pages of a list, which may be as long as a server likes.
+class Pages {
+ public:
+  /// Where the one after `response` is, or empty.
+  Result<std::string> after(const net::HttpResponse& response) {
+    size_ += response.body.size();
+    if (size_ > kMaxList) return corrupt(fmt::format("the list has more than {} bytes", kMaxList));
+    std::string url = next_page(response);
+    if (url.empty()) return url;
+    if (!seen_.insert(url).second) return corrupt("the pages of the list lead back to " + url);
+    if (seen_.size() == kMaxPages)
+      return corrupt(fmt::format("the list has more than {} pages", kMaxPages));
+    return url;
+  }
+
+ private:
+  std::set<std::string> seen_;
+  std::size_t size_ = 0;
+};
 
 /// Some bytes of a blob, in memory.
 class PieceSink final : public archive::ByteSink {
@@ -217,17 +241,35 @@ Result<void> Repository::fetch_rest_of_blob(
   return *last;
 }
 
+net::HttpRequest Repository::blob_request(const Registries::Place& place,
+                                          const oci::Descriptor& blob,
+                                          const std::stop_token& stop) {
+  net::HttpRequest request;
+  request.url = fmt::format("/v2/{}/blobs/{}", place.endpoint.repository, blob.digest.str());
+  request.stop = stop;
+  return request;
+}
+
+Result<void> Repository::pause_after(const Result<net::HttpResponse>& answer, Retry& retry,
+                                     const oci::Descriptor& blob, std::uint64_t got) const {
+  const std::string what = "blob " + blob.digest.str();
+  if (!answer.ok()) return retry.after(Error(answer.error()).context(what));
+  if (!answer->success())
+    return retry.after(*answer, explain_refusal(response_error(*answer, what), name_));
+  return retry.after(Error(
+      ErrorKind::interrupted,
+      fmt::format("{}: the server's answer ends after {} of {} bytes", what, got, blob.size)));
+}
+
 Result<void> Repository::fetch_blob_from(const Registries::Place& place,
                                          const oci::Descriptor& blob, BlobVerifier& verifier,
                                          std::stop_token stop) {
-  const std::string what = "blob " + blob.digest.str();
   Retry retry = new_retry(stop);
   bool may_have_pieces = true;
   while (!verifier.complete()) {
     const std::uint64_t before = verifier.size();
     SlowAnswerWatch watch(verifier, blob.size, registries_->options().pieces);
-    net::HttpRequest request;
-    request.url = fmt::format("/v2/{}/blobs/{}", place.endpoint.repository, blob.digest.str());
+    net::HttpRequest request = blob_request(place, blob, stop);
     if (before > 0) request.range = net::ByteRange{.first = before, .last = {}};
     request.sink = may_have_pieces ? static_cast<archive::ByteSink*>(&watch) : &verifier;
     request.on_response = [&](const net::HttpResponse& response) -> Result<void> {
@@ -235,23 +277,16 @@ Result<void> Repository::fetch_blob_from(const Registries::Place& place,
       watch.begin(response);
       return verifier.begin(response);
     };
-    request.stop = stop;
     auto response = place.host->send(request, pull_scope(place));
     if (verifier.size() > before) retry.note_progress();
     if (watch.gave_up()) {
       const auto fetched = fetch_pieces_from(place, blob, verifier, stop);
       may_have_pieces = false;
       if (!fetched.ok() && fetched.error().kind() != ErrorKind::unsupported) return fetched;
-    } else if (!response.ok()) {
-      if (verifier.sink_failed()) return std::move(response).error();
-      TRY(retry.after(std::move(response).error().context(what)));
-    } else if (!response->success()) {
-      const Error error = explain_refusal(response_error(*response, what), name_);
-      TRY(retry.after(*response, error));
+    } else if (!response.ok() && verifier.sink_failed()) {
+      return std::move(response).error();
     } else if (!verifier.complete()) {
-      TRY(retry.after(Error(ErrorKind::interrupted,
-                            fmt::format("{}: the server's answer ends after {} of {} bytes", what,
-                                        verifier.size(), blob.size))));
+      TRY(pause_after(response, retry, blob, verifier.size()));
     }
   }
   return {};
@@ -273,30 +308,21 @@ Result<void> Repository::fetch_piece_from(const Registries::Place& place,
                                           const oci::Descriptor& blob, const net::ByteRange& range,
                                           std::vector<std::byte>& into,
                                           const std::stop_token& stop) {
-  const std::string what = "blob " + blob.digest.str();
   const std::uint64_t size = *range.last - range.first + 1;
   PieceSink sink(into, size);
   Retry retry = new_retry(stop);
   while (into.size() < size) {
     const std::uint64_t before = into.size();
-    net::HttpRequest request;
-    request.url = fmt::format("/v2/{}/blobs/{}", place.endpoint.repository, blob.digest.str());
+    net::HttpRequest request = blob_request(place, blob, stop);
     request.range = net::ByteRange{.first = range.first + before, .last = range.last};
     request.sink = &sink;
     request.on_response = [&](const net::HttpResponse& response) -> Result<void> {
       if (!response.success() || is_part(response, request.range->first)) return {};
       return unsupported("the server sent another part of the blob than it was asked for");
     };
-    request.stop = stop;
     auto response = place.host->send(request, pull_scope(place));
     if (into.size() > before) retry.note_progress();
-    if (!response.ok()) {
-      TRY(retry.after(std::move(response).error().context(what)));
-    } else if (!response->success()) {
-      TRY(retry.after(*response, explain_refusal(response_error(*response, what), name_)));
-    } else if (into.size() < size) {
-      TRY(retry.after(Error(ErrorKind::interrupted, what + ": the server's answer is cut short")));
-    }
+    if (into.size() < size) TRY(pause_after(response, retry, blob, into.size()));
   }
   return {};
 }
@@ -324,7 +350,8 @@ Result<std::vector<std::string>> Repository::list_tags(std::stop_token stop) {
   request.url = fmt::format("/v2/{}/tags/list", place.endpoint.repository);
   request.body_limit = kMaxTagsAnswer;
   request.stop = stop;
-  for (int page = 0; page < kMaxPages && !request.url.empty(); ++page) {
+  Pages pages;
+  while (!request.url.empty()) {
     const net::HttpResponse response = TRY(send(place, request).context("tags of " + name_));
     if (!response.success()) {
       return explain_refusal(response_error(response, "tags of " + name_), name_);
@@ -332,7 +359,7 @@ Result<std::vector<std::string>> Repository::list_tags(std::stop_token stop) {
     const auto answer = TRY(parse_json(response.body, "list of tags"));
     auto tags = TRY(json_strings(answer, "tags"));
     if (tags) out.insert(out.end(), tags->begin(), tags->end());
-    request.url = next_page(response);
+    request.url = TRY(pages.after(response).context("tags of " + name_));
   }
   return out;
 }
@@ -347,14 +374,15 @@ Result<std::vector<oci::IndexEntry>> Repository::list_referrers(const oci::Diges
   request.headers = {{"Accept", std::string(media_type::kOciIndex)}};
   request.body_limit = kMaxTagsAnswer;
   request.stop = stop;
-  for (int page = 0; page < kMaxPages && !request.url.empty(); ++page) {
+  Pages pages;
+  for (bool first = true; !request.url.empty(); first = false) {
     const net::HttpResponse response = TRY(send(place, request).context(what));
-    if (page == 0 && has_no_referrers_api(response)) return tagged_referrers(subject, stop);
+    if (first && has_no_referrers_api(response)) return tagged_referrers(subject, stop);
     if (!response.success()) return explain_refusal(response_error(response, what), name_);
     auto index = TRY(oci::FullIndex::parse(response.body).context(what));
     out.insert(out.end(), std::move_iterator(index.entries.begin()),
                std::move_iterator(index.entries.end()));
-    request.url = next_page(response);
+    request.url = TRY(pages.after(response).context(what));
   }
   return out;
 }

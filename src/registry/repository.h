@@ -77,6 +77,11 @@ class Repository {
   Result<FetchedManifest> fetch_manifest_from(const Registries::Place& place,
                                               const oci::Reference& reference,
                                               std::stop_token stop);
+  static net::HttpRequest blob_request(const Registries::Place& place, const oci::Descriptor& blob,
+                                       const std::stop_token& stop);
+  /// After an answer that left the blob, or the piece of it, at `got` bytes.
+  Result<void> pause_after(const Result<net::HttpResponse>& answer, Retry& retry,
+                           const oci::Descriptor& blob, std::uint64_t got) const;
   Result<void> fetch_blob_from(const Registries::Place& place, const oci::Descriptor& blob,
                                class BlobVerifier& verifier, std::stop_token stop);
   /// What is missing of it, by several connections. Kind unsupported if the server gives no parts.

@@ -9,55 +9,19 @@
 #include <atomic>
 #include <thread>
 
-#include "registry/fake_transport.h"
-#include "registry/upload.h"
+#include "registry/repository_fixture.h"
 
 namespace kiln::registry {
 namespace {
 
 using os::test::must;
 using test::Answer;
+using test::kBase;
+using test::kManifest;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-constexpr const char* kBase = "https://r.example/v2/team/app/";
-const std::string kManifest =
-    R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","layers":[]})";
-
-class RepositoryTest : public ::testing::Test {
- protected:
-  RepositoryTest() {
-    work_.write("config.json", R"({"auths":{"r.example":{"auth":"bWU6c2VjcmV0"}}})");
-  }
-  Registries& registries() {
-    if (!registries_) {
-      CredentialFiles files;
-      if (with_credentials_) files.read = {work_.path("config.json")};
-      registries_.emplace(test::fake_options(servers_, files, &slept_));
-    }
-    return *registries_;
-  }
-  Repository repository() {
-    return must(Repository::open(registries(), reference_, Purpose::pull_tag));
-  }
-  Uploader uploader() { return must(Uploader::open(registries(), reference_)); }
-  static std::string get(const std::string& path) { return "GET " + (kBase + path); }
-
-  oci::Descriptor blob(const std::string& content) {
-    oci::Descriptor out;
-    out.digest = oci::Digest::of(content);
-    out.size = content.size();
-    return out;
-  }
-
-  os::test::TempDir work_;
-  bool with_credentials_ = false;
-  test::FakeServers servers_;
-  std::vector<std::chrono::milliseconds> slept_;
-  oci::Reference reference_ = must(oci::Reference::parse("r.example/team/app:1"));
-  std::optional<Registries> registries_;
-  std::stop_token stop_;
-};
+using RepositoryTest = test::RepositoryFixture;
 
 TEST_F(RepositoryTest, AManifestIsVerifiedAgainstThePinnedDigest) {
   servers_.on(get("manifests/" + oci::Digest::of(kManifest).str()), {.body = kManifest});
@@ -311,6 +275,41 @@ TEST_F(RepositoryTest, ATokenIsAskedForOnceAndUsedForAllOfItsScope) {
   EXPECT_EQ(servers_.seen[3].authorization, "Bearer T1");
 }
 
+TEST_F(RepositoryTest, ARegistryTokenIsSentAsItIsAndOnce) {
+  with_credentials_ = true;
+  work_.write("config.json", R"({"auths":{"r.example":{"registrytoken":"GIVEN"}}})");
+  const net::HttpHeaders challenge = {{"WWW-Authenticate", R"(Bearer realm="https://t.example/")"}};
+  servers_.on(get("manifests/1"), {.status = 401, .headers = challenge});
+  servers_.on(get("manifests/1"), {.body = kManifest});
+  servers_.on(get("manifests/1"), {.status = 401, .headers = challenge});
+  auto reader = repository();
+  must(reader.fetch_manifest(reference_, stop_));
+  const auto refused = reader.fetch_manifest(reference_, stop_);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().kind(), ErrorKind::unauthorized);
+  ASSERT_EQ(servers_.seen.size(), 3U);
+  EXPECT_EQ(servers_.seen[1].authorization, "Bearer GIVEN");
+  EXPECT_EQ(servers_.seen[2].authorization, "Bearer GIVEN");
+}
+
+TEST_F(RepositoryTest, AnIdentityTokenIsExchanged) {
+  with_credentials_ = true;
+  work_.write("config.json",
+              R"({"auths":{"r.example":{"auth":"bWU6","identitytoken":"a token"}}})");
+  const net::HttpHeaders challenge = {
+      {"WWW-Authenticate", R"(Bearer realm="https://t.example/token",service="r")"}};
+  servers_.on(get("manifests/1"), {.status = 401, .headers = challenge});
+  servers_.on(get("manifests/1"), {.body = kManifest});
+  servers_.on("POST https://t.example/token", {.body = R"({"access_token":"T1"})"});
+  must(repository().fetch_manifest(reference_, stop_));
+  ASSERT_EQ(servers_.seen.size(), 3U);
+  EXPECT_EQ(servers_.seen[1].authorization, "");
+  EXPECT_EQ(servers_.seen[1].body,
+            "grant_type=refresh_token&service=r&client_id=kiln&refresh_token=a%20token&scope="
+            "repository%3Ateam%2Fapp%3Apull");
+  EXPECT_EQ(servers_.seen[2].authorization, "Bearer T1");
+}
+
 TEST_F(RepositoryTest, ATokenThatTheRegistryNoLongerTakesIsReplaced) {
   const net::HttpHeaders challenge = {{"WWW-Authenticate", R"(Bearer realm="https://t.example/")"}};
   servers_.on(get("manifests/1"), {.status = 401, .headers = challenge});
@@ -373,101 +372,45 @@ TEST_F(RepositoryTest, TagsComeInPages) {
   EXPECT_THAT(must(repository().list_tags(stop_)), ElementsAre("a", "b", "c"));
 }
 
-class TextContent final : public BlobContent {
- public:
-  explicit TextContent(std::string text) : text_(std::move(text)) {}
-  Result<std::unique_ptr<archive::ByteSource>> open(std::uint64_t offset) override {
-    return std::unique_ptr<archive::ByteSource>(std::make_unique<archive::MemorySource>(
-        archive::as_bytes(std::string_view(text_).substr(static_cast<std::size_t>(offset)))));
+TEST_F(RepositoryTest, TagsWhosePagesLeadBackAreCorrupt) {
+  servers_.on(get("tags/list"), {.headers = {{"Link", "</v2/team/app/tags/list>; rel=\"next\""}},
+                                 .body = R"({"tags":["a"]})"});
+  const auto tags = repository().list_tags(stop_);
+  ASSERT_FALSE(tags.ok());
+  EXPECT_EQ(tags.error().kind(), ErrorKind::corrupt);
+  EXPECT_LE(servers_.seen.size(), 2U);
+}
+
+TEST_F(RepositoryTest, TagsThatNeverEndAreCorrupt) {
+  const std::string page = R"({"tags":["a"]})" + std::string(std::size_t{8} << 20, ' ');
+  std::string path = "tags/list";
+  for (int i = 0; i < 12; ++i) {
+    const std::string next = fmt::format("tags/list?last={}", i);
+    servers_.on(get(path),
+                {.headers = {{"Link", fmt::format("</v2/team/app/{}>; rel=\"next\"", next)}},
+                 .body = page});
+    path = next;
   }
-  std::optional<std::uint64_t> size() const override { return text_.size(); }
-  Result<oci::Digest> digest() override { return oci::Digest::of(text_); }
-
- private:
-  std::string text_;
-};
-
-TEST_F(RepositoryTest, AnUploadGoesOnWhereTheServerStopped) {
-  const std::string uploads = std::string(kBase) + "blobs/uploads/";
-  servers_.on("POST " + uploads, {.status = 202, .headers = {{"Location", "/up/1?state=a"}}});
-  servers_.on("PATCH https://r.example/up/1?state=a",
-              {.error = Error(ErrorKind::interrupted, "connection closed")});
-  servers_.on("GET https://r.example/up/1?state=a",
-              {.status = 204, .headers = {{"Range", "0-3"}, {"Location", "/up/1?state=b"}}});
-  servers_.on("PATCH https://r.example/up/1?state=b",
-              {.status = 202, .headers = {{"Location", "/up/1?state=c"}}});
-  const std::string digest = oci::Digest::of("0123456789").hex();
-  servers_.on("PUT https://r.example/up/1?state=c&digest=sha256%3A" + digest, {.status = 201});
-  TextContent content("0123456789");
-  must(uploader().upload_blob(content, stop_));
-  ASSERT_EQ(servers_.seen.size(), 5U);
-  EXPECT_EQ(servers_.seen[3].body, "456789");
+  const auto tags = repository().list_tags(stop_);
+  ASSERT_FALSE(tags.ok());
+  EXPECT_EQ(tags.error().kind(), ErrorKind::corrupt);
+  EXPECT_EQ(servers_.seen.size(), 8U);
 }
 
-TEST_F(RepositoryTest, AnUploadThatTheServerGotWrongBeginsAgain) {
-  const std::string uploads = std::string(kBase) + "blobs/uploads/";
-  const auto digest = oci::Digest::of("data");
-  servers_.on("POST " + uploads, {.status = 202, .headers = {{"Location", "/up/1"}}});
-  servers_.on("PATCH https://r.example/up/1", {.status = 202});
-  const std::string put = "PUT https://r.example/up/1?digest=sha256%3A" + digest.hex();
-  servers_.on(put, {.status = 400, .body = R"({"errors":[{"code":"DIGEST_INVALID"}]})"});
-  servers_.on(put, {.status = 201});
-  servers_.on("HEAD " + (kBase + ("blobs/" + digest.str())), {.status = 404});
-  TextContent content("data");
-  must(uploader().upload_blob(content, stop_));
-  EXPECT_EQ(slept_.size(), 1U);
+TEST_F(RepositoryTest, NobodyWaitsForWhatIsLongerThanAnyNumber) {
+  servers_.on(get("manifests/1"),
+              {.status = 429, .headers = {{"Retry-After", std::string(40, '9')}}});
+  const auto fetched = repository().fetch_manifest(reference_, stop_);
+  ASSERT_FALSE(fetched.ok());
+  EXPECT_THAT(fetched.error().message(), ::testing::HasSubstr("wants us to wait 3600 s"));
+  EXPECT_EQ(servers_.seen.size(), 1U);
 }
 
-TEST_F(RepositoryTest, ABlobThatIsTooLargeForTheServerIsAClearError) {
-  servers_.on("POST " + std::string(kBase) + "blobs/uploads/",
-              {.status = 202, .headers = {{"Location", "/up/1"}}});
-  servers_.on("PATCH https://r.example/up/1", {.status = 413, .body = "<html>"});
-  TextContent content("data");
-  const auto failed = uploader().upload_blob(content, stop_);
-  ASSERT_FALSE(failed.ok());
-  EXPECT_THAT(failed.error().message(), HasSubstr("413 Request Entity Too Large"));
-  EXPECT_TRUE(slept_.empty());
-}
-
-TEST_F(RepositoryTest, CredentialsAreNotSentToAnUploadElsewhere) {
-  with_credentials_ = true;
-  const net::HttpHeaders challenge = {{"WWW-Authenticate", R"(Basic realm="r")"}};
-  const std::string uploads = std::string(kBase) + "blobs/uploads/";
-  servers_.on("POST " + uploads, {.status = 401, .headers = challenge});
-  servers_.on("POST " + uploads,
-              {.status = 202, .headers = {{"Location", "https://s.example/up"}}});
-  servers_.on("PATCH https://s.example/up", {.status = 202});
-  servers_.on("PUT https://s.example/up?digest=sha256%3A" + oci::Digest::of("data").hex(),
-              {.status = 201});
-  TextContent content("data");
-  must(uploader().upload_blob(content, stop_));
-  for (const auto& seen : servers_.seen) {
-    EXPECT_EQ(seen.url.starts_with("https://s.example") && !seen.authorization.empty(), false);
-  }
-}
-
-TEST_F(RepositoryTest, AMountIsTakenOrNot) {
-  const std::string digest = oci::Digest::of("x").str();
-  const std::string url = std::string(kBase) + "blobs/uploads/?mount=sha256%3A" +
-                          oci::Digest::of("x").hex() + "&from=other%2Fapp";
-  servers_.on("POST " + url, {.status = 201});
-  servers_.on("POST " + url, {.status = 202, .headers = {{"Location", "/up"}}});
-  auto sender = uploader();
-  EXPECT_TRUE(must(sender.mount_blob(oci::Digest::of("x"), "other/app", stop_)));
-  EXPECT_FALSE(must(sender.mount_blob(oci::Digest::of("x"), "other/app", stop_)));
-}
-
-TEST(Host, WithoutTlsOnlyOnThisMachine) {
-  test::FakeServers servers;
-  servers.on("GET http://localhost:5/v2/a/manifests/latest", {.body = kManifest});
-  servers.on("GET http://r.example/v2/a/manifests/latest", {.body = kManifest});
-  Registries registries(test::fake_options(servers));
-  const auto near = must(oci::Reference::parse("localhost:5/a"));
-  auto repository = must(Repository::open(registries, near, Purpose::pull_tag));
-  EXPECT_TRUE(repository.fetch_manifest(near, {}).ok());
-  const auto far = must(oci::Reference::parse("r.example/a"));
-  repository = must(Repository::open(registries, far, Purpose::pull_tag));
-  EXPECT_FALSE(repository.fetch_manifest(far, {}).ok());
+TEST_F(RepositoryTest, AnAnswerThatSaysNotWhatItIsIsNoImage) {
+  servers_.on(get("manifests/1"), {.body = "{}"});
+  const auto fetched = repository().fetch_manifest(reference_, stop_);
+  ASSERT_FALSE(fetched.ok());
+  EXPECT_THAT(fetched.error().message(), ::testing::EndsWith("nor does the answer say what it is"));
 }
 
 }  // namespace

@@ -91,6 +91,9 @@ std::optional<std::chrono::seconds> retry_after(const net::HttpResponse& respons
   constexpr std::int64_t kMost = 3600;
   if (const auto seconds = parse_uint(trim(*text)))
     return std::chrono::seconds(std::min<std::uint64_t>(*seconds, kMost));
+  // More digits than any number has here.
+  if (!trim(*text).empty() && trim(*text).find_first_not_of("0123456789") == std::string_view::npos)
+    return std::chrono::seconds(kMost);
   const auto date = net::parse_http_date(trim(*text));
   if (!date) return std::nullopt;
   const std::string* header = response.header("Date");

@@ -16,7 +16,7 @@ Result<void> sleep_until_stopped(std::chrono::milliseconds time, std::stop_token
   std::condition_variable_any changed;
   std::unique_lock lock(mutex);
   changed.wait_for(lock, stop, time, [] { return false; });
-  if (stop.stop_requested()) return Error(ErrorKind::cancelled, "cancelled");
+  if (stop.stop_requested()) return cancelled();
   return {};
 }
 

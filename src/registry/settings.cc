@@ -104,6 +104,15 @@ Result<void> add_registries_conf(RegistryRules& rules, std::string_view text,
     return unsupported(name + ": version 1 of registries.conf is no longer supported")
         .with_hint("containers-registries.conf(5) describes version 2");
   }
+  if (const auto* helpers = table["credential-helpers"].as_array()) {
+    rules.credential_helpers.clear();
+    for (const auto& node : *helpers) {
+      const std::string helper = node.value_or(std::string());
+      if (helper.empty()) return corrupt(name + ": a credential helper that is no name");
+      // The files, which are looked at first in any case.
+      if (helper != "containers-auth.json") rules.credential_helpers.push_back(helper);
+    }
+  }
   const auto* registries = table["registry"].as_array();
   if (registries == nullptr) return {};
   for (const auto& node : *registries) {

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "os/test_temp_dir.h"
 #include "registry/challenge.h"
 #include "registry/credentials.h"
@@ -75,6 +77,18 @@ blocked = true
       find_endpoints(rules, must(oci::Reference::parse("x.bad.example/a")), Purpose::pull_tag);
   ASSERT_FALSE(blocked.ok());
   EXPECT_EQ(blocked.error().kind(), ErrorKind::permission);
+}
+
+TEST(Settings, RegistriesConfNamesCredentialHelpers) {
+  RegistryRules rules;
+  must(add_registries_conf(rules, R"(credential-helpers = ["containers-auth.json", "keychain"])",
+                           "registries.conf"));
+  EXPECT_EQ(rules.credential_helpers, std::vector<std::string>{"keychain"});
+  must(add_registries_conf(rules, "", "later.conf"));
+  EXPECT_EQ(rules.credential_helpers.size(), 1U);
+  must(add_registries_conf(rules, "credential-helpers = []", "last.conf"));
+  EXPECT_TRUE(rules.credential_helpers.empty());
+  EXPECT_FALSE(add_registries_conf(rules, "credential-helpers = [1]", "bad.conf").ok());
 }
 
 TEST(Endpoints, ALaterFileReplacesARule) {
@@ -192,6 +206,61 @@ TEST_F(CredentialsTest, AFileThatIsNoneIsAnError) {
   EXPECT_EQ(store().find("r.example", "x").error().kind(), ErrorKind::corrupt);
   work_.write("config.json", R"({"auths":{"r.example":{"auth":"????"}}})");
   EXPECT_EQ(store().find("r.example", "x").error().kind(), ErrorKind::corrupt);
+}
+
+TEST_F(CredentialsTest, AreWrittenThroughALink) {
+  std::filesystem::create_directory(work_.path("elsewhere"));
+  work_.write("elsewhere/kept.json", R"({"psFormat":"x"})");
+  std::filesystem::create_symlink("elsewhere/second.json", work_.path("config.json"));
+  std::filesystem::create_symlink(work_.path("elsewhere/kept.json"),
+                                  work_.path("elsewhere/second.json"));
+  must(store().store("r.example", {"me", "secret", ""}));
+  EXPECT_TRUE(std::filesystem::is_symlink(work_.path("config.json")));
+  EXPECT_TRUE(std::filesystem::is_symlink(work_.path("elsewhere/second.json")));
+  EXPECT_THAT(work_.read("elsewhere/kept.json"),
+              ::testing::AllOf(HasSubstr("psFormat"), HasSubstr("r.example")));
+  // Nobody has made the file yet.
+  std::filesystem::remove(work_.path("elsewhere/kept.json"));
+  must(store().store("r.example", {"me", "secret", ""}));
+  EXPECT_THAT(work_.read("elsewhere/kept.json"), HasSubstr("r.example"));
+}
+
+TEST_F(CredentialsTest, AFileWithoutAFolderIsInThisOne) {
+  const auto before = std::filesystem::current_path();
+  std::filesystem::current_path(work_.path());
+  CredentialFiles files;
+  files.write = "bare.json";
+  const auto stored = CredentialStore(files).store("r.example", {"me", "secret", ""});
+  std::filesystem::current_path(before);
+  must(stored);
+  EXPECT_THAT(work_.read("bare.json"), HasSubstr("r.example"));
+}
+
+TEST_F(CredentialsTest, FoldersOfARegistryHaveEntriesOfTheirOwn) {
+  must(store().store("r.example/a", {"one", "1", ""}));
+  must(store().store("r.example/b", {"two", "2", ""}));
+  EXPECT_EQ(must(store().find("r.example", "a/app")), (Credentials{"one", "1", ""}));
+  EXPECT_EQ(must(store().find("r.example", "b/app")), (Credentials{"two", "2", ""}));
+  EXPECT_EQ(must(store().find("r.example", "c/app")), std::nullopt);
+  EXPECT_FALSE(must(store().erase("r.example")));
+  EXPECT_TRUE(must(store().erase("r.example/a")));
+  EXPECT_EQ(must(store().find("r.example", "a/app")), std::nullopt);
+  EXPECT_EQ(must(store().find("r.example", "b/app")), (Credentials{"two", "2", ""}));
+}
+
+TEST_F(CredentialsTest, AnEntryMakesUpForAHelperThatFails) {
+  work_.write("config.json", R"({"credsStore":"there-is-none",
+                                 "auths":{"r.example":{"auth":"YTpi"}}})");
+  EXPECT_EQ(must(store().find("r.example", "x")), (Credentials{"a", "b", ""}));
+  EXPECT_FALSE(store().find("o.example", "x").ok());
+}
+
+TEST_F(CredentialsTest, AHelperWithoutANameIsTheFile) {
+  work_.write("config.json", R"({"credsStore":"there-is-none","credHelpers":{"r.example":""}})");
+  EXPECT_EQ(must(store().find("r.example", "x")), std::nullopt);
+  EXPECT_EQ(must(store().store("r.example", {"me", "secret", ""})).helper, "");
+  EXPECT_EQ(must(store().find("r.example", "x")), (Credentials{"me", "secret", ""}));
+  EXPECT_FALSE(store().store("o.example", {"me", "secret", ""}).ok());
 }
 
 TEST(Base64, IsRfc4648) {

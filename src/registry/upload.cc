@@ -25,6 +25,35 @@ std::optional<std::uint64_t> received(const net::HttpResponse& response) {
   return *last + 1;
 }
 
+/// Notes how far a body was read.
+class BodySource final : public archive::ByteSource {
+ public:
+  explicit BodySource(archive::ByteSource& next) : next_(&next) {}
+  Result<std::size_t> read(archive::MutableBytes into) override {
+    const std::size_t count = TRY(next_->read(into));
+    count_ += count;
+    ended_ = ended_ || count == 0;
+    return count;
+  }
+  std::uint64_t count() const { return count_; }
+  bool ended() const { return ended_; }
+
+ private:
+  archive::ByteSource* next_;
+  std::uint64_t count_ = 0;
+  bool ended_ = false;
+};
+
+/// What the server says that it has is another manifest.
+Result<void> check_put_digest(const net::HttpResponse& response, std::string_view content,
+                              const std::string& what) {
+  const std::string* header = response.header("Docker-Content-Digest");
+  const std::string sent = oci::Digest::of(content).str();
+  if (header == nullptr || !header->starts_with("sha256:") || *header == sent) return {};
+  return corrupt(fmt::format("{}: the server says that the manifest has the digest {}, not {}",
+                             what, header->substr(0, 80), sent));
+}
+
 }  // namespace
 
 Result<Uploader> Uploader::open(Registries& registries, const oci::Reference& reference) {
@@ -90,15 +119,20 @@ Result<void> Uploader::begin_session(Session& session, std::stop_token stop) {
   request.method = "POST";
   request.url = url("blobs/uploads/");
   request.stop = stop;
-  const auto response = TRY(send(request, push_scope(), "push to " + name_, {}));
-  const std::string* location = response.header("Location");
-  if (response.status != 202 || location == nullptr) {
-    return Error(ErrorKind::interrupted,
-                 "push to " + name_ + ": the server names no place to upload to");
+  Retry retry = new_retry(stop);
+  while (true) {
+    const auto response = TRY(send(request, push_scope(), "push to " + name_, {}));
+    const std::string* location = response.header("Location");
+    if (response.status == 202 && location != nullptr) {
+      session.location = resolve_location(response.url, *location);
+      session.offset = 0;
+      session.given = 0;
+      return {};
+    }
+    // Broken on the way: another attempt tells.
+    TRY(retry.after(Error(ErrorKind::interrupted,
+                          "push to " + name_ + ": the server names no place to upload to")));
   }
-  session.location = resolve_location(response.url, *location);
-  session.offset = 0;
-  return {};
 }
 
 /// After a break: where to go on. A server that no longer knows gets everything again.
@@ -111,7 +145,8 @@ Result<void> Uploader::recover_session(Session& session, std::stop_token stop) {
   if (!response.ok()) return std::move(response).error();
   const auto offset = received(*response);
   const std::string* location = response->header("Location");
-  if (response->success() && offset && location != nullptr) {
+  // It can't have more than it was given, and who makes the rest would wait for nobody.
+  if (response->success() && offset && *offset <= session.given && location != nullptr) {
     session.location = resolve_location(response->url, *location);
     session.offset = *offset;
   }
@@ -125,10 +160,18 @@ Result<net::HttpResponse> Uploader::send_content(Session& session, BlobContent& 
   request.method = "PATCH";
   request.url = session.location;
   request.headers = {{"Content-Type", "application/octet-stream"}};
-  request.body = source.get();
+  BodySource body(*source);
+  request.body = &body;
   if (const auto size = content.size()) request.body_size = *size - session.offset;
   request.stop = stop;
-  return place_.host->send(request, push_scope()).context("push to " + name_);
+  auto response = place_.host->send(request, push_scope()).context("push to " + name_);
+  const bool complete = body.ended() || request.body_size == body.count();
+  session.given = std::max(session.given, session.offset + body.count());
+  if (response.ok() && response->success() && !complete) {
+    return Error(ErrorKind::interrupted,
+                 "push to " + name_ + ": the server answers before it has the whole content");
+  }
+  return response;
 }
 
 Result<net::HttpResponse> Uploader::finish_session(const Session& session,
@@ -145,7 +188,6 @@ Result<net::HttpResponse> Uploader::finish_session(const Session& session,
 /// One pass of an upload; an answer that is no success goes to `refusal`.
 Result<void> Uploader::try_upload(Session& session, BlobContent& content, std::stop_token stop,
                                   std::optional<net::HttpResponse>& refusal) {
-  if (session.location.empty()) TRY(begin_session(session, stop));
   const bool sent = content.size() && session.offset >= *content.size() && session.offset > 0;
   if (!sent) {
     auto response = TRY(send_content(session, content, stop));
@@ -173,29 +215,37 @@ Result<void> Uploader::upload_blob(BlobContent& content, std::stop_token stop) {
   const std::string what = "push to " + name_;
   Retry retry = new_retry(stop);
   Session session;
+  bool unauthorized = false;
   while (true) {
+    // It has attempts of its own.
+    if (session.location.empty()) TRY(begin_session(session, stop));
     const std::uint64_t before = session.offset;
     std::optional<net::HttpResponse> refusal;
     auto tried = try_upload(session, content, stop, refusal);
     if (tried.ok() && !refusal) return {};
     if (!tried.ok()) {
       TRY(retry.after(tried.error()));
-    } else if (refusal->status == 401 || refusal->status == 404 || refusal->status == 416 ||
-               refusal->status == 400) {
-      // A token that ended, an upload that the server lost or got wrong: the next attempt has a
-      // new one.
+    } else if (refusal->status == 401) {
+      // A token that ended. The next attempt has a new one, and is the last if that is refused too.
+      if (unauthorized) return explain_refusal(response_error(*refusal, what), name_);
+      unauthorized = true;
+    } else if (refusal->status == 404 || refusal->status == 416 || refusal->status == 400) {
+      // An upload that the server lost or got wrong: the next attempt has a new one.
       const Error error = explain_refusal(response_error(*refusal, what), name_);
       const auto again = retry.after(Error(ErrorKind::interrupted, error.message()));
       if (!again.ok()) {
         if (again.error().kind() == ErrorKind::cancelled) return again;
         return Error(error.kind(), again.error().message()).with_hint(error.hint());
       }
-      if (refusal->status != 401) session = {};
+      session = {};
     } else {
       TRY(retry.after(*refusal, explain_refusal(response_error(*refusal, what), name_)));
     }
     if (!session.location.empty()) TRY(recover_session(session, stop));
-    if (session.offset > before) retry.note_progress();
+    if (session.offset > before) {
+      retry.note_progress();
+      unauthorized = false;
+    }
   }
 }
 
@@ -203,6 +253,7 @@ Result<void> Uploader::put_manifest(const std::string& version, std::string_view
                                     std::string_view content, std::stop_token stop) {
   const std::string what = "push to " + name_;
   Retry retry = new_retry(stop);
+  bool unauthorized = false;
   while (true) {
     archive::MemorySource source(archive::as_bytes(content));
     net::HttpRequest request;
@@ -216,11 +267,12 @@ Result<void> Uploader::put_manifest(const std::string& version, std::string_view
     if (!response.ok()) {
       TRY(retry.after(std::move(response).error().context(what)));
     } else if (response->success()) {
-      return {};
+      return check_put_digest(*response, content, what);
     } else {
       const Error error = explain_refusal(response_error(*response, what), name_);
-      if (response->status == 401) {
-        TRY(retry.after(Error(ErrorKind::interrupted, error.message())));
+      // The token may have ended; the next attempt has a new one.
+      if (response->status == 401 && !unauthorized) {
+        unauthorized = true;
       } else {
         TRY(retry.after(*response, error));
       }

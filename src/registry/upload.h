@@ -51,6 +51,7 @@ class Uploader {
   struct Session {
     std::string location;  ///< empty: none begun
     std::uint64_t offset = 0;
+    std::uint64_t given = 0;  ///< how much of the content was ever read to be sent
   };
 
   Scopes push_scope() const;

@@ -8,6 +8,7 @@
 
 #include "base/result.h"
 #include "net/http.h"
+#include "remote/git_program.h"
 #include "store/store.h"
 
 namespace kiln::remote {
@@ -21,7 +22,7 @@ struct Access {
   net::HttpTransport& http;
   SecretLookup secrets;
   std::stop_token stop;
-  std::string agent_socket = {};  ///< for git over ssh; empty: SSH_AUTH_SOCK's
+  SshAccess ssh = {};  ///< for git
 };
 
 }  // namespace kiln::remote

@@ -37,6 +37,11 @@ std::string ssh_command(const GitSettings& settings) {
   std::string out =
       "ssh -F none -o BatchMode=yes -o StrictHostKeyChecking=accept-new -o UserKnownHostsFile=" +
       quoted("\"" + settings.known_hosts + "\" \"" + folder + "known_hosts\"");
+  if (!settings.ssh.key_files.empty()) {
+    out += " -o IdentitiesOnly=yes -o IdentityAgent=none";
+    for (const auto& path : settings.ssh.key_files) out += " -i " + quoted(path);
+    return out;
+  }
   for (const char* name : kIdentities) {
     if (os::path_exists(folder + name)) out += " -i " + quoted(folder + name);
   }
@@ -55,10 +60,11 @@ std::vector<std::string> git_environment(const GitSettings& settings) {
                                       (settings.may_read_files ? ":file" : ""),
                                   "GIT_LFS_SKIP_SMUDGE=1"};
   for (const char* name : kPassedOn) {
-    if (name == kAgentVariable && !settings.agent_socket.empty()) continue;
+    if (name == kAgentVariable && !settings.ssh.agent_socket.empty()) continue;
     if (const auto value = os::environment(name)) out.push_back(std::string(name) + "=" + *value);
   }
-  if (!settings.agent_socket.empty()) out.push_back("SSH_AUTH_SOCK=" + settings.agent_socket);
+  if (!settings.ssh.agent_socket.empty())
+    out.push_back("SSH_AUTH_SOCK=" + settings.ssh.agent_socket);
   // By it git sees whose repositories root may read in place of a user who ran sudo.
   if (const auto uid = os::environment("SUDO_UID")) out.push_back("SUDO_UID=" + *uid);
   std::vector<std::pair<std::string, std::string>> config = {{"core.hooksPath", "/dev/null"},
@@ -120,13 +126,18 @@ Result<std::string> run_git(const GitSettings& settings, std::vector<std::string
     status = TRY(process.wait_for(std::chrono::milliseconds(100)));
     if (status || !settings.stop.stop_requested()) continue;
     TRY(process.kill(kKill));
-    return Error(ErrorKind::cancelled, "cancelled");
+    return cancelled();
   }
   if (status->success()) return read_back(out);
   const std::string said = TRY(read_back(err));
-  return invalid_input(redact_credentials(
+  Error failed = invalid_input(redact_credentials(
       said.empty() ? fmt::format("git ended with status {}", status->shell_code())
                    : std::string(trim(said))));
+  for (const auto& key : settings.ssh.key_files) {
+    if (said.find("'" + key + "' are too open") != std::string::npos)
+      return std::move(failed).with_hint("ssh takes no key that others may read: chmod 600 " + key);
+  }
+  return failed;
 }
 
 }  // namespace kiln::remote

@@ -11,6 +11,12 @@
 
 namespace kiln::remote {
 
+/// Whose keys git over ssh uses.
+struct SshAccess {
+  std::string agent_socket = {};            ///< empty: SSH_AUTH_SOCK's
+  std::vector<std::string> key_files = {};  ///< if there are any, these alone
+};
+
 /// How git is run: without the user's, the machine's or a repository's settings, hooks or prompts,
 /// and with the protocols it may use.
 struct GitSettings {
@@ -19,7 +25,7 @@ struct GitSettings {
   bool may_read_files = false;  ///< the file protocol
   /// More configuration, through the environment, where other users can't read it: credentials.
   std::vector<std::pair<std::string, std::string>> config = {};
-  std::string agent_socket = {};  ///< empty: SSH_AUTH_SOCK's
+  SshAccess ssh = {};
   std::stop_token stop = {};
 };
 

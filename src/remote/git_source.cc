@@ -96,7 +96,7 @@ class Checkout {
   Result<void> set_up_git() {
     settings_.scratch_path = scratch_->path();
     settings_.known_hosts = access_->store.paths().remote() + "/known_hosts";
-    settings_.agent_socket = access_->agent_socket;
+    settings_.ssh = access_->ssh;
     settings_.stop = access_->stop;
     remote_ = wanted_->remote;
     const auto url = parse_url(remote_);

@@ -1,48 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "snapshot/async_hash_sink.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "base/check.h"
 
 namespace kiln::snapshot {
 namespace {
-constexpr std::size_t kBlockSize = std::size_t{256} << 10;
 constexpr std::size_t kBlocks = 16;
 }  // namespace
 
-BlockPool::BlockPool(std::size_t count, std::size_t block_size)
-    : state_(std::make_shared<State>()) {
-  state_->block_size = block_size;
-  state_->unmade = count;
-}
-
-std::shared_ptr<Block> BlockPool::take() {
-  Block block;
-  {
-    std::unique_lock lock(state_->mutex);
-    state_->changed.wait(lock, [&] { return !state_->free.empty() || state_->unmade > 0; });
-    if (!state_->free.empty()) {
-      block = std::move(state_->free.back());
-      state_->free.pop_back();
-    } else {
-      --state_->unmade;
-    }
-  }
-  block.reserve(state_->block_size);
-  auto owned = std::make_unique<Block>(std::move(block));
-  return {owned.release(), [state = state_](Block* back) {
-            const std::unique_ptr<Block> again(back);
-            {
-              const std::lock_guard lock(state->mutex);
-              state->free.push_back(std::move(*again));
-            }
-            state->changed.notify_one();
-          }};
-}
-
-AsyncHashSink::AsyncHashSink() : pool_(kBlocks, kBlockSize) {}
+AsyncHashSink::AsyncHashSink() : filler_(kBlocks, kBlockSize) {}
 
 AsyncHashSink::~AsyncHashSink() {
   if (!thread_.joinable()) return;
@@ -55,16 +23,7 @@ AsyncHashSink::~AsyncHashSink() {
 
 Result<void> AsyncHashSink::write(archive::Bytes data) {
   size_ += data.size();
-  while (!data.empty()) {
-    if (!current_) {
-      current_ = pool_.take();
-      current_->clear();
-    }
-    const std::size_t n = std::min(data.size(), kBlockSize - current_->size());
-    current_->insert(current_->end(), data.begin(), data.begin() + static_cast<std::ptrdiff_t>(n));
-    data = data.subspan(n);
-    if (current_->size() == kBlockSize) push_current();
-  }
+  while (auto block = filler_.fill(data)) push({.block = std::move(block)});
   return {};
 }
 
@@ -91,7 +50,7 @@ void AsyncHashSink::mark(std::uint64_t entries) {
 }
 
 void AsyncHashSink::push_current() {
-  if (current_) push({.block = std::exchange(current_, nullptr)});
+  if (auto rest = filler_.take_rest()) push({.block = std::move(rest)});
 }
 
 void AsyncHashSink::push(Task task) {
@@ -115,8 +74,8 @@ Sha256Bytes AsyncHashSink::finish() {
     }
     changed_.notify_all();
     thread_.join();
-  } else if (current_) {
-    hash_.update(*current_);
+  } else if (const auto rest = filler_.take_rest()) {
+    hash_.update(*rest);
   }
   return hash_.finish();
 }

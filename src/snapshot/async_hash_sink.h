@@ -11,31 +11,9 @@
 
 #include "archive/byte_stream.h"
 #include "base/sha256.h"
+#include "snapshot/block_pool.h"
 
 namespace kiln::snapshot {
-
-using Block = std::vector<std::byte>;
-
-/// Blocks of memory that are used again and again: a bound on how much of a file is held while
-/// several threads work on it. Thread-safe; blocks may outlive it.
-class BlockPool {
- public:
-  BlockPool(std::size_t count, std::size_t block_size);
-  /// A block with room for `block_size` bytes, which comes back when its last holder lets it go;
-  /// waits while all are in use. It holds what it last held: filling it anew costs no zeroing.
-  std::shared_ptr<Block> take();
-  std::size_t block_size() const { return state_->block_size; }
-
- private:
-  struct State {
-    std::size_t block_size;
-    std::mutex mutex;
-    std::condition_variable changed;
-    std::size_t unmade;       // guarded by mutex
-    std::vector<Block> free;  // guarded by mutex
-  };
-  std::shared_ptr<State> state_;
-};
 
 /// The digest of a stream after so many of its entries.
 struct HashMark {
@@ -81,12 +59,11 @@ class AsyncHashSink final : public archive::ByteSink {
   void perform(const Task& task);
   void run();
 
-  BlockPool pool_;
+  BlockFiller filler_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<Task> tasks_;  // guarded by mutex_
-  bool ended_ = false;      // guarded by mutex_
-  std::shared_ptr<Block> current_;
+  std::deque<Task> tasks_;       // guarded by mutex_
+  bool ended_ = false;           // guarded by mutex_
   Sha256 hash_;                  ///< the thread's alone until it is joined
   std::vector<HashMark> marks_;  ///< likewise
   std::uint64_t size_ = 0;

@@ -123,7 +123,7 @@ void FileCopies::work() {
 }
 
 Result<void> FileCopies::provide(Batch& batch, Item& item) const {
-  if (stop_.stop_requested()) return Error(ErrorKind::cancelled, "cancelled");
+  if (stop_.stop_requested()) return cancelled();
   if (!item.order.is_in_earlier || !link(item)) return copy(batch, item);
   FileCopy linked;
   linked.linked = true;

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <memory>
-
 #include "archive/byte_stream.h"
 #include "snapshot/async_hash_sink.h"
+#include "snapshot/block_pool.h"
 
 namespace kiln::snapshot {
 
@@ -20,11 +19,8 @@ class HashingSink final : public archive::ByteSink {
   Result<Sha256Bytes> finish();
 
  private:
-  Result<void> pass_on();
-
   archive::ByteSink* next_;
-  BlockPool pool_;
-  std::shared_ptr<Block> current_;
+  BlockFiller filler_;
   AsyncHashSink hash_;
 };
 

@@ -20,8 +20,6 @@
 namespace kiln::snapshot {
 namespace {
 
-Error cancelled() { return {ErrorKind::cancelled, "cancelled"}; }
-
 /// Above this size a file's own digest is made on a thread of its own.
 constexpr std::uint64_t kLargeFile = std::uint64_t{4} << 20;
 
@@ -30,7 +28,9 @@ constexpr std::size_t kListedFiles = 64;
 /// Bytes of the stream from one mark to the next.
 constexpr std::uint64_t kMarkDistance = std::uint64_t{1} << 20;
 constexpr std::size_t kStreamBlocks = 24;
-constexpr std::size_t kBlockBytes = std::size_t{256} << 10;
+
+/// What a file without holes takes on most file systems.
+constexpr std::uint64_t in_whole_pages(std::uint64_t size) { return (size + 4095) / 4096 * 4096; }
 
 /// Writes content to a file, to its own digest and to the layer's stream at once. Blocks of zeros
 /// become holes where the source had them too.
@@ -248,7 +248,7 @@ class LayerWriter {
     const LayerContents contents = contents_of(root, options_->mtimes, marks_);
     const std::string text = contents.encode();
     TRY(os::write_file_atomically(ingest_->contents_path(), text, 0600));
-    info_.disk_size += (text.size() + 4095) / 4096 * 4096;
+    info_.disk_size += in_whole_pages(text.size());
     return {};
   }
 
@@ -267,12 +267,10 @@ class LayerWriter {
     if (inode.type == archive::EntryType::directory)
       return write_directory(entry, metadata, lazy, name, path);
     if (entry.inode.use_count() > 1) {
-      const auto first = linked_.find(&inode);
-      if (first != linked_.end()) {
-        const os::Dir* dir = TRY(lazy.open());
-        return write_link(inode, metadata, first->second, *dir, name, path);
-      }
       const os::Dir* dir = TRY(lazy.open());
+      const auto first = linked_.find(&inode);
+      if (first != linked_.end())
+        return write_link(inode, metadata, first->second, *dir, name, path);
       os::Dir again = TRY(dir->open_dir("."));
       linked_.emplace(&inode, Linked{path, std::move(again), name});
     }
@@ -363,7 +361,7 @@ class LayerWriter {
 
   void count_copy(PlannedInode& inode, const os::FileInfo& source, const Sha256Bytes& digest,
                   bool was_skipped) {
-    info_.disk_size += std::min(source.allocated, (source.size + 4095) / 4096 * 4096);
+    info_.disk_size += std::min(source.allocated, in_whole_pages(source.size));
     const KnownContent content{digest, source.size};
     if (was_skipped && inode.content.known != content) is_stale_ = true;
     inode.content.known = content;
@@ -475,7 +473,7 @@ class LayerWriter {
   std::vector<HashMark> marks_;  ///< of the earlier stream
   std::uint64_t last_mark_ = 0;
   std::deque<LargeFile> large_;  ///< a deque: they keep their address
-  BlockPool blocks_{kStreamBlocks, kBlockBytes};
+  BlockPool blocks_{kStreamBlocks, kBlockSize};
   AsyncHashSink hash_;
   archive::TarWriter tar_;
   FileCopies copies_;

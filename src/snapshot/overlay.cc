@@ -27,7 +27,7 @@ std::vector<oci::DiffId> without_repeats(const std::vector<oci::DiffId>& layers)
 Result<os::Mount> mount_layers(const store::LayerStore& store,
                                const std::vector<oci::DiffId>& layers, const std::string& upper,
                                const std::string& work, const std::string& mount_point,
-                               const std::string& empty_dir) {
+                               const std::string& empty_dir, os::Devices devices) {
   std::vector<os::Dir> lower = TRY(store.open_all(without_repeats(layers)));
   const os::Dir upper_dir = TRY(os::Dir::open(upper));
   const os::Dir work_dir = TRY(os::Dir::open(work));
@@ -46,7 +46,7 @@ Result<os::Mount> mount_layers(const store::LayerStore& store,
     const auto mark = TRY(it->find_xattr(".", kOpaqueXattr));
     if (mark == "y") break;
   }
-  return os::Mount::overlay(topmost_first, &upper_dir, &work_dir, mount_point);
+  return os::Mount::overlay(topmost_first, &upper_dir, &work_dir, mount_point, devices);
 }
 
 }  // namespace kiln::snapshot

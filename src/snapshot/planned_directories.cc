@@ -59,7 +59,7 @@ class Maker {
   Result<void> make_in(const os::Dir& dir, const Subtree& at, std::vector<Subtree>* below) const {
     for (const auto& [name, child] : at.entry->children) {
       if (!is_directory(child)) continue;
-      if (stop_->stop_requested()) return Error(ErrorKind::cancelled, "cancelled");
+      if (stop_->stop_requested()) return cancelled();
       TRY(dir.create_dir(name, (*mode_)(child)));
       if (child.opaque) TRY(dir.set_xattr(name, kOpaqueXattr, "y"));
       if (!holds_directories(child)) continue;

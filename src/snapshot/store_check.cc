@@ -12,6 +12,7 @@
 #include "os/dir.h"
 #include "os/file_io.h"
 #include "snapshot/hashing_source.h"
+#include "snapshot/layer_apply.h"
 #include "snapshot/tree_tar.h"
 
 namespace kiln::snapshot {
@@ -22,6 +23,8 @@ class Check {
   Check(store::Store& store, Repair repair) : store_(&store), repair_(repair) {}
 
   Result<CheckReport> run(unsigned jobs) {
+    const auto problems = TRY(store_->index_problems());
+    for (const auto& problem : problems) found(Defect::Subject::index, "kiln.sqlite", problem);
     images_ = TRY(store_->images().list());
     TRY(map_images());
     TRY(check_blobs(jobs));
@@ -107,37 +110,37 @@ class Check {
     return {};
   }
 
+  std::string layer_defect(const store::LayerInfo& layer) {
+    const auto fs = store_->layers().open_fs(layer.diff_id);
+    if (!fs) return fs.error().message();
+    const auto tree = digest_tree(*fs);
+    if (!tree) return tree.error().message();
+    if (tree->diff_id == layer.diff_id) return {};
+    if (!layer.blob) return "its files have the diff ID " + tree->diff_id.str();
+    // Its directory's own stream is another.
+    if (wrong_blobs_.contains(layer.blob->digest.hex())) return "its blob is damaged";
+    const auto same = is_what_its_blob_unpacks_to(*store_, layer);
+    if (!same) return same.error().message();
+    return *same ? "" : "its files are not what its blob has";
+  }
+
   Result<void> check_layers(unsigned jobs) {
     const std::vector<store::LayerInfo> layers = TRY(store_->layers().list());
     report_.layers = layers.size();
     in_parallel(layers, jobs, [&](const store::LayerInfo& layer) {
-      const auto fs = store_->layers().open_fs(layer.diff_id);
-      std::string what;
-      if (!fs) {
-        what = fs.error().message();
-      } else {
-        const auto tree = digest_tree(*fs);
-        // Of a layer that came as a blob the directory's own stream is another.
-        if (!tree) {
-          what = tree.error().message();
-        } else if (!layer.blob && tree->diff_id != layer.diff_id) {
-          what = "its files have the diff ID " + tree->diff_id.str();
-        } else if (layer.blob && wrong_blobs_.contains(layer.blob->digest.hex())) {
-          what = "its blob is damaged";
-        } else {
-          return;
-        }
-      }
+      const std::string what = layer_defect(layer);
+      if (what.empty()) return;
       found(Defect::Subject::layer, layer.diff_id.str(), what);
       const std::lock_guard lock(mutex_);
-      wrong_layers_.insert(layer.diff_id.hex());
+      wrong_layers_.emplace(layer.diff_id.hex(), layer);
     });
     std::set<std::string> known;
     for (const auto& layer : layers) known.insert(layer.diff_id.hex());
     const os::Dir folder = TRY(os::Dir::open(store_->paths().layers()));
     const std::vector<os::DirEntry> entries = TRY(folder.list());
     for (const auto& entry : entries) {
-      if (known.contains(entry.name)) continue;
+      // That of an image whose layer is damaged is kept; the image is named.
+      if (known.contains(entry.name) || needed_layers_.contains(entry.name)) continue;
       found(Defect::Subject::layer, "sha256:" + entry.name,
             "a directory that the index does not have");
     }
@@ -186,22 +189,38 @@ class Check {
           if (wrong_layers_.contains(layer.hex()))
             what = "its layer " + layer.str() + " is damaged";
         }
+        const auto recorded = TRY(store_->images().layers_of(image));
+        if (what.empty() && recorded != config->diff_ids)
+          what = "the index has other layers of it than its config";
       }
       if (!what.empty()) found(Defect::Subject::image, name, what);
     }
     return {};
   }
 
+  /// From its blob, if that is sound; else nobody uses what is there any more.
+  Result<bool> make_again(const store::LayerInfo& layer) {
+    const auto blob = layer.blob;
+    const bool sound =
+        blob && !wrong_blobs_.contains(blob->digest.hex()) && store_->blobs().has(blob->digest);
+    TRY(store_->layers().distrust(layer.diff_id));
+    if (!sound) return false;
+    const auto open = [&]() -> Result<std::unique_ptr<archive::ByteSource>> {
+      os::Fd fd = TRY(store_->blobs().open(blob->digest));
+      return std::unique_ptr<archive::ByteSource>(
+          std::make_unique<archive::FileSource>(std::move(fd), "blob " + blob->digest.str()));
+    };
+    return apply_layer(*store_, open, layer.diff_id, layer.tar_size).ok();
+  }
+
   Result<void> drop() {
     TRY(store_->records().remove(wrong_records_));
-    std::vector<store::CacheEntry> entries;
-    for (const auto& hex : wrong_layers_) {
-      if (needed_layers_.contains(hex)) continue;
-      store::CacheEntry entry;
-      entry.layer = TRY(oci::DiffId::parse("sha256:" + hex));
-      entries.push_back(std::move(entry));
+    std::set<std::string> mended;
+    for (const auto& [hex, layer] : wrong_layers_) {
+      const bool again = TRY(make_again(layer));
+      if (again) mended.insert(hex);
+      TRY(store_->records().forget_runs_with(layer.diff_id));
     }
-    TRY(store_->cache().forget(entries));
     for (const auto& hex : wrong_blobs_) {
       if (!needed_blobs_.contains(hex)) os::remove_file(store_->paths().blobs() + "/" + hex);
     }
@@ -214,7 +233,8 @@ class Check {
     const os::Dir blobs = TRY(os::Dir::open(store_->paths().blobs()));
     for (auto& defect : report_.defects) {
       if (defect.subject == Defect::Subject::record) defect.repaired = true;
-      if (defect.subject == Defect::Subject::layer) defect.repaired = gone(layers, defect.name);
+      if (defect.subject == Defect::Subject::layer)
+        defect.repaired = mended.contains(defect.name.substr(7)) || gone(layers, defect.name);
       if (defect.subject == Defect::Subject::blob) defect.repaired = gone(blobs, defect.name);
     }
     return {};
@@ -226,8 +246,9 @@ class Check {
   std::set<std::string> needed_blobs_, needed_layers_;
   std::vector<std::string> wrong_records_;
   std::mutex mutex_;
-  CheckReport report_;                                // guarded by mutex_ while threads run
-  std::set<std::string> wrong_blobs_, wrong_layers_;  // likewise
+  CheckReport report_;                                    // guarded by mutex_ while threads run
+  std::set<std::string> wrong_blobs_;                     // likewise
+  std::map<std::string, store::LayerInfo> wrong_layers_;  // likewise
 };
 
 }  // namespace

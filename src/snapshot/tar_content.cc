@@ -5,11 +5,11 @@
 #include <vector>
 
 #include "os/file_io.h"
+#include "snapshot/block_pool.h"
 
 namespace kiln::snapshot {
 namespace {
 
-constexpr std::size_t kBufferSize = 256 * 1024;
 /// What a hole is made of: a block of the file system.
 constexpr std::size_t kHoleSize = 4096;
 
@@ -37,11 +37,11 @@ Result<bool> write_data(const os::Fd& out, archive::Bytes data, std::uint64_t at
 
 Result<void> write_tar_content(archive::TarReader& tar, std::uint64_t size, const os::Fd& out,
                                const std::string& name, const std::stop_token& stop) {
-  thread_local std::vector<std::byte> buffer(kBufferSize);
+  thread_local std::vector<std::byte> buffer(kBlockSize);
   std::uint64_t at = 0;
   bool hole_at_end = false;
   while (at < size) {
-    if (stop.stop_requested()) return Error(ErrorKind::cancelled, "cancelled");
+    if (stop.stop_requested()) return cancelled();
     const std::size_t n = TRY(tar.read(buffer));
     if (n == 0) return corrupt("it is truncated");
     hole_at_end = TRY(write_data(out, archive::Bytes(buffer).first(n), at, name));

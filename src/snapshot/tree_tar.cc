@@ -8,13 +8,12 @@
 #include "archive/tar_writer.h"
 #include "os/file_io.h"
 #include "snapshot/async_hash_sink.h"
+#include "snapshot/block_pool.h"
 #include "snapshot/hash_sink.h"
 #include "snapshot/layer_form.h"
 
 namespace kiln::snapshot {
 namespace {
-
-constexpr std::size_t kBufferSize = 256 * 1024;
 
 archive::TarEntry entry_of(const os::FileInfo& info, std::string path, os::Xattrs xattrs) {
   archive::TarEntry entry;
@@ -153,7 +152,7 @@ class TreeWriter {
 
 Result<void> read_file_content(const os::Fd& fd, const os::FileInfo& info, const std::string& name,
                                archive::ByteSink& sink) {
-  thread_local std::vector<std::byte> buffer(kBufferSize);
+  thread_local std::vector<std::byte> buffer(kBlockSize);
   static constexpr std::array<std::byte, 65536> kZeros{};
   std::uint64_t at = 0;
   const auto zeros_until = [&](std::uint64_t end) -> Result<void> {

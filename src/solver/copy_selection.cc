@@ -10,6 +10,7 @@
 
 #include "base/strings.h"
 #include "dockerfile/glob.h"
+#include "dockerfile/path_filter.h"
 #include "llb/encoder.h"
 #include "os/parallel.h"
 #include "os/system.h"
@@ -120,27 +121,13 @@ Result<std::vector<TreeEntry>> walk_below(SourceTree& tree, const TreeEntry& top
   return out;
 }
 
-/// Whether files are chosen, by their paths below a match.
-class Choice {
- public:
-  static Result<Choice> create(const llb::CopyAction& action) {
-    Choice out;
-    out.exclude_ = TRY(dockerfile::IgnorePatterns::create(action.exclude).context("--exclude"));
-    if (action.below && !action.below->empty()) {
-      out.include_ = TRY(dockerfile::IgnorePatterns::create({*action.below}).context("--parents"));
-      out.includes_all_ = false;
-    }
-    return out;
-  }
-  bool is_chosen(const std::string& relative) const {
-    return (includes_all_ || include_.ignores(relative)) &&
-           (exclude_.empty() || !exclude_.ignores(relative));
-  }
-
- private:
-  dockerfile::IgnorePatterns include_, exclude_;
-  bool includes_all_ = true;
-};
+Result<dockerfile::PathFilter> filter_of(const llb::CopyAction& action) {
+  auto exclude = TRY(dockerfile::IgnorePatterns::create(action.exclude).context("--exclude"));
+  std::optional<dockerfile::IgnorePatterns> include;
+  if (action.below && !action.below->empty())
+    include = TRY(dockerfile::IgnorePatterns::create({*action.below}).context("--parents"));
+  return dockerfile::PathFilter(std::move(include), std::move(exclude));
+}
 
 /// Names of one file stay one file within a match, as in BuildKit; across matches they don't. A
 /// name outside of the match makes no link: what isn't copied doesn't count.
@@ -171,8 +158,9 @@ Sha256Bytes match_id(const llb::CopyAction& action, const TreeEntry& top, bool w
   return sha256(out.text());
 }
 
-Result<Match> select_below(SourceTree& tree, const llb::CopyAction& action, const Choice& choice,
-                           const TreeEntry& top, bool with_owner, Recall recall) {
+Result<Match> select_below(SourceTree& tree, const llb::CopyAction& action,
+                           const dockerfile::PathFilter& filter, const TreeEntry& top,
+                           bool with_owner, Recall recall) {
   Match match;
   std::vector<TreeEntry> entries;
   if (action.below) {
@@ -196,7 +184,7 @@ Result<Match> select_below(SourceTree& tree, const llb::CopyAction& action, cons
       std::erase_if(on_the_way, [&](const SelectedFile& directory) {
         return !file.relative.starts_with(directory.relative + "/");
       });
-    const bool chosen = file.relative.empty() || choice.is_chosen(file.relative);
+    const bool chosen = file.relative.empty() || filter.chooses(file.relative);
     if (chosen) {
       std::ranges::move(on_the_way, std::back_inserter(match.files));
       on_the_way.clear();
@@ -221,7 +209,7 @@ std::optional<os::RelPath> plain_path(const llb::CopyAction& action) {
 
 Result<Selection> select_files(SourceTree& tree, const llb::CopyAction& action,
                                std::size_t& first_group, Recall recall) {
-  const Choice choice = TRY(Choice::create(action));
+  const dockerfile::PathFilter filter = TRY(filter_of(action));
   const std::optional<os::RelPath> plain = plain_path(action);
   const std::vector<os::RelPath> paths = TRY(resolve_pattern(tree, action.pattern));
   Selection selection;
@@ -237,7 +225,7 @@ Result<Selection> select_files(SourceTree& tree, const llb::CopyAction& action,
       if (!there || !is_directory) return absent(tree, *plain, named);
     }
     if (action.below && !is_directory) continue;
-    Match match = TRY(select_below(tree, action, choice, *top, selection.with_owner, recall));
+    Match match = TRY(select_below(tree, action, filter, *top, selection.with_owner, recall));
     match.name = path.name();
     number_link_groups(match, first_group);
     selection.matches.push_back(std::move(match));

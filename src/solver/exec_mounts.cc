@@ -17,8 +17,6 @@
 namespace kiln::solver {
 namespace {
 
-constexpr std::uint32_t kSecretMode = 0400;
-constexpr std::uint32_t kAgentMode = 0600;
 constexpr std::uint32_t kCacheMode = 0755;
 /// BuildKit makes the directory by mkdir(2) under this umask, whatever `mode` says.
 constexpr std::uint32_t kCacheUmask = 022;
@@ -185,9 +183,9 @@ Result<void> ExecMounts::add(const llb::SecretMount& mount) {
     const os::Fd file = TRY(os::create_file(folder + "/" + name, 0600));
     TRY(os::write_all(file, *value, name));
   }
-  TRY(set_owner(folder, name, mount.owner, kSecretMode));
+  TRY(set_owner(folder, name, mount.owner, llb::kSecretMode));
   std::vector<std::string> options = {"nosuid", "nodev"};
-  if ((mount.owner.mode.value_or(kSecretMode) & 0111) == 0) options.emplace_back("noexec");
+  if ((mount.owner.mode.value_or(llb::kSecretMode) & 0111) == 0) options.emplace_back("noexec");
   mounts_.emplace_back(executor::BindMount{folder + "/" + name, mount.target, /*read_only=*/true,
                                            /*recursive=*/false, std::move(options)});
   return {};
@@ -205,7 +203,7 @@ Result<void> ExecMounts::add(const llb::SshMount& mount) {
   auto agent =
       TRY(executor::AgentForward::start(folder, name, found->second.socket, found->second.keys));
   agents_.push_back(std::move(agent));
-  TRY(set_owner(folder, name, mount.owner, kAgentMode));
+  TRY(set_owner(folder, name, mount.owner, llb::kAgentMode));
   mounts_.emplace_back(executor::BindMount{folder + "/" + name,
                                            mount.target,
                                            /*read_only=*/false,

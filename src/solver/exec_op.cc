@@ -135,7 +135,7 @@ class ExecStep {
   /// Layers of the inputs from `first` on that a cache elsewhere has.
   Result<void> ensure_inputs(std::size_t first) {
     for (std::size_t i = first; i < inputs_->results.size(); ++i)
-      TRY(context_->imported.ensure(inputs_->results[i]->layers, inputs_->stop));
+      TRY(context_->ensure_layers(inputs_->results[i]->layers, inputs_->stop));
     return {};
   }
   bool awaits_mounts() const {
@@ -184,9 +184,10 @@ class ExecStep {
   }
 
   Result<void> run_process(const store::LayerIngest& ingest) {
+    const bool is_insecure = op_->security == llb::SecurityMode::insecure;
     const os::Mount mount = TRY(snapshot::mount_layers(
         context_->store.layers(), base_, ingest.fs_path(), ingest.work_path(), ingest.mount_path(),
-        ingest.scratch_path() + "/empty"));
+        ingest.scratch_path() + "/empty", is_insecure ? os::Devices::open : os::Devices::closed));
     const ExecMounts mounts =
         TRY(ExecMounts::prepare(*context_, *inputs_, *op_, ingest.scratch_path()));
     executor::ExecSpec spec = TRY(make_spec(*context_, *op_, ingest));

@@ -55,7 +55,7 @@ class FileStep {
         const auto& layers = inputs_->results[i]->layers;
         if (context_->steps == Steps::look_up && are_away(*context_, layers))
           return missed_step(explain());
-        TRY(context_->imported.ensure(layers, inputs_->stop));
+        TRY(context_->ensure_layers(layers, inputs_->stop));
       }
     }
     TRY(open_sources());
@@ -84,7 +84,7 @@ class FileStep {
       MissReason reason = explain();
       if (looks_up_only) return missed_step(std::move(reason));
     }
-    TRY(context_->imported.ensure(base, inputs_->stop));
+    TRY(context_->ensure_layers(base, inputs_->stop));
     StepOutcomeResult made = TRY(make_layer(base));
     if (!read_first) {
       auto known = TRY(find_by_content());
@@ -266,7 +266,7 @@ class FileStep {
         TRY(apply(builder, std::get<llb::InlineFileAction>(action)));
       }
     }
-    if (inputs_->stop.stop_requested()) return Error(ErrorKind::cancelled, "cancelled");
+    if (inputs_->stop.stop_requested()) return cancelled();
     store::LayerIngest ingest = TRY(context_->store.layers().create());
     const TimePoint before = os::wall_clock();
     const auto earlier = TRY(earlier_layer());

@@ -46,6 +46,12 @@ Result<std::vector<StepForecast>> forecast(SolveContext& context, const llb::Gra
     if (!step.on.empty()) {
       if (!llb::is_step(vertex.op)) continue;
       step.verdict = StepForecast::Verdict::depends;
+      // Whatever its inputs become, it runs.
+      if (inputs.cache(context) == UseCache::ignore) {
+        step.verdict = StepForecast::Verdict::run;
+        step.reason.kind = MissReason::Kind::cache_off;
+        step.on.clear();
+      }
       step.milliseconds = expected_milliseconds(context, vertex);
       out.push_back(std::move(step));
       continue;

@@ -71,8 +71,7 @@ Result<void> ImportedLayers::ensure_one(const oci::DiffId& layer, const std::sto
       there = true;
       break;
     }
-    if (stop.stop_requested() || fetched.error().kind() == ErrorKind::cancelled)
-      return Error(ErrorKind::cancelled, "cancelled");
+    if (stop.stop_requested() || fetched.error().kind() == ErrorKind::cancelled) return cancelled();
     // A full disk is no fault of the cache's, and running the step again would not help.
     if (fetched.error().kind() == ErrorKind::no_space) return fetched;
     last = std::move(fetched).error();

@@ -20,10 +20,25 @@ std::string one_line(const std::string& text) {
   return out;
 }
 
+/// Where two texts, one of which is too long, begin to be shown: near what differs.
+std::size_t shown_from(const std::string& a, const std::string& b) {
+  constexpr std::size_t kLead = 16;
+  if (std::max(a.size(), b.size()) <= kMaxShown) return 0;
+  const std::size_t shorter = std::min(a.size(), b.size());
+  std::size_t at = 0;
+  while (at < shorter && a[at] == b[at]) ++at;
+  if (at <= 2 * kLead) return 0;
+  at -= kLead;
+  while (at > 0 && (static_cast<unsigned char>(a[at]) & 0xc0) == 0x80) --at;
+  return at;
+}
+
 std::string transition(const Change& change) {
   if (change.before.empty() && change.after.empty()) return {};
-  const auto side = [](const std::string& text) {
-    return text.empty() ? std::string("(none)") : one_line(text);
+  const std::size_t from = shown_from(change.before, change.after);
+  const auto side = [&](const std::string& text) {
+    if (text.empty()) return std::string("(none)");
+    return from == 0 ? one_line(text) : "…" + one_line(text.substr(from));
   };
   return side(change.before) + " → " + side(change.after);
 }

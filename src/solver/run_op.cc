@@ -10,7 +10,10 @@ namespace kiln::solver {
 namespace {
 
 Result<StepOutcomeResult> run_source(SolveContext& context, const llb::ImageSource& source) {
-  for (const auto& layer : source.layers) TRY(context.store.layers().get(layer));
+  for (const auto& layer : source.layers) {
+    if (context.bases != nullptr && context.bases->offers(layer)) continue;
+    TRY(context.store.layers().get(layer));
+  }
   StepOutcomeResult out;
   out.result.layers = source.layers;
   out.cached = true;

@@ -53,10 +53,7 @@ class Scheduler {
       for (const llb::VertexId input : inputs_of(id)) dependents_[input].push_back(id);
       if (reads_files(id)) ++readers_;
     }
-    const std::stop_callback on_stop(stop, [this] {
-      steps_stop_.request_stop();
-      changed_.notify_all();
-    });
+    const std::stop_callback on_stop(stop, [this] { steps_stop_.request_stop(); });
     {
       std::vector<std::jthread> workers;
       for (unsigned i = 0; i < std::max(1u, jobs); ++i) workers.emplace_back([this] { work(); });
@@ -65,7 +62,7 @@ class Scheduler {
         const std::lock_guard lock(mutex_);
         ended_ = true;
       }
-      changed_.notify_all();
+      given_.notify_all();
     }
     if (failure_) return *std::move(failure_);
     return std::move(results_);
@@ -108,7 +105,7 @@ class Scheduler {
       const std::lock_guard lock(mutex_);
       tasks_.push_back(std::move(task));
     }
-    changed_.notify_all();
+    given_.notify_one();
   }
 
   void finish(Done done) {
@@ -135,7 +132,7 @@ class Scheduler {
 
   Done next_done() {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return !done_.empty(); });
+    finished_.wait(lock, [&] { return !done_.empty(); });
     Done done = std::move(done_.front());
     done_.pop_front();
     return done;
@@ -144,7 +141,7 @@ class Scheduler {
   void work() {
     for (;;) {
       std::unique_lock lock(mutex_);
-      changed_.wait(lock, [&] { return ended_ || !tasks_.empty(); });
+      given_.wait(lock, [&] { return ended_ || !tasks_.empty(); });
       if (tasks_.empty()) return;
       Task task = std::move(tasks_.front());
       tasks_.pop_front();
@@ -153,7 +150,7 @@ class Scheduler {
       lock.lock();
       done_.push_back(std::move(done));
       lock.unlock();
-      changed_.notify_all();
+      finished_.notify_one();
     }
   }
 
@@ -207,23 +204,60 @@ class Scheduler {
   // Between the threads:
   std::stop_source steps_stop_;
   std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<Task> tasks_;  // guarded by mutex_
-  std::deque<Done> done_;   // guarded by mutex_
-  bool ended_ = false;      // guarded by mutex_
+  std::condition_variable given_;     ///< to the workers: tasks_, ended_
+  std::condition_variable finished_;  ///< to the scheduling thread: done_
+  std::deque<Task> tasks_;            // guarded by mutex_
+  std::deque<Done> done_;             // guarded by mutex_
+  bool ended_ = false;                // guarded by mutex_
   std::jthread saving_;
 };
 
-/// The targets' layers are in the store then, also those that a cache elsewhere has.
+/// The targets' layers are in the store then if they are wanted, also those that a cache elsewhere
+/// has.
 Result<std::map<llb::VertexId, StepResult>> solve_once(SolveContext& context,
                                                        const llb::Graph& graph,
                                                        const std::vector<llb::VertexId>& targets,
                                                        unsigned jobs, const std::stop_token& stop) {
   collect_offers(context, graph, targets, stop);
   auto results = TRY(Scheduler(context, graph, targets).run(jobs, stop));
+  if (context.wanted == Wanted::cache) return results;
   for (const llb::VertexId target : targets)
-    TRY(context.imported.ensure(results.at(target).layers, stop));
+    TRY(context.ensure_layers(results.at(target).layers, stop));
   return results;
+}
+
+/// Which base images are worth fetching once a vertex was missed: those below it, and below what
+/// depends on it.
+std::map<const llb::Vertex*, std::vector<oci::DiffId>> find_bases_after(
+    const SolveContext& context, const llb::Graph& graph,
+    const std::vector<llb::VertexId>& targets) {
+  // Each vertex's own, which its root file system stands on.
+  std::map<llb::VertexId, std::set<oci::DiffId>> below;
+  const std::vector<llb::VertexId> needed = needed_vertices(graph, targets, {});
+  bool any = false;
+  for (const llb::VertexId id : needed) {
+    const llb::Vertex& vertex = graph.vertex(id);
+    if (const auto* image = std::get_if<llb::ImageSource>(&vertex.op)) {
+      for (const auto& layer : image->layers) {
+        if (context.bases->offers(layer))
+          below[id].insert(image->layers.begin(), image->layers.end());
+      }
+      any = any || below.contains(id);
+    } else if (!vertex.inputs.empty()) {
+      below[id] = below[vertex.inputs.front()];
+    }
+  }
+  std::map<const llb::Vertex*, std::vector<oci::DiffId>> out;
+  if (!any) return out;
+  std::map<llb::VertexId, std::set<oci::DiffId>> after;
+  for (auto id = needed.rbegin(); id != needed.rend(); ++id) {
+    std::set<oci::DiffId>& mine = after[*id];
+    mine.insert(below[*id].begin(), below[*id].end());
+    for (const llb::VertexId input : graph.vertex(*id).inputs)
+      after[input].insert(mine.begin(), mine.end());
+    out[&graph.vertex(*id)].assign(mine.begin(), mine.end());
+  }
+  return out;
 }
 
 }  // namespace
@@ -231,6 +265,7 @@ Result<std::map<llb::VertexId, StepResult>> solve_once(SolveContext& context,
 Result<std::map<llb::VertexId, StepResult>> solve(SolveContext& context, const llb::Graph& graph,
                                                   const std::vector<llb::VertexId>& targets,
                                                   unsigned jobs, std::stop_token stop) {
+  if (context.bases != nullptr) context.bases_after = find_bases_after(context, graph, targets);
   auto results = solve_once(context, graph, targets, jobs, stop);
   // A cache elsewhere did not keep its word, or offered what does not fit here: without that, once
   // more. There is less of it each time.
@@ -244,6 +279,7 @@ Result<std::map<llb::VertexId, StepResult>> solve(SolveContext& context, const l
       context.report(BuildWarning{std::move(remark)});
     results = solve_once(context, graph, targets, jobs, stop);
   }
+  if (context.bases != nullptr) context.bases->stop_fetching();
   // What was read is worth remembering whether or not the build succeeded.
   context.save_contexts();
   (void)context.store.records().touch(context.used_keys, os::wall_clock().seconds).ok();

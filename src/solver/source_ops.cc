@@ -12,7 +12,7 @@ namespace {
 Result<remote::Access> access_of(SolveContext& context, const StepInputs& inputs) {
   if (context.http == nullptr) return unsupported("this build has no network");
   return remote::Access{context.store, *context.http, secret_lookup(context.run), inputs.stop,
-                        agent_socket(context.run)};
+                        ssh_access(context.run)};
 }
 
 Result<StepOutcomeResult> use_tree(SolveContext& context, const StepInputs& inputs,
@@ -43,9 +43,10 @@ remote::SecretLookup secret_lookup(const RunEnvironment& run) {
   return [&run](const std::string& id) { return secret_value(run, id); };
 }
 
-std::string agent_socket(const RunEnvironment& run) {
+remote::SshAccess ssh_access(const RunEnvironment& run) {
   const auto found = run.ssh.find("default");
-  return found == run.ssh.end() ? std::string() : found->second.socket;
+  if (found == run.ssh.end()) return {};
+  return {found->second.socket, found->second.keys};
 }
 
 remote::GitCheckout checkout_of(const llb::GitSource& source) {

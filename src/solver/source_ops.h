@@ -17,9 +17,10 @@ Result<StepOutcomeResult> run_http_source(SolveContext& context, const StepInput
 Result<StepOutcomeResult> run_git_source(SolveContext& context, const StepInputs& inputs,
                                          const llb::GitSource& source);
 
-/// What the command line gave that fetching may use: secrets, and the agent of --ssh default.
+/// What the command line gave that fetching may use: secrets, and the agent or keys of --ssh
+/// default.
 remote::SecretLookup secret_lookup(const RunEnvironment& run);
-std::string agent_socket(const RunEnvironment& run);
+remote::SshAccess ssh_access(const RunEnvironment& run);
 
 /// A git source as what fetches it takes it.
 remote::GitCheckout checkout_of(const llb::GitSource& source);

@@ -34,7 +34,7 @@ class SquashStep {
     }
     MissReason reason = report_miss(*context_, *inputs_, record_);
     if (context_->steps == Steps::look_up) return missed_step(std::move(reason));
-    TRY(context_->imported.ensure(input_->layers, inputs_->stop));
+    TRY(context_->ensure_layers(input_->layers, inputs_->stop));
     const store::LayerInfo made =
         TRY(snapshot::squash_layers(context_->store, input_->layers, op_->keep, inputs_->stop));
     const auto elapsed = std::chrono::steady_clock::now() - started;

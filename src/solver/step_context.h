@@ -13,6 +13,7 @@
 #include "llb/graph.h"
 #include "net/http.h"
 #include "oci/digest.h"
+#include "solver/base_layers.h"
 #include "solver/imported_layers.h"
 #include "solver/progress.h"
 #include "solver/run_environment.h"
@@ -24,6 +25,9 @@ namespace kiln::solver {
 enum class UseCache { use, ignore };
 /// Whether a step that is not in the cache runs, or is only found to be missing.
 enum class Steps { run, look_up };
+/// What a build is for: its result, whose layers are in the store then, or only to have run what
+/// was not in the cache.
+enum class Wanted { result, cache };
 
 /// A step's result as a build had it, under one of its keys: what --cache-to may hand on.
 struct UsedRecord {
@@ -48,6 +52,7 @@ struct SolveContext {
   Progress& progress;
   UseCache cache = UseCache::use;
   Steps steps = Steps::run;
+  Wanted wanted = Wanted::result;
   /// Which build this is, among those of a store: its context and Dockerfile.
   std::string build_name = {};
   RunEnvironment run = {};
@@ -55,9 +60,14 @@ struct SolveContext {
   std::map<std::string, std::unique_ptr<ContextTree>> contexts = {};
   /// For http and git sources; a build without it has none.
   net::HttpTransport* http = nullptr;
+  /// Of base images that were not pulled yet; may be null.
+  BaseLayers* bases = nullptr;
   ImportedLayers imported{store};
   /// By vertex, in the order of `imports`. Written before steps run.
   std::map<llb::VertexId, std::vector<Offer>> offers = {};
+  /// By vertex: layers of the base images below it and below the steps that depend on it. Written
+  /// before steps run, where `bases` has any.
+  std::map<const llb::Vertex*, std::vector<oci::DiffId>> bases_after = {};
 
   /// Any thread. What was given a name stays as long as this.
   ContextTree& context_tree(const std::string& name) {
@@ -92,8 +102,17 @@ struct SolveContext {
     const std::lock_guard lock(used_mutex);
     used_records.push_back(std::move(record));
   }
-  /// Steps of this build that were not in the cache. Any thread.
+  /// All of `layers` are in the store then, as far as base images and caches elsewhere have them.
+  /// Kind interrupted as ImportedLayers says. Any thread.
+  Result<void> ensure_layers(const std::vector<oci::DiffId>& layers, const std::stop_token& stop) {
+    if (bases != nullptr) TRY(bases->ensure(layers, stop));
+    return imported.ensure(layers, stop);
+  }
+  /// Steps of this build that were not in the cache: what follows them is likely to run too. Any
+  /// thread.
   void note_missed(const llb::Vertex& vertex) {
+    const auto after = bases_after.find(&vertex);
+    if (steps == Steps::run && after != bases_after.end()) bases->fetch_ahead(after->second);
     const std::lock_guard lock(used_mutex);
     missed.insert(&vertex);
   }

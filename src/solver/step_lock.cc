@@ -20,7 +20,7 @@ Result<StepLock> StepLock::acquire(SolveContext& context, const StepInputs& inpu
   for (bool told = false;; told = true) {
     auto lock = TRY(os::FileLock::try_acquire(path, os::FileLock::Mode::exclusive));
     if (lock) return StepLock(std::move(lock));
-    if (inputs.stop.stop_requested()) return Error(ErrorKind::cancelled, "cancelled");
+    if (inputs.stop.stop_requested()) return cancelled();
     if (!told) context.report(StepNote{inputs.id, "waiting for another build that runs this step"});
     std::this_thread::sleep_for(kPause);
   }

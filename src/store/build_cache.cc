@@ -2,7 +2,9 @@
 #include "store/build_cache.h"
 
 #include <algorithm>
+#include <map>
 #include <string>
+#include <string_view>
 #include <unordered_set>
 
 #include "os/dir.h"
@@ -11,6 +13,9 @@
 
 namespace kiln::store {
 namespace {
+
+/// Of the file that store_paths.h has beside a context's stat index.
+constexpr std::string_view kTreesSuffix = ".trees";
 
 /// Blobs of images and indexes besides those of layers.
 constexpr const char* kImageBlobs =
@@ -99,19 +104,23 @@ void BuildCache::list_contexts(std::vector<CacheEntry>& out) const {
   if (!folder) return;
   const auto names = folder->list();
   if (!names) return;
+  // A context's whole selections are in a file beside its index.
+  std::map<std::string, CacheEntry> entries;
   for (const auto& name : *names) {
     const auto info = folder->find(name.name);
     if (!info || !*info) continue;
-    CacheEntry entry;
-    entry.id = cache_id(name.name);
+    std::string context = name.name;
+    if (context.ends_with(kTreesSuffix)) context.resize(context.size() - kTreesSuffix.size());
+    CacheEntry& entry = entries[context];
+    entry.id = cache_id(context);
     entry.type = CacheEntry::Type::local_source;
     entry.description = "stat index of a build context";
-    entry.size = (*info)->allocated;
-    entry.created = entry.used = (*info)->mtime;
+    entry.size += (*info)->allocated;
+    entry.created = entry.used = std::max(entry.used, (*info)->mtime);
     entry.uses = 1;
-    entry.file = paths_.contexts() + "/" + name.name;
-    out.push_back(std::move(entry));
+    entry.file = paths_.contexts() + "/" + context;
   }
+  for (auto& [context, entry] : entries) out.push_back(std::move(entry));
 }
 
 Result<void> BuildCache::list_mounts(std::vector<CacheEntry>& out) const {
@@ -261,7 +270,10 @@ Result<void> BuildCache::forget(const std::vector<CacheEntry>& entries) const {
     TRY(transaction.commit());
   }
   for (const auto& entry : entries) {
-    if (entry.type == CacheEntry::Type::local_source) os::remove_file(entry.file);
+    if (entry.type == CacheEntry::Type::local_source) {
+      os::remove_file(entry.file);
+      os::remove_file(entry.file + std::string(kTreesSuffix));
+    }
     if (entry.type == CacheEntry::Type::cache_mount) TRY(mounts_->remove(entry.file));
     if (entry.type == CacheEntry::Type::fetched)
       TRY(remote_->remove(FetchedEntry::Kind::tree, entry.file));

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "base/json.h"
+#include "base/paths.h"
 #include "base/sha256.h"
 #include "os/dir.h"
 #include "os/file_io.h"
@@ -37,7 +38,7 @@ Result<CacheMountRecord> read_record(const std::string& folder) {
   const std::string text = TRY(os::read_file(folder + "/record.json", kLargestRecord));
   const nlohmann::json json = TRY(parse_json(text, folder + "/record.json"));
   CacheMountRecord record;
-  record.name = folder.substr(folder.find_last_of('/') + 1);
+  record.name = base_name(folder);
   record.id = TRY(json_string(json, "id"));
   record.variant = TRY(json_string(json, "variant"));
   const std::string created = TRY(json_string(json, "created"));
@@ -63,7 +64,7 @@ Result<CacheMountLease> CacheMounts::acquire(const CacheMountRequest& request,
       auto lease = TRY(try_use(folder, request));
       if (lease) return *std::move(lease);
     }
-    if (stop.stop_requested()) return Error(ErrorKind::cancelled, "cancelled");
+    if (stop.stop_requested()) return cancelled();
     std::this_thread::sleep_for(kRetry);
   }
 }
@@ -146,11 +147,8 @@ Result<bool> CacheMounts::remove(const std::string& name) const {
   if (!lock && lock.error().kind() == ErrorKind::not_found) return true;
   if (!lock) return lock.error();
   if (!*lock) return false;
-  // Out of the way first, with its lock: who asks for it next makes a new one.
-  const std::string trash = workspace_->new_path();
-  TRY(os::rename_file(folder, trash));
-  const os::Dir workspace = TRY(os::Dir::open(workspace_->path()));
-  TRY(workspace.remove_tree(trash.substr(trash.find_last_of('/') + 1)));
+  // With its lock: who asks for it next makes a new one.
+  TRY(workspace_->remove(folder));
   return true;
 }
 

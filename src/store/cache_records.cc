@@ -101,6 +101,15 @@ Result<void> CacheRecords::remove(const std::vector<std::string>& keys) {
   return transaction.commit();
 }
 
+Result<void> CacheRecords::forget_runs_with(const oci::DiffId& layer) {
+  auto transaction = TRY(database_->begin());
+  auto statement = TRY(database_->prepare(
+      "DELETE FROM records WHERE layer = ?1 OR inputs IN (SELECT digest FROM inputs WHERE "
+      "instr(list, ?2) > 0)"));
+  TRY(statement.bind(0, layer.hex()).bind_blob(1, layer.hex()).run());
+  return transaction.commit();
+}
+
 Result<void> CacheRecords::put(const CacheRecord& record) {
   const std::string digest = inputs_digest(record.inputs.text);
   auto transaction = TRY(database_->begin());

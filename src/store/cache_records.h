@@ -79,6 +79,8 @@ class CacheRecords {
   /// elsewhere.
   Result<std::vector<std::string>> keys_of_same_run(std::string_view key) const;
   Result<void> remove(const std::vector<std::string>& keys);
+  /// Forgets every run that made this layer, or that had it as an input.
+  Result<void> forget_runs_with(const oci::DiffId& layer);
   /// Replaces a record of the same key.
   Result<void> put(const CacheRecord& record);
   /// Notes that records were used now: the least recently used go first when space is short.

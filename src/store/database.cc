@@ -165,6 +165,14 @@ CREATE TABLE manifest_lists (
   PRIMARY KEY (list, reference)
 ) WITHOUT ROWID;
 )sql",
+    // 8: when an image was last given a name.
+    R"sql(
+ALTER TABLE images ADD COLUMN tagged INTEGER NOT NULL DEFAULT 0;  -- milliseconds; 0 if unknown
+CREATE TRIGGER name_given AFTER INSERT ON names BEGIN
+  UPDATE images SET tagged = CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)
+    WHERE id = NEW.image;
+END;
+)sql",
 };
 constexpr auto kSchemaVersion = static_cast<std::int64_t>(std::size(kUpgrades));
 
@@ -336,6 +344,24 @@ Result<void> Database::execute(const char* sql) const {
   if (sqlite3_exec(handle_, sql, nullptr, nullptr, nullptr) != SQLITE_OK)
     return database_error(handle_, "execute");
   return {};
+}
+
+Result<std::vector<std::string>> Database::problems() const {
+  std::vector<std::string> out;
+  for (const char* sql :
+       {"PRAGMA integrity_check(10)",
+        "SELECT 'the name ' || reference || ' is of an image that is not there' FROM names WHERE "
+        "image NOT IN (SELECT id FROM images)",
+        "SELECT 'layers of an image that is not there: sha256:' || image FROM image_layers WHERE "
+        "image NOT IN (SELECT id FROM images) GROUP BY image"}) {
+    auto query = TRY(prepare(sql));
+    for (;;) {
+      const bool more = TRY(query.step());
+      if (!more) break;
+      if (query.text(0) != "ok") out.push_back(query.text(0));
+    }
+  }
+  return out;
 }
 
 Result<Database::Transaction> Database::begin() const {

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 
@@ -53,6 +54,8 @@ class Database {
 
   Result<Statement> prepare(std::string_view sql) const;
   Result<void> execute(const char* sql) const;
+  /// What SQLite finds wrong in the file, and rows that lead nowhere; reads all of it.
+  Result<std::vector<std::string>> problems() const;
 
   /// Rolls back when destroyed without commit(). Holds the write lock of the database file;
   /// `Database` has one connection, so a process-wide lock keeps its threads' transactions apart.

@@ -44,13 +44,9 @@ Result<Image> ImageStore::put_image(const std::string& config_json,
                                     const std::optional<std::string>& manifest_json,
                                     const std::vector<oci::Reference>& names) {
   const oci::ImageConfig config = TRY(oci::ImageConfig::parse(config_json));
-  std::vector<LayerInfo> layers;
+  const std::vector<LayerInfo> layers = TRY(layers_->get_all(config.diff_ids));
   Image image;
-  for (const auto& id : config.diff_ids) {
-    LayerInfo info = TRY(layers_->get(id));
-    image.size += info.content_size;
-    layers.push_back(std::move(info));
-  }
+  for (const auto& layer : layers) image.size += layer.content_size;
   image.id = TRY(blobs_->put(config_json));
   image.manifest = TRY(
       blobs_->put(manifest_json ? *manifest_json
@@ -67,11 +63,7 @@ Result<Image> ImageStore::put_image(const std::string& config_json,
 
 Result<oci::Manifest> ImageStore::compose_manifest(const std::string& config_json) const {
   const oci::ImageConfig config = TRY(oci::ImageConfig::parse(config_json));
-  std::vector<LayerInfo> layers;
-  for (const auto& id : config.diff_ids) {
-    LayerInfo info = TRY(layers_->get(id));
-    layers.push_back(std::move(info));
-  }
+  const std::vector<LayerInfo> layers = TRY(layers_->get_all(config.diff_ids));
   return make_manifest(oci::Digest::of(config_json), config_json.size(), layers);
 }
 
@@ -109,7 +101,8 @@ Result<void> ImageStore::insert(const Image& image, const std::vector<LayerInfo>
 }
 
 Result<Image> ImageStore::load(const std::string& id) const {
-  auto query = TRY(database_->prepare("SELECT manifest, size, created FROM images WHERE id = ?"));
+  auto query =
+      TRY(database_->prepare("SELECT manifest, size, created, tagged FROM images WHERE id = ?"));
   const bool found = TRY(query.bind(0, id).step());
   if (!found) return not_found("No such image: sha256:" + id);
   Image image;
@@ -117,6 +110,7 @@ Result<Image> ImageStore::load(const std::string& id) const {
   image.manifest = TRY(oci::Digest::parse("sha256:" + query.text(0)));
   image.size = static_cast<std::uint64_t>(query.number(1));
   image.created = query.number(2);
+  image.tagged = query.number(3);
   auto names =
       TRY(database_->prepare("SELECT reference FROM names WHERE image = ? ORDER BY reference"));
   names.bind(0, id);
@@ -242,6 +236,19 @@ Result<std::vector<Image>> ImageStore::list() const {
     if (!more) return out;
     Image image = TRY(load(query.text(0)));
     out.push_back(std::move(image));
+  }
+}
+
+Result<std::vector<oci::DiffId>> ImageStore::layers_of(const Image& image) const {
+  auto query =
+      TRY(database_->prepare("SELECT diff_id FROM image_layers WHERE image = ? ORDER BY position"));
+  query.bind(0, image.id.hex());
+  std::vector<oci::DiffId> out;
+  for (;;) {
+    const bool more = TRY(query.step());
+    if (!more) return out;
+    oci::DiffId id = TRY(oci::DiffId::parse("sha256:" + query.text(0)));
+    out.push_back(std::move(id));
   }
 }
 

@@ -23,6 +23,7 @@ struct Image {
   oci::Digest manifest;
   std::uint64_t size = 0;  ///< bytes in its layers' files
   std::int64_t created = 0;
+  std::int64_t tagged = 0;         ///< when it was last given a name, milliseconds; 0 if unknown
   std::vector<std::string> names;  ///< canonical, sorted
   /// The index through which it was found; `manifest` is its entry there then.
   std::optional<oci::Digest> index = {};
@@ -56,6 +57,8 @@ class ImageStore {
   /// The latest first.
   Result<std::vector<Image>> list() const;
 
+  /// The layers that the index has of it, the lowest first: those of its config.
+  Result<std::vector<oci::DiffId>> layers_of(const Image& image) const;
   /// Names the image, and the index through which it was found.
   Result<void> tag(const Image& image, const oci::Reference& name);
   /// Returns whether the name was there.

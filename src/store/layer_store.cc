@@ -10,6 +10,12 @@
 namespace kiln::store {
 
 Result<std::optional<LayerInfo>> LayerStore::find(const oci::DiffId& id) const {
+  auto info = TRY(find_row(id));
+  if (info && !os::path_exists(paths_.layer_fs(id))) info.reset();
+  return info;
+}
+
+Result<std::optional<LayerInfo>> LayerStore::find_row(const oci::DiffId& id) const {
   auto query =
       TRY(database_->prepare("SELECT tar_size, disk_size, blob, blob_media_type, blob_size, "
                              "content_size, linked_from FROM layers WHERE "
@@ -41,6 +47,15 @@ Result<LayerInfo> LayerStore::get(const oci::DiffId& id) const {
   return *std::move(info);
 }
 
+Result<std::vector<LayerInfo>> LayerStore::get_all(const std::vector<oci::DiffId>& ids) const {
+  std::vector<LayerInfo> out;
+  for (const auto& id : ids) {
+    LayerInfo info = TRY(get(id));
+    out.push_back(std::move(info));
+  }
+  return out;
+}
+
 Result<std::vector<LayerInfo>> LayerStore::list() const {
   auto query = TRY(database_->prepare("SELECT diff_id FROM layers"));
   std::vector<LayerInfo> out;
@@ -48,8 +63,8 @@ Result<std::vector<LayerInfo>> LayerStore::list() const {
     const bool more = TRY(query.step());
     if (!more) return out;
     const oci::DiffId id = TRY(oci::DiffId::parse("sha256:" + query.text(0)));
-    LayerInfo info = TRY(get(id));
-    out.push_back(std::move(info));
+    auto info = TRY(find_row(id));
+    if (info) out.push_back(*std::move(info));
   }
 }
 
@@ -90,6 +105,9 @@ Result<void> LayerStore::commit(LayerIngest ingest, const LayerInfo& info, Liken
   const auto there = TRY(find(info.diff_id));
   if (there) return {};
   TRY(put_into_place(ingest.scratch_path() + "/layer", info.diff_id));
+  // Of one whose directory was gone; replacing it would leave its size in the sum.
+  auto former = TRY(database_->prepare("DELETE FROM layers WHERE diff_id = ?"));
+  TRY(former.bind(0, info.diff_id.hex()).run());
   auto insert = TRY(
       database_->prepare("INSERT INTO layers (diff_id, tar_size, disk_size, blob, blob_media_type, "
                          "blob_size, content_size, linked_from) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"));
@@ -114,20 +132,19 @@ Result<void> LayerStore::commit(LayerIngest ingest, const LayerInfo& info, Liken
 }
 
 Result<void> LayerStore::put_into_place(const std::string& made, const oci::DiffId& id) {
+  open_.forget(id);
   auto renamed = os::rename_file(made, paths_.layer(id));
   // A directory is renamed onto an existing one only if that is empty: a layer's never is.
   if (renamed || renamed.error().kind() != ErrorKind::already_exists) return renamed;
-  // Without a row it is what a process that was killed here, or a power cut, has left; nobody knows
-  // whether it is whole.
-  TRY(move_to_trash(id));
+  // Without a row it is damaged, or what a process that was killed here, or a power cut, has left;
+  // nobody knows whether it is whole.
+  TRY(remove_files(id));
   return os::rename_file(made, paths_.layer(id));
 }
 
-Result<std::string> LayerStore::move_to_trash(const oci::DiffId& id) {
+Result<void> LayerStore::remove_files(const oci::DiffId& id) {
   open_.forget(id);
-  const std::string trash = workspace_->new_path();
-  TRY(os::rename_file(paths_.layer(id), trash));
-  return trash;
+  return workspace_->remove(paths_.layer(id));
 }
 
 Result<std::vector<oci::DiffId>> LayerStore::unused() const {
@@ -147,8 +164,11 @@ Result<std::vector<oci::DiffId>> LayerStore::unused() const {
   for (const auto& entry : entries) {
     const auto id = oci::DiffId::parse("sha256:" + entry.name);
     if (!id) continue;
-    const auto known = TRY(find(*id));
-    if (!known) ids.push_back(*id);
+    auto used = TRY(database_->prepare(
+        "SELECT 1 FROM layers WHERE diff_id = ?1 UNION ALL SELECT 1 FROM image_layers WHERE "
+        "diff_id = ?1 LIMIT 1"));
+    const bool stays = TRY(used.bind(0, id->hex()).step());
+    if (!stays) ids.push_back(*id);
   }
   return ids;
 }
@@ -190,19 +210,19 @@ Result<void> LayerStore::pass_on(const Heirs& heirs) const {
   return {};
 }
 
-Result<void> LayerStore::remove(const oci::DiffId& id) {
-  const auto info = TRY(find(id));
+Result<std::vector<oci::Digest>> LayerStore::remove_rows(const oci::DiffId& id) {
+  const auto info = TRY(find_row(id));
   const Heirs heirs = TRY(find_heirs(id));
   std::vector<oci::Digest> blobs;
   if (info && info->blob) blobs.push_back(info->blob->digest);
+  auto transaction = TRY(database_->begin());
+  TRY(pass_on(heirs));
+  for (const char* sql :
+       {"DELETE FROM unsettled_layers WHERE diff_id = ?", "DELETE FROM layers WHERE diff_id = ?"}) {
+    auto statement = TRY(database_->prepare(sql));
+    TRY(statement.bind(0, id.hex()).run());
+  }
   {
-    auto transaction = TRY(database_->begin());
-    TRY(pass_on(heirs));
-    for (const char* sql : {"DELETE FROM unsettled_layers WHERE diff_id = ?",
-                            "DELETE FROM layers WHERE diff_id = ?"}) {
-      auto statement = TRY(database_->prepare(sql));
-      TRY(statement.bind(0, id.hex()).run());
-    }
     auto forms =
         TRY(database_->prepare("DELETE FROM layer_blobs WHERE diff_id = ? RETURNING digest"));
     forms.bind(0, id.hex());
@@ -212,17 +232,23 @@ Result<void> LayerStore::remove(const oci::DiffId& id) {
       oci::Digest digest = TRY(oci::Digest::parse("sha256:" + forms.text(0)));
       blobs.push_back(std::move(digest));
     }
-    TRY(transaction.commit());
   }
+  TRY(transaction.commit());
+  return blobs;
+}
+
+Result<void> LayerStore::remove(const oci::DiffId& id) {
+  const std::vector<oci::Digest> blobs = TRY(remove_rows(id));
   for (const auto& digest : blobs) os::remove_file(paths_.blob(digest));
-  // Out of the way first: a half-deleted layer must not keep its name.
-  const auto trash = move_to_trash(id);
-  if (!trash) {
-    if (trash.error().kind() == ErrorKind::not_found) return {};
-    return trash.error();
-  }
-  const os::Dir workspace = TRY(os::Dir::open(workspace_->path()));
-  return workspace.remove_tree(trash->substr(trash->find_last_of('/') + 1));
+  auto removed = remove_files(id);
+  if (!removed && removed.error().kind() == ErrorKind::not_found) return {};
+  return removed;
+}
+
+Result<void> LayerStore::distrust(const oci::DiffId& id) {
+  open_.forget(id);
+  TRY(remove_rows(id));
+  return {};
 }
 
 Result<std::vector<UnsettledLayer>> LayerStore::unsettled() const {

@@ -75,9 +75,11 @@ class LayerStore {
   LayerStore(StorePaths paths, const Database& database, Workspace& workspace)
       : paths_(std::move(paths)), database_(&database), workspace_(&workspace) {}
 
+  /// A layer that is known and whose directory is there.
   Result<std::optional<LayerInfo>> find(const oci::DiffId& id) const;
   Result<LayerInfo> get(const oci::DiffId& id) const;
-  /// All of them, in no order.
+  Result<std::vector<LayerInfo>> get_all(const std::vector<oci::DiffId>& ids) const;
+  /// All that are known, in no order, whether or not their directories are there.
   Result<std::vector<LayerInfo>> list() const;
   Result<os::Dir> open_fs(const oci::DiffId& id) const;
   Result<std::vector<os::Dir>> open_all(const std::vector<oci::DiffId>& ids) const;
@@ -97,6 +99,9 @@ class LayerStore {
   /// Forgets the layer and deletes it; cache records that name it are no longer found. The caller
   /// holds Store's use lock exclusively, or knows that nobody has it open.
   Result<void> remove(const oci::DiffId& id);
+  /// For a layer whose directory is damaged: it is found no more, and whoever makes or fetches it
+  /// again puts a good one into its place. The directory stays as long as an image has the layer.
+  Result<void> distrust(const oci::DiffId& id);
 
   Result<std::vector<UnsettledLayer>> unsettled() const;
   /// They are on the disk.
@@ -109,10 +114,13 @@ class LayerStore {
     std::vector<std::string> children;
     std::int64_t left_over = 0;  ///< bytes
   };
+  Result<std::optional<LayerInfo>> find_row(const oci::DiffId& id) const;
+  /// Of the layer's blobs the digests.
+  Result<std::vector<oci::Digest>> remove_rows(const oci::DiffId& id);
   Result<Heirs> find_heirs(const oci::DiffId& id) const;
   Result<void> pass_on(const Heirs& heirs) const;
   Result<void> put_into_place(const std::string& made, const oci::DiffId& id);
-  Result<std::string> move_to_trash(const oci::DiffId& id);
+  Result<void> remove_files(const oci::DiffId& id);
 
   StorePaths paths_;
   const Database* database_;

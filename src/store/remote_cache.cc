@@ -149,13 +149,7 @@ Result<bool> RemoteCache::remove(FetchedEntry::Kind kind, const std::string& nam
   const std::string path = folder(folder_of(kind)) + "/" + name;
   auto lock = TRY(os::FileLock::try_acquire(path + ".lock", os::FileLock::Mode::exclusive));
   if (!lock) return false;
-  // Out of the way first: a half-deleted tree must not keep its name.
-  const std::string doomed = workspace_->new_path();
-  if (os::path_exists(path)) {
-    TRY(os::rename_file(path, doomed));
-    const os::Dir work = TRY(os::Dir::open(workspace_->path()));
-    TRY(work.remove_tree(doomed.substr(doomed.find_last_of('/') + 1)));
-  }
+  if (os::path_exists(path)) TRY(workspace_->remove(path));
   lock->remove();
   return true;
 }

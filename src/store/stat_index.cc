@@ -13,6 +13,8 @@ namespace {
 
 constexpr std::string_view kStatIndexMagic = "kiln stat index 4\n";
 constexpr std::uint32_t kMaxUnseen = 16;
+/// Longer than the tick of any kernel's coarse clock.
+constexpr std::int64_t kGrainNanoseconds = 50'000'000;
 
 /// What the index says of a file, after its path; then the text of its xattrs.
 struct Packed {
@@ -32,8 +34,6 @@ bool is_before(std::string_view a, std::string_view b) {
   const auto rank = [](char c) { return c == '/' ? 0 : static_cast<unsigned char>(c); };
   return rank(a[at]) < rank(b[at]);
 }
-/// Longer than the tick of any kernel's coarse clock.
-constexpr std::int64_t kGrainNanoseconds = 50'000'000;
 
 std::int64_t nanoseconds_between(const TimePoint& from, const TimePoint& to) {
   return (to.seconds - from.seconds) * 1'000'000'000 +

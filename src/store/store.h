@@ -52,6 +52,9 @@ class Store {
   /// Where what is known of the files of a build context is kept.
   std::string context_index(const std::string& context_path) const;
 
+  /// What is wrong with the index itself, in words; reads all of it.
+  Result<std::vector<std::string>> index_problems() const { return parts_->database.problems(); }
+
   /// Deletes the layers and blobs that nothing refers to, and what killed processes left of them.
   /// While another process uses the store that is put off. The caller has no layers in use or in
   /// the making.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/workspace.h"
 
+#include "base/paths.h"
+#include "os/file_io.h"
 #include "os/system.h"
 
 namespace kiln::store {
@@ -30,13 +32,15 @@ void sweep(const StorePaths& paths) {
   }
 }
 
+Result<void> remove_directory(const std::string& path) {
+  const os::Dir parent = TRY(os::Dir::open(path.substr(0, path.find_last_of('/'))));
+  return parent.remove_tree(base_name(path));
+}
+
 }  // namespace
 
 ScratchDir::~ScratchDir() {
-  if (path_.empty()) return;
-  const auto slash = path_.find_last_of('/');
-  auto parent = os::Dir::open(path_.substr(0, slash));
-  if (parent) (void)parent->remove_tree(path_.substr(slash + 1)).ok();
+  if (!path_.empty()) (void)remove_directory(path_).ok();
 }
 
 Result<Workspace> Workspace::create(const StorePaths& paths) {
@@ -53,13 +57,16 @@ Workspace::Workspace(Workspace&& other) noexcept
       counter_(other.counter_.load()) {}
 
 Workspace::~Workspace() {
-  if (path_.empty()) return;
-  const auto slash = path_.find_last_of('/');
-  auto parent = os::Dir::open(path_.substr(0, slash));
-  if (parent && parent->remove_tree(path_.substr(slash + 1))) lock_->remove();
+  if (!path_.empty() && remove_directory(path_)) lock_->remove();
 }
 
 std::string Workspace::new_path() { return path_ + "/" + std::to_string(counter_++); }
+
+Result<void> Workspace::remove(const std::string& path) {
+  const std::string trash = new_path();
+  TRY(os::rename_file(path, trash));
+  return remove_directory(trash);
+}
 
 Result<ScratchDir> Workspace::create_scratch() {
   if (path_.empty()) return Error(ErrorKind::permission, "the store can't be written to");

@@ -44,6 +44,9 @@ class Workspace {
   Result<ScratchDir> create_scratch();
   /// A path in the workspace that is not in use.
   std::string new_path();
+  /// Removes the directory `path` of the store with all in it. It goes out of the way first, so
+  /// that a half-removed one never keeps its name.
+  Result<void> remove(const std::string& path);
   const std::string& path() const { return path_; }
 
  private:

@@ -32,7 +32,9 @@ class DirectoryDestination final : public ImageDestination {
  public:
   DirectoryDestination(std::unique_ptr<FileWriter> files, std::string name)
       : files_(std::move(files)), name_(std::move(name)) {}
-  Traits traits() const override { return {.compresses = false}; }
+  Traits traits() const override {
+    return {.compresses = false, .blobs_at_once = files_->blobs_at_once()};
+  }
   Result<std::optional<std::string>> find_blob(const oci::Descriptor& blob,
                                                std::stop_token stop) override;
   Result<void> put_blob(registry::BlobContent& content,

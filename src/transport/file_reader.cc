@@ -4,20 +4,6 @@
 #include "archive/fd_stream.h"
 
 namespace kiln::transport {
-namespace {
-
-class OwnedFile final : public archive::ByteSource {
- public:
-  OwnedFile(os::Fd fd, const std::string& name) : fd_(std::move(fd)), source_(fd_, name) {}
-  Result<std::size_t> read(archive::MutableBytes into) override { return source_.read(into); }
-
- private:
-  os::Fd fd_;
-  archive::FdSource source_;
-};
-
-}  // namespace
-
 Result<std::string> FileReader::read(const std::string& path, std::size_t limit) const {
   const auto source = TRY(open(path));
   return archive::read_all(*source, limit).context(path);
@@ -37,7 +23,7 @@ Result<std::unique_ptr<archive::ByteSource>> DirectoryReader::open(const std::st
     return corrupt(root_.path() + "/" + path + " is not a plain file");
   os::Fd fd = TRY(root_.open_file_beneath(at));
   return std::unique_ptr<archive::ByteSource>(
-      std::make_unique<OwnedFile>(std::move(fd), root_.path() + "/" + path));
+      std::make_unique<archive::FileSource>(std::move(fd), root_.path() + "/" + path));
 }
 
 }  // namespace kiln::transport

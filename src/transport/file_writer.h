@@ -30,6 +30,8 @@ class FileWriter {
   virtual Result<void> add_blob(registry::BlobContent& content,
                                 const std::optional<oci::Descriptor>& expected,
                                 const PathOf& path_of) = 0;
+  /// How many blobs may come at once, for the result to depend on nothing but what they are.
+  virtual unsigned blobs_at_once() const = 0;
   virtual Result<void> finish() = 0;
 };
 
@@ -45,6 +47,7 @@ class DirectoryWriter final : public FileWriter {
   Result<void> add_blob(registry::BlobContent& content,
                         const std::optional<oci::Descriptor>& expected,
                         const PathOf& path_of) override;
+  unsigned blobs_at_once() const override { return 3; }
   Result<void> finish() override { return {}; }
   const os::Dir& root() const { return root_; }
 
@@ -54,7 +57,8 @@ class DirectoryWriter final : public FileWriter {
   os::Dir root_;
 };
 
-/// One tar archive. A blob whose size is not known before is kept in the store's tmp/ first.
+/// One tar archive, whose members stand in the order in which they came. A blob whose size is not
+/// known before is kept in the store's tmp/ first.
 class ArchiveFileWriter final : public FileWriter {
  public:
   ArchiveFileWriter(store::Store& store, archive::ByteSink& sink) : store_(&store), tar_(sink) {}
@@ -64,6 +68,7 @@ class ArchiveFileWriter final : public FileWriter {
   Result<void> add_blob(registry::BlobContent& content,
                         const std::optional<oci::Descriptor>& expected,
                         const PathOf& path_of) override;
+  unsigned blobs_at_once() const override { return 1; }
   Result<void> finish() override { return tar_.finish(); }
 
  private:

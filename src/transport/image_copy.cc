@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "archive/byte_pipe.h"
+#include "archive/stoppable_sink.h"
 #include "exporter/layer_workers.h"
 #include "oci/image_config.h"
 #include "oci/platform_match.h"
@@ -31,15 +32,13 @@ std::optional<Compression> layer_compression(std::string_view type) {
   return std::nullopt;
 }
 
-std::string layer_type(Compression compression) {
-  switch (compression) {
-    case Compression::zstd:
-      return std::string(oci::media_type::kOciLayerZstd);
-    case Compression::gzip:
-      return std::string(oci::media_type::kOciLayerGzip);
-    default:
-      return std::string(oci::media_type::kOciLayer);
-  }
+/// Not every source looks at `stop` while it writes.
+Result<void> read_blob(ImageSource& source, const oci::Descriptor& blob,
+                       const exporter::ReportingSink::Layer& shown, archive::ByteSink& sink,
+                       const std::stop_token& stop) {
+  archive::StoppableSink stoppable(sink, stop);
+  exporter::ReportingSink counted(stoppable, shown);
+  return source.write_blob(blob, counted, stop);
 }
 
 /// Reads `source`'s blob on a thread of its own, and writes it in another compression.
@@ -48,15 +47,13 @@ Result<void> recompress(ImageSource& source, const oci::Descriptor& blob, Compre
                         archive::ByteSink& sink, std::stop_token stop) {
   const auto compressor = archive::compress(sink, kind, level, threads);
   if (layer_compression(blob.media_type) == Compression::none) {
-    exporter::ReportingSink counted(*compressor, shown);
-    TRY(source.write_blob(blob, counted, stop));
+    TRY(read_blob(source, blob, shown, *compressor, stop));
     return compressor->finish();
   }
   archive::BytePipe pipe;
   std::optional<Result<void>> read;
   std::jthread reader([&] {
-    exporter::ReportingSink counted(pipe.sink(), shown);
-    read = source.write_blob(blob, counted, stop);
+    read = read_blob(source, blob, shown, pipe.sink(), stop);
     pipe.finish(*read);
   });
   const auto copy = [&]() -> Result<void> {
@@ -83,7 +80,10 @@ class ImageCopier {
       : source_(&source),
         destination_(&destination),
         options_(&options),
-        traits_(destination.traits()) {}
+        traits_(destination.traits()) {
+    if (options.blobs_at_once && traits_.blobs_at_once > 1)
+      traits_.blobs_at_once = *options.blobs_at_once;
+  }
 
   Result<CopiedImage> copy() {
     SourceManifest top = TRY(source_->top(options_->stop));
@@ -289,8 +289,7 @@ class ImageCopier {
                           std::stop_token stop) {
     ProducedBlob content(
         [&](archive::ByteSink& sink) {
-          exporter::ReportingSink counted(sink, shown(blob, label));
-          return source_->write_blob(blob, counted, stop);
+          return read_blob(*source_, blob, shown(blob, label), sink, stop);
         },
         blob.size);
     return destination_->put_blob(content, blob, stop);
@@ -408,6 +407,17 @@ class ImageCopier {
 };
 
 }  // namespace
+
+std::string layer_type(Compression compression) {
+  switch (compression) {
+    case Compression::zstd:
+      return std::string(oci::media_type::kOciLayerZstd);
+    case Compression::gzip:
+      return std::string(oci::media_type::kOciLayerGzip);
+    default:
+      return std::string(oci::media_type::kOciLayer);
+  }
+}
 
 Result<CopiedImage> copy_image(ImageSource& source, ImageDestination& destination,
                                const CopyOptions& options) {

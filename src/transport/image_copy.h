@@ -23,6 +23,9 @@ struct LayerForm {
   bool force = false;
 };
 
+/// The media type of a layer that is compressed so.
+std::string layer_type(archive::Compression compression);
+
 enum class ManifestFormat { keep, oci, docker };
 /// Of an index: one platform's image, all of them, or only the index itself, whose images the
 /// destination has or is to get otherwise.
@@ -39,6 +42,8 @@ struct CopyOptions {
   /// Fail rather than change a digest.
   bool preserve_digests = false;
   unsigned threads = 1;
+  /// How many blobs go at once to a destination that takes several; else as it likes.
+  std::optional<unsigned> blobs_at_once = {};
   std::stop_token stop = {};
   exporter::TransferProgress* progress = nullptr;
   /// Remembers which blobs the store's layers became.

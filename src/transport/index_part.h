@@ -13,6 +13,9 @@
 
 namespace kiln::transport {
 
+/// Annotation of an attestation in an index: the digest of the image that it is about.
+inline constexpr const char* kSubject = "vnd.docker.reference.digest";
+
 /// A manifest at a registry that goes into an index.
 struct IndexPart {
   oci::IndexEntry entry;

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "transport/layout_image.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "base/json.h"
+#include "base/strings.h"
+#include "oci/layout.h"
 #include "transport/verified.h"
 
 namespace kiln::transport {
@@ -12,11 +16,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr const char* kRefName = "org.opencontainers.image.ref.name";
-constexpr const char* kImageName = "io.containerd.image.name";
 constexpr std::size_t kMaxMarkSize = 4096;
-
-std::string path_in_layout(const oci::Digest& digest) { return "blobs/sha256/" + digest.hex(); }
 
 std::string annotation(const oci::Descriptor& descriptor, const char* key) {
   const auto found = descriptor.annotations.find(key);
@@ -48,8 +48,13 @@ Result<SourceManifest> LayoutSource::top(std::stop_token stop) {
     if (one) return instance(index.manifests.front(), stop);
     return invalid_input(name_ + ": the layout has several images").with_hint("name one: PATH:TAG");
   }
+  if (const auto number = parse_uint(tag_.substr(1)); tag_.starts_with('@') && number) {
+    if (*number < index.manifests.size()) return instance(index.manifests[*number], stop);
+    return not_found(
+        fmt::format("{}: the layout has {} images, counted from 0", name_, index.manifests.size()));
+  }
   for (const auto& entry : index.manifests) {
-    if (annotation(entry, kRefName) == tag_ || annotation(entry, kImageName) == tag_)
+    if (annotation(entry, oci::kRefName) == tag_ || annotation(entry, oci::kImageName) == tag_)
       return instance(entry, stop);
   }
   return not_found(name_ + ": the layout has no image called " + tag_);
@@ -57,13 +62,13 @@ Result<SourceManifest> LayoutSource::top(std::stop_token stop) {
 
 Result<SourceManifest> LayoutSource::instance(const oci::Descriptor& descriptor, std::stop_token) {
   std::string content =
-      TRY(files_->read(path_in_layout(descriptor.digest), oci::kMaxManifestSize).context(name_));
+      TRY(files_->read(oci::blob_path(descriptor.digest), oci::kMaxManifestSize).context(name_));
   return verify_manifest(std::move(content), descriptor).context(name_);
 }
 
 Result<void> LayoutSource::write_blob(const oci::Descriptor& blob, archive::ByteSink& sink,
                                       std::stop_token) {
-  const auto source = TRY(files_->open(path_in_layout(blob.digest)).context(name_));
+  const auto source = TRY(files_->open(oci::blob_path(blob.digest)).context(name_));
   return copy_verified(*source, blob, sink).context(name_);
 }
 
@@ -73,7 +78,7 @@ Result<void> LayoutDestination::begin() {
     const auto make = [&]() -> Result<void> {
       TRY(files_->add_directory("blobs"));
       TRY(files_->add_directory("blobs/sha256"));
-      return files_->add("oci-layout", R"({"imageLayoutVersion":"1.0.0"})");
+      return files_->add("oci-layout", oci::kLayoutMark);
     };
     auto made = make();
     if (!made.ok()) failure_ = std::move(made).error();
@@ -86,7 +91,7 @@ Result<std::optional<std::string>> LayoutDestination::find_blob(const oci::Descr
                                                                 std::stop_token) {
   TRY(begin());
   std::optional<std::string> out;
-  const bool there = TRY(files_->has(path_in_layout(blob.digest), blob.size));
+  const bool there = TRY(files_->has(oci::blob_path(blob.digest), blob.size));
   if (there) out = "Already exists";
   return out;
 }
@@ -95,13 +100,13 @@ Result<void> LayoutDestination::put_blob(registry::BlobContent& content,
                                          const std::optional<oci::Descriptor>& expected,
                                          std::stop_token) {
   TRY(begin());
-  return files_->add_blob(content, expected, path_in_layout);
+  return files_->add_blob(content, expected, oci::blob_path);
 }
 
 Result<void> LayoutDestination::put_manifest(const oci::Descriptor& descriptor,
                                              std::string_view content, Role role, std::stop_token) {
   TRY(begin());
-  TRY(files_->add(path_in_layout(descriptor.digest), content));
+  TRY(files_->add(oci::blob_path(descriptor.digest), content));
   if (role == Role::top) {
     top_ = descriptor;
     content_ = content;
@@ -122,14 +127,15 @@ std::vector<oci::Descriptor> LayoutDestination::entries() const {
   std::vector<oci::Descriptor> out;
   oci::Descriptor entry = top_;
   entry.annotations = options_.annotations;
+  entry.platform = options_.platform;
   for (const auto& name : options_.names) {
     oci::Descriptor named = entry;
-    named.annotations[kImageName] = name.canonical();
-    named.annotations[kRefName] = name.tag().value_or("latest");
+    named.annotations[oci::kImageName] = name.canonical();
+    named.annotations[oci::kRefName] = name.tag().value_or("latest");
     out.push_back(std::move(named));
   }
   if (!out.empty()) return out;
-  if (!options_.tag.empty()) entry.annotations[kRefName] = options_.tag;
+  if (!options_.tag.empty()) entry.annotations[oci::kRefName] = options_.tag;
   return {entry};
 }
 
@@ -137,10 +143,11 @@ Result<void> LayoutDestination::finish(std::stop_token) {
   oci::Index index = TRY(existing_index().context(name_));
   for (auto& entry : entries()) {
     std::erase_if(index.manifests, [&](const oci::Descriptor& known) {
-      const std::string name = annotation(entry, kRefName);
-      return name.empty() ? annotation(known, kRefName).empty() && known.digest == entry.digest
-                          : annotation(known, kRefName) == name &&
-                                annotation(known, kImageName) == annotation(entry, kImageName);
+      const std::string name = annotation(entry, oci::kRefName);
+      return name.empty()
+                 ? annotation(known, oci::kRefName).empty() && known.digest == entry.digest
+                 : annotation(known, oci::kRefName) == name &&
+                       annotation(known, oci::kImageName) == annotation(entry, oci::kImageName);
     });
     index.manifests.push_back(std::move(entry));
   }
@@ -154,13 +161,7 @@ Result<void> LayoutDestination::finish(std::stop_token) {
 
 Result<std::string> LayoutDestination::docker_manifest() const {
   const oci::Manifest manifest = TRY(oci::Manifest::parse(content_));
-  json layers = json::array();
-  for (const auto& layer : manifest.layers) layers.push_back(path_in_layout(layer.digest));
-  json tags = json::array();
-  for (const auto& name : options_.names) tags.push_back(name.familiar());
-  return dump_json(json::array({{{"Config", path_in_layout(manifest.config.digest)},
-                                 {"RepoTags", tags.empty() ? json() : tags},
-                                 {"Layers", std::move(layers)}}}));
+  return oci::docker_archive_manifest({{manifest.config.digest, options_.names, manifest.layers}});
 }
 
 }  // namespace kiln::transport

@@ -38,8 +38,8 @@ struct LayoutOptions {
   /// docker's manifest.json as well, so that docker and podman load it.
   bool docker_archive = false;
   bool plain_layers = false;
-  unsigned blobs_at_once = 1;
   std::map<std::string, std::string> annotations = {};  ///< of the entry in the index
+  std::optional<oci::Platform> platform = {};           ///< of the entry in the index
 };
 
 /// An OCI image layout; what is in one that is there stays, but for the entry of the same name.
@@ -55,7 +55,7 @@ class LayoutDestination final : public ImageDestination {
   Traits traits() const override {
     return {.wants_plain_layers = options_.plain_layers,
             .takes_index = !options_.docker_archive,
-            .blobs_at_once = options_.blobs_at_once};
+            .blobs_at_once = files_->blobs_at_once()};
   }
   Result<std::optional<std::string>> find_blob(const oci::Descriptor& blob,
                                                std::stop_token stop) override;

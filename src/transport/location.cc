@@ -11,6 +11,7 @@
 #include "transport/docker_archive_image.h"
 #include "transport/layout_image.h"
 #include "transport/registry_image.h"
+#include "transport/shared_blobs.h"
 #include "transport/store_image.h"
 
 namespace kiln::transport {
@@ -65,15 +66,66 @@ Result<std::unique_ptr<FileReader>> open_directory(const std::string& path) {
   return std::unique_ptr<FileReader>(std::make_unique<DirectoryReader>(std::move(dir)));
 }
 
+Result<std::unique_ptr<FileReader>> open_layout(const Location& location) {
+  auto own = TRY(open_directory(location.path));
+  if (location.shared_blobs.empty()) return own;
+  auto blobs = TRY(open_directory(location.shared_blobs));
+  return std::unique_ptr<FileReader>(
+      std::make_unique<SharedBlobsReader>(std::move(own), std::move(blobs)));
+}
+
+Result<std::unique_ptr<FileWriter>> create_layout(const Location& location) {
+  auto own = TRY(DirectoryWriter::open(location.path));
+  std::unique_ptr<FileWriter> files = std::make_unique<DirectoryWriter>(std::move(own));
+  if (location.shared_blobs.empty()) return files;
+  auto blobs = TRY(DirectoryWriter::open(location.shared_blobs));
+  return std::unique_ptr<FileWriter>(std::make_unique<SharedBlobsWriter>(
+      std::move(files), std::make_unique<DirectoryWriter>(std::move(blobs))));
+}
+
+Result<StoreSource> open_stored(const Location& location, const Access& access) {
+  store::Store& store = *access.store;
+  const store::Image image = TRY(store.images().get(location.path));
+  if (access.platform && image.index && access.instances == Instances::one) {
+    const auto chosen = TRY(store.indexes().find_image(location.path, *access.platform));
+    if (!chosen)
+      return not_found(location.text + ": no image for " + access.platform->str() +
+                       " in the store");
+    return StoreSource::open(store, *chosen, location.text);
+  }
+  if (access.instances == Instances::one || !image.index)
+    return StoreSource::open(store, image, location.text);
+  const auto index = TRY(store.indexes().find(*image.index));
+  if (!index) return StoreSource::open(store, image, location.text);
+  if (access.instances == Instances::all && !index->is_complete()) {
+    return not_found(location.text + ": some images of its index are not in the store")
+        .with_hint("get them all: kiln pull --platform all");
+  }
+  return StoreSource::open_index(store, *index, location.text);
+}
+
 Result<void> copy_to_registry(const Location& location, const Access& access,
                               const std::function<Result<void>(ImageDestination&)>& copy) {
-  if (location.reference->digest()) {
-    return invalid_input("invalid destination " + location.text +
-                         ": a digest can't be chosen, name a tag");
-  }
+  if (location.reference->digest() && location.reference->tag())
+    return invalid_input("invalid destination " + location.text + ": either a tag or a digest");
   auto destination = TRY(RegistryDestination::open(
       *access.registries, location.reference->with_default_tag(), &access.store->distribution()));
   return copy(destination);
+}
+
+/// `@2` is a place among what is there.
+Result<void> check_destination_tag(const Location& location) {
+  if (!location.tag.starts_with('@')) return {};
+  return invalid_input("invalid destination " + location.text + ": an index can't be chosen");
+}
+
+/// What is in an archive of docker's can't be added to, and is not to be lost.
+Result<void> check_is_new(const Location& location) {
+  const auto size = os::file_size(location.path);
+  if (location.path == "-" || !size || *size == 0) return {};
+  return Error(ErrorKind::already_exists,
+               location.path + " exists: nothing can be added to an archive of docker's")
+      .with_hint("remove it first, or name another file");
 }
 
 Result<void> copy_to_archive(const Location& location, const Access& access,
@@ -82,13 +134,16 @@ Result<void> copy_to_archive(const Location& location, const Access& access,
   if (location.transport == Transport::docker_archive) {
     options.docker_archive = true;
     options.plain_layers = true;
-    if (location.tag.starts_with('@'))
-      return invalid_input("invalid destination " + location.text + ": an index can't be chosen");
+    TRY(check_destination_tag(location));
+    TRY(check_is_new(location));
     if (!location.tag.empty()) {
       const oci::Reference name = TRY(oci::Reference::parse(location.tag));
       options.names.push_back(name.with_default_tag());
     }
+    options.names.insert(options.names.end(), location.more_names.begin(),
+                         location.more_names.end());
   } else {
+    TRY(check_destination_tag(location));
     options.tag = location.tag;
   }
   const auto write = [&](const os::Fd& fd) -> Result<void> {
@@ -104,13 +159,12 @@ Result<void> copy_to_archive(const Location& location, const Access& access,
 
 Result<void> copy_to_layout(const Location& location,
                             const std::function<Result<void>(ImageDestination&)>& copy) {
-  auto writer = TRY(DirectoryWriter::open(location.path));
-  auto reader = TRY(open_directory(location.path));
+  TRY(check_destination_tag(location));
+  auto writer = TRY(create_layout(location));
+  auto reader = TRY(open_layout(location));
   LayoutOptions options;
   options.tag = location.tag;
-  options.blobs_at_once = 3;
-  LayoutDestination destination(std::make_unique<DirectoryWriter>(std::move(writer)),
-                                std::move(reader), options, location.text);
+  LayoutDestination destination(std::move(writer), std::move(reader), options, location.text);
   return copy(destination);
 }
 
@@ -162,7 +216,7 @@ Result<std::unique_ptr<ImageSource>> open_source(const Location& location, const
       return Out(std::make_unique<RegistrySource>(std::move(source)));
     }
     case Transport::oci_layout: {
-      auto files = TRY(open_directory(location.path));
+      auto files = TRY(open_layout(location));
       return Out(std::make_unique<LayoutSource>(std::move(files), location.tag, location.text));
     }
     case Transport::directory: {
@@ -181,8 +235,7 @@ Result<std::unique_ptr<ImageSource>> open_source(const Location& location, const
     case Transport::store:
       break;
   }
-  const store::Image image = TRY(access.store->images().get(location.path));
-  auto source = TRY(StoreSource::open(*access.store, image, location.text));
+  auto source = TRY(open_stored(location, access));
   return Out(std::make_unique<StoreSource>(std::move(source)));
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "transport/registry_image.h"
 
+#include <fmt/format.h>
+
 #include <vector>
 
 namespace kiln::transport {
@@ -80,6 +82,10 @@ Result<void> RegistryDestination::put_manifest(const oci::Descriptor& descriptor
                                                std::string_view content, Role role,
                                                std::stop_token stop) {
   std::string version = descriptor.digest.str();
+  if (role == Role::top && reference_.digest() && *reference_.digest() != descriptor.digest) {
+    return invalid_input(fmt::format("{}: the manifest that goes out has the digest {}",
+                                     reference_.familiar(), version));
+  }
   if (role == Role::top) version = reference_.tag().value_or(version);
   return uploader_.put_manifest(version, descriptor.media_type, content, std::move(stop));
 }

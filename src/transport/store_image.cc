@@ -12,21 +12,11 @@
 namespace kiln::transport {
 namespace {
 
-class BlobFile final : public archive::ByteSource {
- public:
-  BlobFile(os::Fd fd, const std::string& name) : fd_(std::move(fd)), source_(fd_, name) {}
-  Result<std::size_t> read(archive::MutableBytes into) override { return source_.read(into); }
-
- private:
-  os::Fd fd_;
-  archive::FdSource source_;
-};
-
 Result<std::unique_ptr<archive::ByteSource>> open_blob(store::Store& store,
                                                        const oci::Digest& digest) {
   os::Fd fd = TRY(store.blobs().open(digest));
   return std::unique_ptr<archive::ByteSource>(
-      std::make_unique<BlobFile>(std::move(fd), "blob " + digest.str()));
+      std::make_unique<archive::FileSource>(std::move(fd), "blob " + digest.str()));
 }
 
 }  // namespace
@@ -35,7 +25,7 @@ Result<StoreSource> StoreSource::open(store::Store& store, const store::Image& i
                                       std::string name) {
   std::string config = TRY(store.images().config_json(image));
   std::string manifest = TRY(store.blobs().read(image.manifest));
-  StoreSource out(store, std::move(config), std::move(manifest), std::move(name));
+  StoreSource out(store, std::move(manifest), {{image.id, std::move(config)}}, std::move(name));
   // Whether a registry has this very manifest: then its layers go on as they came.
   out.published_ = TRY(store.distribution().is_known(image.manifest));
   if (!out.published_ && image.index)
@@ -46,23 +36,24 @@ Result<StoreSource> StoreSource::open(store::Store& store, const store::Image& i
 Result<StoreSource> StoreSource::open_index(store::Store& store, const store::StoredIndex& index,
                                             std::string name) {
   std::string content = TRY(store.blobs().read(index.digest));
-  StoreSource out(store, {}, std::move(content), std::move(name));
+  StoreSource out(store, std::move(content), {}, std::move(name));
   out.published_ = TRY(store.distribution().is_known(index.digest));
   return out;
 }
 
-Result<SourceManifest> StoreSource::top(std::stop_token) {
-  return describe_manifest(manifest_, {});
-}
+Result<SourceManifest> StoreSource::top(std::stop_token) { return describe_manifest(top_, {}); }
 
 Result<SourceManifest> StoreSource::instance(const oci::Descriptor& descriptor, std::stop_token) {
+  const auto text = texts_.find(descriptor.digest);
+  if (text != texts_.end()) return verify_manifest(text->second, descriptor);
   std::string content = TRY(store_->blobs().read(descriptor.digest));
   return verify_manifest(std::move(content), descriptor);
 }
 
 Result<void> StoreSource::write_blob(const oci::Descriptor& blob, archive::ByteSink& sink,
                                      std::stop_token) {
-  if (blob.digest == oci::Digest::of(config_)) return sink.write(archive::as_bytes(config_));
+  const auto text = texts_.find(blob.digest);
+  if (text != texts_.end()) return sink.write(archive::as_bytes(text->second));
   const auto id = TRY(oci::DiffId::parse(blob.digest.str()));
   const auto layer = TRY(store_->layers().find(id));
   if (layer) return snapshot::write_layer_tar(*store_, *layer, sink);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -19,12 +20,10 @@ class StoreSource final : public ImageSource {
   /// All of an index.
   static Result<StoreSource> open_index(store::Store& store, const store::StoredIndex& index,
                                         std::string name);
-  /// Of a build: config and manifest, which needs not be in the store.
-  StoreSource(store::Store& store, std::string config, std::string manifest, std::string name)
-      : store_(&store),
-        config_(std::move(config)),
-        manifest_(std::move(manifest)),
-        name_(std::move(name)) {}
+  /// Of a build: a manifest or index, and configs and manifests that need not be in the store.
+  StoreSource(store::Store& store, std::string top, std::map<oci::Digest, std::string> texts,
+              std::string name)
+      : store_(&store), top_(std::move(top)), texts_(std::move(texts)), name_(std::move(name)) {}
 
   Result<SourceManifest> top(std::stop_token stop) override;
   Result<SourceManifest> instance(const oci::Descriptor& descriptor, std::stop_token stop) override;
@@ -36,7 +35,9 @@ class StoreSource final : public ImageSource {
 
  private:
   store::Store* store_;
-  std::string config_, manifest_, name_;
+  std::string top_;
+  std::map<oci::Digest, std::string> texts_;
+  std::string name_;
   bool published_ = false;
 };
 

@@ -140,6 +140,9 @@ def cases():
         "index-is-empty": Case("no matching manifest", nested, {}, INDEX),
         "index-leads-nowhere": Case("not found", index_of({**entry, "digest": digest(b"gone")}), {}, INDEX),
         "index-lies-about-size": Case("the index says", index_of({**entry, "size": 7}), {digest(manifest): manifest}, INDEX),
+        "answer-of-no-type": Case("nor does the answer say what it is", b"{}", media_type=""),
+        "failure-without-end": Case("denied", b"", answers={"/manifests/latest": ("endless", b"a" * 65536, {"status": 403})}),
+        "wait-for-ever": Case("wait 3600 s", b"", answers={"/manifests/latest": (429, {}, {"Retry-After": "9" * 30})}),
         "unauthorized": Case("unauthorized|Unauthorized", b"", answers={"/manifests/latest": (401, {"errors": [{"code": "UNAUTHORIZED", "message": "no"}]}, {})}),
         "forbidden": Case("denied: no", b"", answers={"/manifests/latest": (403, {"errors": [{"code": "DENIED", "message": "no"}]}, {})}),
         "missing": Case("not found: manifest unknown", b"", answers={"/manifests/latest": (404, {"errors": [{"code": "MANIFEST_UNKNOWN", "message": "m"}]}, {})}),
@@ -178,6 +181,8 @@ class Server:
                     status, value, headers = case.answers[path]
                     if status == "cut":
                         return self.cut(value, int(headers["whole"]))
+                    if status == "endless":
+                        return self.endless(value, headers["status"])
                     headers = {k: (self.path if v == "LOOP" else v) for k, v in headers.items()}
                     return self.answer(status, encode(value), headers)
                 kind, _, name = parts[1].partition("/")
@@ -198,6 +203,13 @@ class Server:
                 self.end_headers()
                 if self.command != "HEAD":
                     self.wfile.write(body)
+
+            def endless(self, chunk, status):
+                self.send_response(status)
+                self.send_header("Transfer-Encoding", "chunked")
+                self.end_headers()
+                while self.command != "HEAD":
+                    self.wfile.write(b"%x\r\n%b\r\n" % (len(chunk), chunk))
 
             def cut(self, body, whole):
                 self.send_response(200)

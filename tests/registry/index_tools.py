@@ -238,6 +238,40 @@ class IndexToolCases:
         finally:
             registry.stop()
 
+    def case_attestations(self):
+        """Of an index with one image, and of one with two, as BuildKit puts them beside."""
+        registry = registries.Registry(self.work)
+        try:
+            at, kiln = f"{registry.name}/team/app", self.kiln()
+            entries = []
+            for architecture in ("amd64", "arm64"):
+                digest, text = add_image(registry, "team/app", architecture, architecture, media_type=hostile.OCI)
+                entries.append({"mediaType": hostile.OCI, "digest": digest, "size": len(text), "platform": {"os": "linux", "architecture": architecture}})
+                layers = []
+                for kind, predicate in (("https://slsa.dev/provenance/v0.2", {"builder": {"id": architecture}}), ("https://spdx.dev/Document", {"name": "sbom"})):
+                    statement = json.dumps({"predicateType": kind, "subject": [], "predicate": predicate}).encode()
+                    registry.put_blob("team/app", hostile.digest(statement), statement)
+                    layers.append({"mediaType": INTOTO, "digest": hostile.digest(statement), "size": len(statement),
+                                   "annotations": {"in-toto.io/predicate-type": kind}})
+                attestation = json.dumps(hostile.Image().manifest(layers=layers, config=json.loads(text)["config"])).encode()
+                registry.put("PUT", f"team/app/manifests/a-{architecture}", attestation, hostile.OCI)
+                entries.append({"mediaType": hostile.OCI, "digest": hostile.digest(attestation), "size": len(attestation),
+                                "platform": {"os": "unknown", "architecture": "unknown"},
+                                "annotations": {"vnd.docker.reference.digest": digest, "vnd.docker.reference.type": "attestation-manifest"}})
+            for tag, listed in (("one", entries[:2]), ("two", entries), ("none", entries[:1])):
+                registry.put("PUT", f"team/app/manifests/{tag}", json.dumps(hostile.index_of(*listed)).encode(), hostile.INDEX)
+
+            def said(tag, template):
+                return kiln("imagetools", "inspect", "--format", template, f"{at}:{tag}")
+            check(json.loads(said("one", "{{json .Provenance}}")) == {"SLSA": {"builder": {"id": "amd64"}}}, said("one", "{{json .Provenance}}"))
+            check(said("one", "{{.Provenance.SLSA.builder.id}} {{.SBOM.SPDX.name}}") == "amd64 sbom", "fields")
+            two = json.loads(said("two", "{{json .Provenance}}"))
+            check(two == {f"linux/{a}": {"SLSA": {"builder": {"id": a}}} for a in ("amd64", "arm64")}, two)
+            check(said("two", '{{(index .SBOM "linux/arm64").SPDX.name}}') == "sbom", "by platform")
+            check([said(tag, "{{json .SBOM}}") for tag in ("none", "amd64")] == ["{}", "{}"], "none")
+        finally:
+            registry.stop()
+
     def case_referrers(self):
         """By the API, page for page, and by the tag where there is none; never without being asked."""
         registry, server = registries.Registry(self.work), IndexServer()

@@ -67,6 +67,9 @@ class TokenServer:
         self.url = f"https://localhost:{self.server.server_port}/token"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
+    def token_for(self, repository, *actions):
+        return self.token([{"type": "repository", "name": repository, "actions": list(actions)}])
+
     def token(self, access):
         def part(data):
             return base64.urlsafe_b64encode(data).rstrip(b"=")
@@ -81,9 +84,9 @@ class TokenServer:
 
 
 class Registry:
-    """Debian's docker-registry. `auth` is None, "basic" or a TokenServer."""
+    """Debian's docker-registry. `auth` is None, "basic" or a TokenServer; `clients` a file of authorities for certificates of clients."""
 
-    def __init__(self, work, tls=None, auth=None):
+    def __init__(self, work, tls=None, auth=None, clients=None):
         self.port = free_port()
         self.name = f"localhost:{self.port}"
         self.data = f"{work}/registry-{self.port}"
@@ -92,6 +95,8 @@ class Registry:
                   "  delete: {enabled: true}", "http:", f"  addr: 127.0.0.1:{self.port}"]
         if tls:
             config += ["  tls:", f"    certificate: {tls[0]}", f"    key: {tls[1]}"]
+        if clients:
+            config += ["    clientcas:", f"      - {clients}"]
         if auth == "basic":
             with open(f"{self.data}/htpasswd", "w", encoding="utf-8") as f:
                 f.write(f"{USER}:{bcrypt(PASSWORD)}\n")
@@ -109,6 +114,10 @@ class Registry:
                     return
             time.sleep(0.05)
         raise RuntimeError("docker-registry does not start")
+
+    def log(self):
+        with open(f"{self.data}/log", encoding="utf-8") as f:
+            return f.read()
 
     def put(self, method, path, body, media_type="application/octet-stream"):
         request = urllib.request.Request(path if "://" in path else f"http://{self.name}/v2/{path}", data=body, method=method,

@@ -128,6 +128,16 @@ class Cases:
                 kiln("copy", source, f"docker://{registry.name}/archived:1")
                 again = manifest(registry, "archived", "1")[1]
                 check(again["config"]["digest"] == found["config"]["digest"] and kinds(again) == ["gzip"] * 3, f"{source}: {again}")
+            with open(f"{kiln.work}/d.tar", "rb") as f:
+                before = f.read()
+            kiln("copy", first, f"docker-archive:{kiln.work}/d.tar:other:6", fails="nothing can be added to an archive of docker's")
+            with open(f"{kiln.work}/d.tar", "rb") as f:
+                check(f.read() == before, "the archive is another")
+            # By digest, which has to be that of what goes out.
+            kiln("copy", first, f"docker://{registry.name}/digest@{digest}")
+            check(manifest(registry, "digest", digest)[0] == digest, "not there by its digest")
+            wrong = "sha256:" + "0" * 64
+            kiln("copy", first, f"docker://{registry.name}/wrong@{wrong}", fails="the manifest that goes out has the digest " + digest)
             # Standard output and input.
             piped = subprocess.run([kiln.binary, "copy", first, "oci-archive:-"], env=kiln.environment, capture_output=True, timeout=TIMEOUT)
             back = subprocess.run([kiln.binary, "copy", "-q", "oci-archive:-", f"docker://{registry.name}/piped:1"], env=kiln.environment,
@@ -141,6 +151,63 @@ class Cases:
                 check(len(json.load(f)["manifests"]) == 2, "the layout's index")
             for user in (kiln, other, loaded):
                 user.check_store()
+        finally:
+            registry.stop()
+
+    def case_words_of_skopeo_and_podman(self):
+        registry = registries.Registry(self.work)
+        try:
+            kiln, name = self.kiln(), f"{registry.name}/app:1"
+            kiln.make_image(name)
+            kiln("push", "--digestfile", f"{kiln.work}/digest", "--disable-content-trust", "--remove-signatures", "--retry", "1", name)
+            digest = manifest(registry, "app", "1")[0]
+            with open(f"{kiln.work}/digest", encoding="utf-8") as f:
+                check(f.read() == digest, "--digestfile")
+            # Layouts that share their blobs.
+            blobs = f"{kiln.work}/shared"
+            for layout in ("one", "two"):
+                kiln("copy", "--dest-shared-blob-dir", blobs, f"docker://{name}", f"oci:{kiln.work}/{layout}:x")
+                check(sorted(os.listdir(f"{kiln.work}/{layout}")) == ["index.json", "oci-layout"], "blobs beside the shared ones")
+            check(len(os.listdir(f"{blobs}/sha256")) == 5, f"{os.listdir(f'{blobs}/sha256')}")
+            out = kiln("copy", "--src-shared-blob-dir", blobs, f"oci:{kiln.work}/two:x", f"dir:{kiln.work}/dir")
+            check(out == digest + "\n", out)
+            kiln("copy", f"oci:{kiln.work}/two:x", "store:a", fails="is missing|No such file")
+            kiln("copy", "--src-shared-blob-dir", blobs, f"docker://{name}", "store:a", fails="for oci: alone")
+            # One of a layout by its place.
+            kiln("copy", f"docker://{name}", f"oci:{kiln.work}/several:a")
+            kiln("copy", "--dest-decompress", f"docker://{name}", f"oci:{kiln.work}/several:b")
+            check(kiln("copy", f"oci:{kiln.work}/several:@0", "store:first") == digest + "\n", "@0")
+            check(kiln("copy", f"oci:{kiln.work}/several:@1", "store:second") != digest + "\n", "@1")
+            kiln("copy", f"oci:{kiln.work}/several:@2", "store:third", fails="has 2 images")
+            kiln("copy", f"docker://{name}", f"oci:{kiln.work}/several:@2", fails="an index can't be chosen")
+            # Layers that are plain stay so where that is wanted.
+            kiln.make_image("made:1", seed=2)
+            for flags, kind in (([], "tar+gzip"), (["--dest-oci-accept-uncompressed-layers"], "tar"),
+                                (["--dest-compress-format", "zstd", "--dest-force-compress-format"], "tar+zstd")):
+                kiln("copy", *flags, "--image-parallel-copies", "1", "store:made:1", f"oci:{kiln.work}/form:x")
+                kiln("copy", f"oci:{kiln.work}/form:x", f"docker://{registry.name}/form:1")
+                check(kinds(manifest(registry, "form", "1")[1]) == [kind] * 3, f"{flags}")
+            kiln("copy", "--additional-tag", "b:2", "--additional-tag", "c", "--remove-signatures", "--insecure-policy", "--dest-precompute-digests",
+                 f"docker://{name}", f"docker-archive:{kiln.work}/named.tar:a:1")
+            loaded = self.kiln()
+            loaded("load", "-i", f"{kiln.work}/named.tar")
+            check(sorted(loaded.inspect("a:1")["RepoTags"]) == ["a:1", "b:2", "c:latest"], "--additional-tag")
+            kiln("copy", "--additional-tag", "b:2", f"docker://{name}", "store:b", fails="for docker-archive: alone")
+            # podman's words of pull.
+            user = self.kiln()
+            user("pull", "--policy", "never", name, fails="no such image in the store")
+            user("pull", "--policy", "missing", "--disable-content-trust", "--arch", "amd64", "--os", "linux", name)
+            user("pull", "--arch", "s390x", name, fails="does not match the specified platform")
+            user("pull", "--arch", "arm64", "--platform", "linux/arm64", name, fails="exclude each other")
+            user("pull", "--variant", "v7", name, fails="--variant needs --arch")
+            user("pull", "--policy", "sometimes", name, fails="one of always, missing")
+            registry.stop()
+            for policy in ("missing", "never", "newer"):
+                user("pull", "--policy", policy, "--retry", "0", name)
+            user("pull", "--retry", "0", name, fails="onnect|refused")
+            user("pull", "--retry", "2", "--retry-delay", "10ms", name, fails="tried 3 times")
+            user("pull", "--retry", "few", name, fails="invalid number of retries")
+            user("pull", "--retry-delay", "soon", name, fails="--retry-delay")
         finally:
             registry.stop()
 
@@ -284,6 +351,9 @@ class Cases:
             digest = meta["containerimage.digest"]
             check(manifest(registry, "by-digest", digest)[0] == digest, "by digest")
             kiln("pull", "-a", f"{registry.name}/by-digest", fails="not found|no tags|unknown")
+            meta = build("-o", f"type=image,name={name}:canonical,name-canonical=true,dangling-name-prefix=nobody/here")
+            for repository in (name, "nobody/here"):
+                check(kiln.inspect(f"{repository}@{meta['containerimage.digest']}")["Id"] == meta["containerimage.config.digest"], repository)
             meta = build("--push", "-t", f"{name}:both", "-o", f"type=oci,dest={kiln.work}/both.tar", "-o", f"{kiln.work}/files")
             check(manifest(registry, "out", "both")[0] == meta["containerimage.digest"] and os.listdir(f"{kiln.work}/files"), "several outputs")
             check(kiln("copy", f"oci-archive:{kiln.work}/both.tar", f"docker://{name}:copied") == meta["containerimage.digest"] + "\n", "one digest")
@@ -322,6 +392,18 @@ class Cases:
             kiln("copy", "--src-creds", who, f"docker://{name}", f"docker://{registry.name}/b:1", fails="unauthorized")
             kiln("copy", "--src-authfile", f"{kiln.work}/auth.json", "--dest-creds", who, f"docker://{name}", f"docker://{registry.name}/b:1")
             kiln("copy", "--creds", who, f"docker://{registry.name}/b:1", f"docker://{registry.name}/c:1")
+            user, password = ["--src-username", registries.USER], ["--src-password", registries.PASSWORD]
+            kiln("copy", *user, *password, f"docker://{name}", "store:copied")
+            kiln("copy", *user, f"docker://{name}", "store:copied", fails="have to be given together")
+            kiln("copy", "--src-no-creds", "--src-creds", who, f"docker://{name}", "store:copied", fails="exclude each other")
+            kiln("copy", "--src-no-creds", "--creds", who, f"docker://{name}", "store:copied", fails="unauthorized")
+            context = tempfile.mkdtemp(dir=kiln.work)
+            with open(f"{context}/Dockerfile", "w", encoding="utf-8") as f:
+                f.write(f"FROM {registry.name}/b:1\nLABEL a=b\n")
+            built = f"{registry.name}/built:1"
+            kiln("build", "-q", "--pull", context, fails="unauthorized")
+            kiln("build", "-q", "--pull", "--creds", who, "--tls-verify=true", context, fails="certificate")
+            kiln("build", "-q", "--pull", "--authfile", f"{kiln.work}/auth.json", "--cert-dir", certificates, "--push", "-t", built, context)
             kiln("logout", "--authfile", f"{kiln.work}/auth.json", registry.name)
             kiln("pull", "--authfile", f"{kiln.work}/auth.json", name, fails="unauthorized")
         finally:
@@ -338,7 +420,7 @@ class Cases:
                 (f"docker-archive:{kiln.work}/none", "store:a", "No such file"), (f"dir:{good.path}", "store:a", "manifest.json is missing"),
                 ("docker://UPPER", "store:a", "invalid reference format"), (f"oci:{good.path}", "store:UPPER", "invalid reference format"),
                 (f"oci:{good.path}", f"store:a@{good.manifest}", "a digest can't be chosen"),
-                (f"oci:{good.path}", f"docker://localhost/a@{good.manifest}", "a digest can't be chosen"),
+                (f"oci:{good.path}", f"docker://localhost/a:1@{good.manifest}", "either a tag or a digest"),
                 (f"oci:{good.path}", f"docker-archive:{kiln.work}/x:@1", "an index can't be chosen"),
                 (f"oci:{good.path}", f"oci:{good.path}/index.json", "index.json"), (f"oci:{good.path}", f"oci-archive:{kiln.work}/none/x", "No such file")):
             kiln("copy", source, target, fails=error)
@@ -419,6 +501,11 @@ class Cases:
                 kiln("copy", f"oci-archive:{archive}", "store:x", fails=error)
             check(kiln("images", "-q") == "", f"{name}: an image is left")
             kiln.check_store()
+        with open(f"{kiln.work}/bomb", "wb") as f:
+            f.write(hostile.zstd_bomb(3 << 30))
+        for words in (("load", "-i", f"{kiln.work}/bomb"), ("copy", f"oci-archive:{kiln.work}/bomb", "store:x")):
+            kiln(*words, fails="unpacks to too much: more than 1073741824 bytes")
+            kiln.check_store()
         image = hostile.Image(hostile.tar_of(("hello", b"hello\n")))
         config = json.dumps(image.config).encode()
         layer = hostile.tar_of(("hello", b"hello\n"))
@@ -440,6 +527,33 @@ class Cases:
             kiln("copy", f"docker-archive:{kiln.work}/d.tar" + (":b:1" if name == "another name" else ""), "store:x", fails=error)
             check(kiln("images", "-q") == "", f"{name}: an image is left")
             kiln.check_store()
+
+    def case_copy_of_an_index_of_the_store(self):
+        """One image of it, that of a platform, or all."""
+        kiln, context = self.kiln(), tempfile.mkdtemp(dir=self.work)
+        with open(f"{context}/Dockerfile", "w", encoding="utf-8") as f:
+            f.write("FROM scratch\nCOPY Dockerfile /\n")
+        kiln("build", "-q", "--platform", "linux/amd64,linux/arm64", "-t", "two:1", context)
+
+        def platforms(name, *words):
+            out = f"{self.work}/{name}.tar"
+            kiln("copy", *words, "store:two:1", f"oci-archive:{out}")
+            with tarfile.open(out) as tar:
+                def read(path):
+                    return json.load(tar.extractfile(path))
+
+                def architectures(digest):
+                    found = read("blobs/sha256/" + digest[7:])
+                    if "manifests" in found:
+                        return [a for entry in found["manifests"] for a in architectures(entry["digest"])]
+                    return [read("blobs/sha256/" + found["config"]["digest"][7:])["architecture"]]
+                return architectures(read("index.json")["manifests"][0]["digest"])
+        check(platforms("all", "--all") == ["amd64", "arm64"], "all")
+        check(platforms("arm64", "--platform", "linux/arm64") == ["arm64"], "one platform")
+        check(len(platforms("one")) == 1, "one")
+        kiln("copy", "--platform", "linux/s390x", "store:two:1", f"dir:{self.work}/none", fails="no image for linux/s390x in the store")
+        kiln("rmi", "--platform", "linux/arm64", "two:1")
+        kiln("copy", "--all", "store:two:1", f"dir:{self.work}/none", fails="some images of its index are not in the store")
 
     def case_umoci(self):
         """umoci unpacks kiln's layouts, and kiln reads what umoci made of them."""
