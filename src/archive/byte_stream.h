@@ -54,6 +54,26 @@ class CopyingSource final : public ByteSource {
   ByteSink* copy_;
 };
 
+/// Gives on what a source gives, and how much that was.
+class CountingSource final : public ByteSource {
+ public:
+  /// `source` outlives it.
+  explicit CountingSource(ByteSource& source) : source_(&source) {}
+  Result<std::size_t> read(MutableBytes into) override {
+    const std::size_t n = TRY(source_->read(into));
+    count_ += n;
+    ended_ = ended_ || n == 0;
+    return n;
+  }
+  std::uint64_t count() const { return count_; }
+  bool ended() const { return ended_; }
+
+ private:
+  ByteSource* source_;
+  std::uint64_t count_ = 0;
+  bool ended_ = false;
+};
+
 /// A sink that keeps everything: for tests and for small things.
 class StringSink final : public ByteSink {
  public:

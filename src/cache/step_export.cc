@@ -6,7 +6,6 @@
 #include <map>
 #include <mutex>
 
-#include "archive/fd_stream.h"
 #include "cache/buildkit_format.h"
 #include "cache/step_manifest.h"
 #include "exporter/layer_workers.h"
@@ -159,9 +158,8 @@ class StepExport {
       if (options_->force_compression && form.media_type != media_type()) continue;
       if (!store_->blobs().has(form.digest)) continue;
       const transport::WriteBlob write = [&](archive::ByteSink& sink) -> Result<void> {
-        const os::Fd fd = TRY(store_->blobs().open(form.digest));
-        archive::FdSource source(fd, "blob " + form.digest.str());
-        TRY(archive::copy_all(source, sink));
+        const auto source = TRY(store_->blobs().open_source(form.digest));
+        TRY(archive::copy_all(*source, sink));
         return {};
       };
       transport::ProducedBlob content(write, form.size);

@@ -170,19 +170,16 @@ std::string pretty(const BuildRecord& record, const json& details, const std::st
          "\n";
 }
 
-/// The size of the terminal that standard output is; nullopt if it is none.
-std::optional<ViewSize> output_terminal() {
-  os::Fd borrowed(1);
-  std::optional<ViewSize> out;
-  if (os::is_terminal(borrowed)) {
-    const auto size = os::terminal_size(borrowed);
-    out.emplace();
-    if (size && size->columns > 0 && size->rows > 0)
-      out = ViewSize{static_cast<int>(size->columns), static_cast<int>(size->rows)};
+/// Flags of docker that change nothing here.
+struct AcceptedFlags {
+  std::string builder;
+  bool debug = false;
+
+  FlagSet& add_to(FlagSet& set) {
+    return set.option("--builder", builder, "accepted: there is one")
+        .flag("-D,--debug", debug, "accepted: there is no more to say");
   }
-  borrowed.release();
-  return out;
-}
+};
 
 /// On standard output, with the times of the build.
 Result<void> show_log(const BuildRecord& record, const std::string& log, ProgressMode mode) {
@@ -194,10 +191,14 @@ Result<void> show_log(const BuildRecord& record, const std::string& log, Progres
   };
   std::unique_ptr<solver::Progress> display;
   if (mode == ProgressMode::tty) {
-    const auto size = output_terminal();
-    if (!size) return invalid_input("progress mode tty needs a terminal to write to");
-    display = std::make_unique<TtyProgress>(TtyProgress::Options{
-        .sink = sink, .size = [size] { return *size; }, .clock = clock, .waker = Waker::none});
+    const os::Fd out = TRY(os::standard_output());
+    if (!os::is_terminal(out))
+      return invalid_input("progress mode tty needs a terminal to write to");
+    display = std::make_unique<TtyProgress>(
+        TtyProgress::Options{.sink = sink,
+                             .size = [size = view_size(out)] { return size; },
+                             .clock = clock,
+                             .waker = Waker::none});
   } else if (mode == ProgressMode::raw_json) {
     display = std::make_unique<JsonProgress>(
         JsonProgress::Options{sink, [&] { return later(record.created, now); }});
@@ -218,11 +219,11 @@ Result<void> show_log(const BuildRecord& record, const std::string& log, Progres
 
 Result<int> list_builds_command(const Session& session, std::vector<std::string> words) {
   std::vector<std::string> filters;
-  std::string format, builder;
-  bool no_trunc = false, local = false, quiet = false, debug = false;
+  std::string format;
+  bool no_trunc = false, local = false, quiet = false;
+  AcceptedFlags accepted;
   FlagSet set(session.command, "[OPTIONS]", "List build records");
-  set.option("--builder", builder, "accepted: there is one")
-      .flag("-D,--debug", debug, "accepted: there is no more to say")
+  accepted.add_to(set)
       .list("--filter", filters, "status=completed, status=error, ref=ID, name=NAME; != too")
       .option("--format", format, "table, json or a Go template")
       .flag("--local", local, "accepted: all are this machine's")
@@ -262,13 +263,10 @@ Result<int> list_builds_command(const Session& session, std::vector<std::string>
 }
 
 Result<int> inspect_build_command(const Session& session, std::vector<std::string> words) {
-  std::string format, builder;
-  bool debug = false;
+  std::string format;
+  AcceptedFlags accepted;
   FlagSet set(session.command, "[OPTIONS] [REF]", "Inspect a build record");
-  set.option("--builder", builder, "accepted: there is one")
-      .flag("-D,--debug", debug, "accepted: there is no more to say")
-      .option("--format", format, "pretty, json or a Go template")
-      .arguments(0, 1);
+  accepted.add_to(set).option("--format", format, "pretty, json or a Go template").arguments(0, 1);
   const FlagSet::Parsed parsed = TRY(set.parse(std::move(words)));
   if (parsed.help) {
     TRY(print(set.help()));
@@ -294,11 +292,10 @@ Result<int> inspect_build_command(const Session& session, std::vector<std::strin
 }
 
 Result<int> build_logs_command(const Session& session, std::vector<std::string> words) {
-  std::string progress = "plain", builder;
-  bool debug = false;
+  std::string progress = "plain";
+  AcceptedFlags accepted;
   FlagSet set(session.command, "[OPTIONS] [REF]", "Print the log of a build");
-  set.option("--builder", builder, "accepted: there is one")
-      .flag("-D,--debug", debug, "accepted: there is no more to say")
+  accepted.add_to(set)
       .option("--progress", progress, "plain, rawjson, or tty on a terminal")
       .arguments(0, 1);
   const FlagSet::Parsed parsed = TRY(set.parse(std::move(words)));
@@ -317,13 +314,10 @@ Result<int> build_logs_command(const Session& session, std::vector<std::string> 
 }
 
 Result<int> remove_builds_command(const Session& session, std::vector<std::string> words) {
-  bool all = false, debug = false;
-  std::string builder;
+  bool all = false;
+  AcceptedFlags accepted;
   FlagSet set(session.command, "[OPTIONS] [REF...]", "Remove build records");
-  set.flag("--all", all, "all of them")
-      .option("--builder", builder, "accepted: there is one")
-      .flag("-D,--debug", debug, "accepted: there is no more to say")
-      .arguments(0, FlagSet::kAnyNumber);
+  accepted.add_to(set.flag("--all", all, "all of them")).arguments(0, FlagSet::kAnyNumber);
   const FlagSet::Parsed parsed = TRY(set.parse(std::move(words)));
   if (parsed.help) {
     TRY(print(set.help()));

@@ -17,14 +17,6 @@ class QuietProgress : public solver::Progress {
   void report(const solver::ProgressEvent& /*event*/) override {}
 };
 
-/// Some terminals (serial lines, a few CI runners) do not know their size and say 0.
-ViewSize size_of(const os::Fd& terminal) {
-  const auto size = os::terminal_size(terminal);
-  if (!size.ok() || size.value().columns == 0 || size.value().rows == 0) return {};
-  return {.columns = static_cast<int>(size.value().columns),
-          .rows = static_cast<int>(size.value().rows)};
-}
-
 Result<os::Fd> duplicate(int fd) {
   os::Fd borrowed(fd);
   auto copy = borrowed.duplicate();
@@ -68,7 +60,7 @@ Result<std::unique_ptr<solver::Progress>> create_progress(int fd, const Progress
         {.sink = sink_to(copy), .output = terminal ? PlainOutput::terminal : PlainOutput::file}));
   return std::unique_ptr<solver::Progress>(
       new TtyProgress({.sink = sink_to(copy),
-                       .size = [copy] { return size_of(*copy); },
+                       .size = [copy] { return view_size(*copy); },
                        .colours = options.colours}));
 }
 

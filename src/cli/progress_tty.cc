@@ -8,6 +8,7 @@
 
 #include "format/units.h"
 #include "format/utf8.h"
+#include "os/terminal.h"
 
 namespace kiln::cli {
 namespace {
@@ -34,6 +35,12 @@ std::string between_edges(std::string_view left, std::string_view right, int col
 }
 
 }  // namespace
+
+ViewSize view_size(const os::Fd& terminal) {
+  const auto size = os::terminal_size(terminal);
+  if (!size || size->columns == 0 || size->rows == 0) return {};
+  return {.columns = static_cast<int>(size->columns), .rows = static_cast<int>(size->rows)};
+}
 
 void KeptOutput::add(std::string line) {
   bytes_ += line.size() + sizeof(std::string);

@@ -15,6 +15,7 @@
 
 #include "cli/progress_plain.h"
 #include "cli/terminal.h"
+#include "os/fd.h"
 #include "solver/progress.h"
 
 namespace kiln::cli {
@@ -24,6 +25,9 @@ struct ViewSize {
   int columns = 80;
   int rows = 24;
 };
+
+/// Some terminals (serial lines, a few CI runners) do not know theirs: then it is the default.
+ViewSize view_size(const os::Fd& terminal);
 
 /// What a step wrote, sanitized, up to a limit of bytes: beyond it the oldest lines go and are
 /// counted.

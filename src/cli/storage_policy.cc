@@ -121,18 +121,6 @@ Result<std::uint64_t> available_space(const store::Store& store) {
   return space.available;
 }
 
-Result<void> forget_old_builds(store::Store& store, const store::HistoryLimits& limits,
-                               std::int64_t now) {
-  std::size_t kept = 0;
-  // The latest come first.
-  const std::vector<store::BuildRecord> builds = TRY(store.builds().list());
-  for (const auto& build : builds) {
-    if (build.created.seconds >= now - limits.max_age && ++kept <= limits.max_entries) continue;
-    TRY(store.builds().remove(build));
-  }
-  return {};
-}
-
 }  // namespace
 
 Result<std::uint64_t> parse_space(const std::string& text, std::uint64_t whole) {
@@ -196,7 +184,7 @@ void warn_of_unknown_settings(const StoragePolicy& policy) {
 
 Result<std::uint64_t> collect(store::Store& store, const StoragePolicy& policy) {
   const std::int64_t now = os::wall_clock().seconds;
-  TRY(forget_old_builds(store, policy.history, now));
+  TRY(store.builds().apply(policy.history, now));
   const std::vector<store::CacheEntry> entries = TRY(store.cache().list());
   PruneLimits limits;
   limits.reserved = policy.reserved;

@@ -11,6 +11,7 @@
 #include "executor/seccomp.h"
 #include "executor/seccomp_filter.h"
 #include "executor/signal_proxy.h"
+#include "executor/standard_devices.h"
 #include "executor/volume_owner.h"
 #include "os/cgroup.h"
 #include "os/dir.h"
@@ -203,7 +204,7 @@ class OciExecutor::Container {
     }
     RuntimeHost host = machine_.host;
     if (user_namespace_ != nullptr) host.in_user_namespace = true;
-    if (mounts_devices(spec_, host)) files.devices = TRY(make_devices());
+    if (mounts_devices(spec_, host)) files.devices = TRY(make_standard_devices(bundle_ + "/dev"));
     RuntimeConfig config{.host = host,
                          .mounts = {},
                          .seccomp = machine_.seccomp,
@@ -219,30 +220,6 @@ class OciExecutor::Container {
     }
     TRY(os::write_file_atomically(bundle_ + "/config.json", to_config_json(spec_, config)));
     return config.mounts;
-  }
-
-  /// This run's own: what it does to their modes, owners and times is not done to the machine's.
-  /// Empty where none can be made.
-  Result<std::string> make_devices() const {
-    const std::string folder = bundle_ + "/dev";
-    TRY(os::ensure_directory(folder, 0700));
-    const os::Dir dir = TRY(os::Dir::open(folder));
-    for (const StandardDevice& device : kStandardDevices) {
-      auto made = dir.create_device(device.name, os::FileType::char_device, 0666, device.major,
-                                    device.minor);
-      if (!made && made.error().kind() == ErrorKind::permission) return std::string();
-      TRY(std::move(made));
-    }
-    return folder;
-  }
-
-  /// In a user namespace the runtime mounts the machine's devices, and in the one for emulation
-  /// root is the machine's root.
-  static void protect_devices(os::SpawnOptions& options) {
-    for (const StandardDevice& device : kStandardDevices) {
-      for (os::ChildMount& mount : os::read_only_file(std::string("/dev/") + device.name))
-        options.mounts.push_back(std::move(mount));
-    }
   }
 
   Result<void> prepare_volumes(ExecSpec& spec) {
@@ -295,7 +272,8 @@ class OciExecutor::Container {
     // of itself and starts once more from there: a sixth of its time.
     if (machine_.is_crun) options.mounts = os::read_only_file(machine_.runtime);
     options.user_namespace = user_namespace_;
-    if (user_namespace_ != nullptr && !machine_.host.in_user_namespace) protect_devices(options);
+    if (user_namespace_ != nullptr && !machine_.host.in_user_namespace)
+      protect_standard_devices(options);
     if (machine_.hide_cgroups) options.mounts.push_back(os::empty_read_only_tmpfs(kCgroups));
 
     TRY(enter_cgroup(options));

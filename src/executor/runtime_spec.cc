@@ -10,6 +10,7 @@
 
 #include "base/json.h"
 #include "base/strings.h"
+#include "executor/standard_devices.h"
 #include "oci/image_config.h"
 #include "os/dir.h"
 #include "os/fd.h"

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <array>
 #include <optional>
 #include <string>
 #include <vector>
@@ -32,19 +31,6 @@ struct HostFiles {
   /// machine's own are mounted, read-only.
   std::string devices;
 };
-
-/// A character device that every container has in /dev.
-struct StandardDevice {
-  const char* name;
-  unsigned major;
-  unsigned minor;
-};
-inline constexpr std::array<StandardDevice, 6> kStandardDevices = {{{"null", 1, 3},
-                                                                    {"zero", 1, 5},
-                                                                    {"full", 1, 7},
-                                                                    {"random", 1, 8},
-                                                                    {"urandom", 1, 9},
-                                                                    {"tty", 5, 0}}};
 
 /// Whether no device file in the container's /dev opens anything, so that the standard devices have
 /// to be mounted there.

@@ -42,25 +42,9 @@ class RangeSource final : public archive::ByteSource {
   std::stop_token stop_;
 };
 
-/// Counts what goes into a decompressor.
-class CountedSource final : public archive::ByteSource {
- public:
-  explicit CountedSource(archive::ByteSource& next) : next_(&next) {}
-  Result<std::size_t> read(archive::MutableBytes into) override {
-    const std::size_t count = TRY(next_->read(into));
-    count_ += count;
-    return count;
-  }
-  std::uint64_t count() const { return count_; }
-
- private:
-  archive::ByteSource* next_;
-  std::uint64_t count_ = 0;
-};
-
 /// All of a compressed stream, as long as it is in proportion to what it is made from.
 Result<void> unpack_in_proportion(archive::ByteSource& packed, archive::ByteSink& sink) {
-  CountedSource counted(packed);
+  archive::CountingSource counted(packed);
   const auto plain = TRY(archive::decompress(counted));
   std::vector<std::byte> buffer(std::size_t{256} << 10);
   for (std::uint64_t total = 0;;) {

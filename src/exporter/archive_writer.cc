@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <map>
 #include <set>
 
 #include "archive/fd_stream.h"
@@ -46,9 +47,8 @@ std::uint64_t size_in_archive(const store::LayerInfo& layer, const oci::Descript
 }
 
 Result<void> copy_blob(store::Store& store, const oci::Digest& digest, archive::ByteSink& sink) {
-  const os::Fd fd = TRY(store.blobs().open(digest));
-  archive::FdSource file(fd, "blob " + digest.str());
-  snapshot::HashingSource hashed(file);
+  const auto file = TRY(store.blobs().open_source(digest));
+  snapshot::HashingSource hashed(*file);
   TRY(archive::copy_all(hashed, sink));
   if (oci::Digest(hashed.finish()) != digest)
     return corrupt("blob " + digest.str() + " in the store is damaged");
@@ -85,6 +85,23 @@ class FilePlace final : public archive::ByteSink {
   std::uint64_t at_;
 };
 
+/// A manifest as the store has it.
+struct StoredManifest {
+  oci::Descriptor descriptor;
+  std::vector<oci::Descriptor> layers;
+};
+
+Result<StoredManifest> read_manifest(store::Store& store, const oci::Digest& digest) {
+  const std::string text = TRY(store.blobs().read(digest));
+  oci::Manifest manifest = TRY(oci::Manifest::parse(text));
+  StoredManifest out;
+  out.descriptor.media_type = manifest.media_type;
+  out.descriptor.digest = digest;
+  out.descriptor.size = text.size();
+  out.layers = std::move(manifest.layers);
+  return out;
+}
+
 class ArchiveWriter {
  public:
   ArchiveWriter(store::Store& store, archive::ByteSink& sink) : store_(&store), tar_(sink) {}
@@ -100,19 +117,14 @@ class ArchiveWriter {
   const std::vector<LayerPlace>& places() const { return places_; }
 
   Result<void> write(const std::vector<ArchiveImage>& images, ArchiveFormat format) {
-    std::vector<oci::Manifest> manifests;
-    for (const auto& item : images) {
-      const std::string text = TRY(store_->blobs().read(item.image.manifest));
-      oci::Manifest manifest = TRY(oci::Manifest::parse(text));
-      manifests.push_back(std::move(manifest));
-    }
+    TRY(read_manifests(images));
     TRY(add_directory("blobs"));
     TRY(add_directory("blobs/sha256"));
     TRY(add_file("oci-layout", oci::kLayoutMark));
     const std::string index = TRY(make_index(images));
     TRY(add_file("index.json", index));
     if (format == ArchiveFormat::docker) {
-      const std::string manifest = TRY(make_docker_manifest(images, manifests));
+      const std::string manifest = TRY(make_docker_manifest(images));
       TRY(add_file("manifest.json", manifest));
     }
     for (const auto& item : images) {
@@ -136,12 +148,24 @@ class ArchiveWriter {
     return item.index ? item.index->images : std::vector{item.image};
   }
 
+  Result<void> read_manifests(const std::vector<ArchiveImage>& images) {
+    for (const auto& item : images) {
+      std::vector<store::Image> parts = parts_of(item);
+      parts.push_back(item.image);
+      for (const auto& image : parts) {
+        if (manifests_.contains(image.manifest)) continue;
+        StoredManifest manifest = TRY(read_manifest(*store_, image.manifest));
+        manifests_.emplace(image.manifest, std::move(manifest));
+      }
+    }
+    return {};
+  }
+
   Result<void> add_layers(const store::Image& image) {
-    const std::string text = TRY(store_->blobs().read(image.manifest));
-    const oci::Manifest manifest = TRY(oci::Manifest::parse(text));
+    const std::vector<oci::Descriptor>& layers = manifests_.at(image.manifest).layers;
     const oci::ImageConfig config = TRY(store_->images().config(image));
     for (std::size_t k = 0; k < config.diff_ids.size(); ++k)
-      TRY(add_layer(config.diff_ids[k], manifest.layers.at(k)));
+      TRY(add_layer(config.diff_ids[k], layers.at(k)));
     return {};
   }
 
@@ -193,11 +217,7 @@ class ArchiveWriter {
         descriptor.digest = item.index->digest;
         descriptor.size = item.index->size;
       } else {
-        const std::string text = TRY(store_->blobs().read(item.image.manifest));
-        const oci::Manifest manifest = TRY(oci::Manifest::parse(text));
-        descriptor.media_type = manifest.media_type;
-        descriptor.digest = item.image.manifest;
-        descriptor.size = text.size();
+        descriptor = manifests_.at(item.image.manifest).descriptor;
       }
       if (item.names.empty()) index.manifests.push_back(descriptor);
       for (const auto& name : item.names) {
@@ -210,12 +230,11 @@ class ArchiveWriter {
     return index.to_json();
   }
 
-  static Result<std::string> make_docker_manifest(const std::vector<ArchiveImage>& images,
-                                                  const std::vector<oci::Manifest>& manifests) {
+  Result<std::string> make_docker_manifest(const std::vector<ArchiveImage>& images) const {
     std::vector<oci::DockerArchiveEntry> out;
-    for (std::size_t i = 0; i < images.size(); ++i) {
-      oci::DockerArchiveEntry entry{images[i].image.id, {}, manifests[i].layers};
-      for (const auto& name : images[i].names) {
+    for (const auto& item : images) {
+      oci::DockerArchiveEntry entry{item.image.id, {}, manifests_.at(item.image.manifest).layers};
+      for (const auto& name : item.names) {
         oci::Reference reference = TRY(oci::Reference::parse(name));
         entry.names.push_back(std::move(reference));
       }
@@ -227,6 +246,7 @@ class ArchiveWriter {
   store::Store* store_;
   archive::TarWriter tar_;
   FilePlace* file_ = nullptr;
+  std::map<oci::Digest, StoredManifest> manifests_;
   std::vector<LayerPlace> places_;
   std::set<oci::Digest> written_;
 };

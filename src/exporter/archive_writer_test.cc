@@ -3,27 +3,16 @@
 
 #include <gmock/gmock.h>
 
-#include "archive/tar_reader.h"
 #include "exporter/exporter_test_kit.h"
+#include "snapshot/test_tar.h"
 
 namespace kiln::exporter::testing {
 namespace {
 
 using ArchiveWriter = ExporterTest;
+using snapshot::test::member_paths;
 using ::testing::Contains;
 using ::testing::Not;
-
-std::vector<std::string> members(const std::string& text) {
-  archive::MemorySource source(archive::as_bytes(text));
-  archive::TarReader tar(source);
-  std::vector<std::string> out;
-  for (;;) {
-    const auto entry = tar.next();
-    EXPECT_TRUE(entry.ok());
-    if (!entry.ok() || !*entry) return out;
-    out.push_back((*entry)->path);
-  }
-}
 
 std::string two_files() { return Tar().file("a", "1").file("b", "2", 0755).text(); }
 
@@ -52,7 +41,7 @@ TEST_F(ArchiveWriter, ForeignLayerLeavesAsItCame) {
   const auto loaded = load(*store, layout.text({manifest}));
   ASSERT_EQ(loaded.size(), 1u);
   const std::string archive = save(*store, {{loaded[0].image, {}}});
-  EXPECT_THAT(members(archive), Contains("blobs/sha256/" + oci::DiffId::of(layer).hex()));
+  EXPECT_THAT(member_paths(archive), Contains("blobs/sha256/" + oci::DiffId::of(layer).hex()));
   const auto other = open_store("other");
   EXPECT_EQ(load(*other, archive).at(0).image.id, loaded[0].image.id);
 }
@@ -66,11 +55,11 @@ TEST_F(ArchiveWriter, SameImagesGiveTheSameBytes) {
 
 TEST_F(ArchiveWriter, DockerFormIsBothAndOciFormALayoutAlone) {
   const auto image = put_image({two_files()}, "app:1");
-  const auto docker = members(save(*store, {{image, {}}}));
+  const auto docker = member_paths(save(*store, {{image, {}}}));
   EXPECT_THAT(docker, Contains("manifest.json"));
   EXPECT_THAT(docker, Contains("index.json"));
   EXPECT_THAT(docker, Contains("oci-layout"));
-  EXPECT_THAT(members(save(*store, {{image, {}}}, ArchiveFormat::oci)),
+  EXPECT_THAT(member_paths(save(*store, {{image, {}}}, ArchiveFormat::oci)),
               Not(Contains("manifest.json")));
 }
 
@@ -89,7 +78,7 @@ TEST_F(ArchiveWriter, TheIndexSaysOfWhatTypeTheManifestIs) {
 TEST_F(ArchiveWriter, WhatTwoImagesShareIsWrittenOnce) {
   const auto one = put_image({two_files()}, "one");
   const auto two = put_image({two_files(), foreign_layer()}, "two");
-  auto names = members(save(*store, {{one, {}}, {two, {}}}));
+  auto names = member_paths(save(*store, {{one, {}}, {two, {}}}));
   const auto size = names.size();
   std::ranges::sort(names);
   names.erase(std::unique(names.begin(), names.end()), names.end());

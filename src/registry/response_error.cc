@@ -86,15 +86,16 @@ bool is_temporary(const Error& error) {
 }
 
 std::optional<std::chrono::seconds> retry_after(const net::HttpResponse& response) {
-  const std::string* text = response.header("Retry-After");
-  if (text == nullptr) return std::nullopt;
+  const std::string* value = response.header("Retry-After");
+  if (value == nullptr) return std::nullopt;
+  const std::string_view text = trim(*value);
   constexpr std::int64_t kMost = 3600;
-  if (const auto seconds = parse_uint(trim(*text)))
+  if (const auto seconds = parse_uint(text))
     return std::chrono::seconds(std::min<std::uint64_t>(*seconds, kMost));
   // More digits than any number has here.
-  if (!trim(*text).empty() && trim(*text).find_first_not_of("0123456789") == std::string_view::npos)
+  if (!text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos)
     return std::chrono::seconds(kMost);
-  const auto date = net::parse_http_date(trim(*text));
+  const auto date = net::parse_http_date(text);
   if (!date) return std::nullopt;
   const std::string* header = response.header("Date");
   const auto served = header == nullptr ? std::nullopt : net::parse_http_date(trim(*header));

@@ -25,25 +25,6 @@ std::optional<std::uint64_t> received(const net::HttpResponse& response) {
   return *last + 1;
 }
 
-/// Notes how far a body was read.
-class BodySource final : public archive::ByteSource {
- public:
-  explicit BodySource(archive::ByteSource& next) : next_(&next) {}
-  Result<std::size_t> read(archive::MutableBytes into) override {
-    const std::size_t count = TRY(next_->read(into));
-    count_ += count;
-    ended_ = ended_ || count == 0;
-    return count;
-  }
-  std::uint64_t count() const { return count_; }
-  bool ended() const { return ended_; }
-
- private:
-  archive::ByteSource* next_;
-  std::uint64_t count_ = 0;
-  bool ended_ = false;
-};
-
 /// What the server says that it has is another manifest.
 Result<void> check_put_digest(const net::HttpResponse& response, std::string_view content,
                               const std::string& what) {
@@ -160,7 +141,7 @@ Result<net::HttpResponse> Uploader::send_content(Session& session, BlobContent& 
   request.method = "PATCH";
   request.url = session.location;
   request.headers = {{"Content-Type", "application/octet-stream"}};
-  BodySource body(*source);
+  archive::CountingSource body(*source);
   request.body = &body;
   if (const auto size = content.size()) request.body_size = *size - session.offset;
   request.stop = stop;

@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "archive/compression.h"
-#include "archive/fd_stream.h"
 #include "archive/prefixed_source.h"
 #include "archive/read_ahead.h"
 #include "archive/tar_reader.h"
@@ -181,9 +180,8 @@ Result<void> write_layer_tar(store::Store& store, const store::LayerInfo& layer,
                              archive::ByteSink& sink) {
   HashingSink checked(sink);
   if (layer.blob) {
-    const os::Fd fd = TRY(store.blobs().open(layer.blob->digest));
-    archive::FdSource file(fd, "blob " + layer.blob->digest.str());
-    const auto plain = TRY(archive::decompress(file));
+    const auto file = TRY(store.blobs().open_source(layer.blob->digest));
+    const auto plain = TRY(archive::decompress(*file));
     TRY(archive::copy_all(*plain, checked));
   } else {
     const os::Dir fs = TRY(store.layers().open_fs(layer.diff_id));
@@ -199,9 +197,8 @@ Result<void> write_layer_tar(store::Store& store, const store::LayerInfo& layer,
 
 Result<bool> is_what_its_blob_unpacks_to(store::Store& store, const store::LayerInfo& layer) {
   if (!layer.blob || !store.blobs().has(layer.blob->digest)) return false;
-  const os::Fd fd = TRY(store.blobs().open(layer.blob->digest));
-  archive::FdSource file(fd, "blob " + layer.blob->digest.str());
-  const auto plain = TRY(archive::decompress(file));
+  const auto file = TRY(store.blobs().open_source(layer.blob->digest));
+  const auto plain = TRY(archive::decompress(*file));
   const store::LayerIngest again = TRY(store.layers().create());
   store::LayerInfo info;
   info.diff_id = layer.diff_id;

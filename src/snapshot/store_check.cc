@@ -205,11 +205,7 @@ class Check {
         blob && !wrong_blobs_.contains(blob->digest.hex()) && store_->blobs().has(blob->digest);
     TRY(store_->layers().distrust(layer.diff_id));
     if (!sound) return false;
-    const auto open = [&]() -> Result<std::unique_ptr<archive::ByteSource>> {
-      os::Fd fd = TRY(store_->blobs().open(blob->digest));
-      return std::unique_ptr<archive::ByteSource>(
-          std::make_unique<archive::FileSource>(std::move(fd), "blob " + blob->digest.str()));
-    };
+    const auto open = [&] { return store_->blobs().open_source(blob->digest); };
     return apply_layer(*store_, open, layer.diff_id, layer.tar_size).ok();
   }
 

@@ -4,7 +4,9 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
+#include "archive/tar_reader.h"
 #include "archive/tar_writer.h"
 #include "snapshot/test_random_tree.h"
 
@@ -65,5 +67,17 @@ class Tar {
   archive::StringSink sink_;
   archive::TarWriter tar_{sink_};
 };
+
+/// The paths of a tar's members, in its order.
+inline std::vector<std::string> member_paths(std::string_view text) {
+  archive::MemorySource source(archive::as_bytes(text));
+  archive::TarReader tar(source);
+  std::vector<std::string> out;
+  for (;;) {
+    const auto entry = os::test::must(tar.next());
+    if (!entry) return out;
+    out.push_back(entry->path);
+  }
+}
 
 }  // namespace kiln::snapshot::test

@@ -131,24 +131,14 @@ void add_stack(const StepInputs& inputs, const StackDiff& diff, Comparison& out)
   add_maker(*makers[std::min(diff.first, makers.size() - 1)], diff.before, diff.after, out);
 }
 
-/// The instruction that an earlier run was of.
-std::string instruction_of(const SolveContext& context, const store::EarlierRecord& earlier) {
-  const auto records = context.store.records().list();
-  if (!records) return {};
-  const auto found =
-      std::ranges::find(*records, earlier.inputs_digest, &store::RecordSummary::inputs_digest);
-  return found == records->end() ? std::string() : found->instruction;
-}
-
 /// --link, if it is what one of two runs had and the other had not: only what is linked stands on
 /// nothing, and what is copied into scratch.
-bool add_link(const SolveContext& context, const llb::Vertex& vertex,
-              const store::EarlierRecord& earlier, const std::string& before,
-              const std::string& after, Comparison& out) {
+bool add_link(const llb::Vertex& vertex, const store::EarlierRecord& earlier,
+              const std::string& before, const std::string& after, Comparison& out) {
   const bool had_root = before.starts_with("layer:"), has_root = after.starts_with("layer:");
   if (had_root == has_root || !std::holds_alternative<llb::FileOp>(vertex.op)) return false;
   const bool has = says_link(vertex.origin.instruction);
-  if (has == has_root || (has_root && !says_link(instruction_of(context, earlier)))) return false;
+  if (has == has_root || (has_root && !says_link(earlier.instruction))) return false;
   out.changes.push_back({Change::Kind::option, "--link", has ? "no" : "yes", has ? "yes" : "no"});
   return true;
 }
@@ -171,7 +161,7 @@ Comparison compare(SolveContext& context, const StepInputs& inputs,
   if (has_layers && !had_layers) before = root_alone(before), after = root_alone(after);
   InputDiff diff = diff_inputs(before, after, input_sources(vertex, earlier.operation),
                                input_sources(vertex, record.operation));
-  const bool has_linked = add_link(context, vertex, earlier, before, after, out);
+  const bool has_linked = add_link(vertex, earlier, before, after, out);
   std::ranges::move(diff.files, std::back_inserter(out.changes));
   const std::size_t others = out.changes.size();
   for (const auto& stack : diff.stacks) {

@@ -10,6 +10,7 @@
 #include "os/dir.h"
 #include "os/disk_space.h"
 #include "os/file_io.h"
+#include "store/digest_rows.h"
 
 namespace kiln::store {
 namespace {
@@ -287,13 +288,7 @@ Result<std::vector<oci::DiffId>> BuildCache::unreferenced_layers() const {
   auto query = TRY(database_->prepare(
       "SELECT diff_id FROM layers l WHERE NOT EXISTS (SELECT 1 FROM image_layers i WHERE i.diff_id "
       "= l.diff_id) AND NOT EXISTS (SELECT 1 FROM records r WHERE r.layer = l.diff_id)"));
-  std::vector<oci::DiffId> out;
-  for (;;) {
-    const bool more = TRY(query.step());
-    if (!more) return out;
-    oci::DiffId id = TRY(oci::DiffId::parse("sha256:" + query.text(0)));
-    out.push_back(std::move(id));
-  }
+  return digest_rows<oci::DiffId>(query);
 }
 
 Result<std::vector<oci::Digest>> BuildCache::unreferenced_blobs() const {

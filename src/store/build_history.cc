@@ -63,20 +63,39 @@ Result<void> BuildHistory::add(const BuildRecord& record, const std::string& log
           TRY(database_->prepare("UPDATE records SET used = ?2, uses = uses + 1 WHERE key = ?1"));
       TRY(use.bind(0, key).bind(1, record.created.seconds).run());
     }
-    auto old = TRY(database_->prepare(
-        "DELETE FROM builds WHERE created < ?1 OR id IN (SELECT id FROM builds ORDER BY created "
-        "DESC, created_ns DESC LIMIT -1 OFFSET ?2) RETURNING id"));
-    old.bind(0, record.created.seconds - limits.max_age);
-    old.bind(1, static_cast<std::int64_t>(limits.max_entries));
-    for (;;) {
-      const bool more = TRY(old.step());
-      if (!more) break;
-      gone.push_back(old.text(0));
-    }
+    gone = TRY(delete_rows_beyond(limits, record.created.seconds));
     TRY(transaction.commit());
   }
-  for (const auto& id : gone) os::remove_file(paths_.build_log(id));
+  remove_logs(gone);
   return {};
+}
+
+Result<void> BuildHistory::apply(const HistoryLimits& limits, std::int64_t now) {
+  auto transaction = TRY(database_->begin());
+  const std::vector<std::string> gone = TRY(delete_rows_beyond(limits, now));
+  TRY(transaction.commit());
+  remove_logs(gone);
+  return {};
+}
+
+/// Their IDs; within a transaction of the caller's.
+Result<std::vector<std::string>> BuildHistory::delete_rows_beyond(const HistoryLimits& limits,
+                                                                  std::int64_t now) {
+  auto old = TRY(database_->prepare(
+      "DELETE FROM builds WHERE created < ?1 OR id IN (SELECT id FROM builds ORDER BY created "
+      "DESC, created_ns DESC LIMIT -1 OFFSET ?2) RETURNING id"));
+  old.bind(0, now - limits.max_age);
+  old.bind(1, static_cast<std::int64_t>(limits.max_entries));
+  std::vector<std::string> gone;
+  for (;;) {
+    const bool more = TRY(old.step());
+    if (!more) return gone;
+    gone.push_back(old.text(0));
+  }
+}
+
+void BuildHistory::remove_logs(const std::vector<std::string>& ids) const {
+  for (const auto& id : ids) os::remove_file(paths_.build_log(id));
 }
 
 Result<std::vector<BuildRecord>> BuildHistory::list() const {

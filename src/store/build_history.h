@@ -25,7 +25,7 @@ struct BuildRecord {
   std::uint64_t log_size = 0;
 };
 
-/// How much history is kept; what is beyond goes when a build is added.
+/// How much history is kept.
 struct HistoryLimits {
   std::int64_t max_age = std::int64_t{30} * 24 * 3600;  ///< seconds
   std::size_t max_entries = 200;
@@ -50,8 +50,14 @@ class BuildHistory {
   Result<BuildRecord> get(std::string_view reference) const;
   Result<std::string> log(const BuildRecord& record) const;
   Result<void> remove(const BuildRecord& record);
+  /// Drops what is beyond the limits at `now`, in seconds.
+  Result<void> apply(const HistoryLimits& limits, std::int64_t now);
 
  private:
+  Result<std::vector<std::string>> delete_rows_beyond(const HistoryLimits& limits,
+                                                      std::int64_t now);
+  void remove_logs(const std::vector<std::string>& ids) const;
+
   StorePaths paths_;
   const Database* database_;
 };

@@ -39,8 +39,8 @@ Result<std::vector<EarlierRecord>> CacheRecords::earlier(std::string_view instru
   const auto ask = [&](std::string_view condition) -> Result<void> {
     // A step may stand under two keys with the same content.
     auto query = TRY(database_->prepare(
-        "SELECT operation, inputs, max(created), created_ns, max(milliseconds), layer FROM records "
-        "WHERE " +
+        "SELECT instruction, operation, inputs, max(created), created_ns, max(milliseconds), layer "
+        "FROM records WHERE " +
         std::string(condition) +
         " GROUP BY inputs, operation ORDER BY max(created) DESC, created_ns DESC LIMIT ?4"));
     query.bind(0, instruction).bind(1, place).bind(2, std::string(keyword) + " ");
@@ -50,10 +50,11 @@ Result<std::vector<EarlierRecord>> CacheRecords::earlier(std::string_view instru
       if (!more) return {};
       out.push_back({query.text(0),
                      query.text(1),
-                     {query.number(2), static_cast<std::uint32_t>(query.number(3))},
-                     query.number(4),
+                     query.text(2),
+                     {query.number(3), static_cast<std::uint32_t>(query.number(4))},
+                     query.number(5),
                      {}});
-      const std::string layer = query.text(5);
+      const std::string layer = query.text(6);
       if (!layer.empty()) out.back().layer = TRY(oci::DiffId::parse("sha256:" + layer));
     }
   };
@@ -81,8 +82,8 @@ Result<std::vector<std::string>> CacheRecords::keys_of_same_run(std::string_view
   auto query = TRY(database_->prepare(
       "SELECT o.key FROM records r JOIN records o ON o.layer = r.layer AND o.created = r.created "
       "AND o.created_ns = r.created_ns AND o.operation = r.operation "
-      "WHERE r.key = ?1 AND o.key <> ?1 AND substr(o.key, 1, length(?2)) <> ?2"));
-  query.bind(0, key).bind(1, kImportedPrefix);
+      "WHERE r.key = ?1 AND o.key <> ?1 AND instr(o.key, ':') = 0"));
+  query.bind(0, key);
   std::vector<std::string> out;
   for (;;) {
     const bool more = TRY(query.step());

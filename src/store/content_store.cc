@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "archive/fd_stream.h"
 #include "os/dir.h"
 #include "os/file_io.h"
 #include "os/system.h"
@@ -145,6 +146,13 @@ Result<os::Fd> ContentStore::open(const oci::Digest& digest) const {
   if (fd.error().kind() == ErrorKind::not_found)
     return not_found("blob " + digest.str() + " is gone: its image was removed meanwhile");
   return std::move(fd).error().context("blob " + digest.str());
+}
+
+Result<std::unique_ptr<archive::ByteSource>> ContentStore::open_source(
+    const oci::Digest& digest) const {
+  os::Fd fd = TRY(open(digest));
+  return std::unique_ptr<archive::ByteSource>(
+      std::make_unique<archive::FileSource>(std::move(fd), "blob " + digest.str()));
 }
 
 Result<std::string> ContentStore::read(const oci::Digest& digest) const {

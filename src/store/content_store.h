@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -67,6 +68,8 @@ class ContentStore {
   Result<oci::Digest> put(std::string_view content);
   bool has(const oci::Digest& digest) const;
   Result<os::Fd> open(const oci::Digest& digest) const;
+  /// Its bytes, unchecked.
+  Result<std::unique_ptr<archive::ByteSource>> open_source(const oci::Digest& digest) const;
   /// The whole blob, checked against its digest (kind corrupt); for manifests and configs.
   Result<std::string> read(const oci::Digest& digest) const;
   Result<void> remove(const oci::Digest& digest) const;

@@ -165,13 +165,14 @@ CREATE TABLE manifest_lists (
   PRIMARY KEY (list, reference)
 ) WITHOUT ROWID;
 )sql",
-    // 8: when an image was last given a name.
+    // 8: when an image was last given a name; images by their manifests.
     R"sql(
 ALTER TABLE images ADD COLUMN tagged INTEGER NOT NULL DEFAULT 0;  -- milliseconds; 0 if unknown
 CREATE TRIGGER name_given AFTER INSERT ON names BEGIN
   UPDATE images SET tagged = CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)
     WHERE id = NEW.image;
 END;
+CREATE INDEX images_by_manifest ON images (manifest);
 )sql",
 };
 constexpr auto kSchemaVersion = static_cast<std::int64_t>(std::size(kUpgrades));

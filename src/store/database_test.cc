@@ -76,7 +76,8 @@ TEST_F(DatabaseTest, OlderSchemaIsBroughtUpToDate) {
   {
     const Database database = open();
     must(database.execute(
-        "DROP TRIGGER name_given; ALTER TABLE images DROP COLUMN tagged;"
+        "DROP INDEX images_by_manifest; DROP TRIGGER name_given; ALTER TABLE images DROP COLUMN "
+        "tagged;"
         "DROP TABLE unsettled_layers; CREATE TABLE tree_digests (key TEXT PRIMARY KEY);"
         "DROP TRIGGER layer_resized; DROP INDEX layers_by_linked_from;"
         "ALTER TABLE layers DROP COLUMN linked_from;"

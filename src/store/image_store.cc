@@ -3,6 +3,7 @@
 
 #include "base/strings.h"
 #include "oci/manifest.h"
+#include "store/digest_rows.h"
 
 namespace kiln::store {
 namespace {
@@ -243,13 +244,7 @@ Result<std::vector<oci::DiffId>> ImageStore::layers_of(const Image& image) const
   auto query =
       TRY(database_->prepare("SELECT diff_id FROM image_layers WHERE image = ? ORDER BY position"));
   query.bind(0, image.id.hex());
-  std::vector<oci::DiffId> out;
-  for (;;) {
-    const bool more = TRY(query.step());
-    if (!more) return out;
-    oci::DiffId id = TRY(oci::DiffId::parse("sha256:" + query.text(0)));
-    out.push_back(std::move(id));
-  }
+  return digest_rows<oci::DiffId>(query);
 }
 
 Result<void> ImageStore::tag(const Image& image, const oci::Reference& name) {
@@ -285,12 +280,9 @@ Result<bool> ImageStore::is_in_named_index(const Image& image) const {
 Result<void> ImageStore::remove(const Image& image) {
   std::vector<oci::Digest> blobs = {image.id, image.manifest};
   const auto collect = [&blobs](Statement& query) -> Result<void> {
-    for (;;) {
-      const bool more = TRY(query.step());
-      if (!more) return {};
-      oci::Digest digest = TRY(oci::Digest::parse("sha256:" + query.text(0)));
-      blobs.push_back(std::move(digest));
-    }
+    const auto digests = TRY(digest_rows<oci::Digest>(query));
+    blobs.insert(blobs.end(), digests.begin(), digests.end());
+    return {};
   };
   auto transaction = TRY(database_->begin());
   {

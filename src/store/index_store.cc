@@ -5,6 +5,7 @@
 
 #include "oci/platform_match.h"
 #include "os/system.h"
+#include "store/digest_rows.h"
 
 namespace kiln::store {
 namespace {
@@ -18,16 +19,6 @@ Result<std::vector<std::string>> texts(Statement& query) {
     if (!more) return out;
     out.push_back(query.text(0));
   }
-}
-
-Result<std::vector<oci::Digest>> digests(Statement& query) {
-  const std::vector<std::string> hexes = TRY(texts(query));
-  std::vector<oci::Digest> out;
-  for (const auto& hex : hexes) {
-    oci::Digest digest = TRY(oci::Digest::parse("sha256:" + hex));
-    out.push_back(std::move(digest));
-  }
-  return out;
 }
 
 }  // namespace
@@ -144,7 +135,7 @@ Result<std::optional<StoredIndex>> IndexStore::find(const oci::Digest& digest) c
   auto blobs = TRY(
       database_->prepare("SELECT digest FROM index_blobs WHERE index_digest = ? ORDER BY digest"));
   blobs.bind(0, digest.hex());
-  out.blobs = TRY(digests(blobs));
+  out.blobs = TRY(digest_rows<oci::Digest>(blobs));
   return std::optional(std::move(out));
 }
 
@@ -152,7 +143,7 @@ Result<std::vector<oci::Digest>> IndexStore::of_image(const oci::Digest& image) 
   auto query = TRY(database_->prepare(
       "SELECT DISTINCT index_digest FROM index_images WHERE image = ? ORDER BY index_digest"));
   query.bind(0, image.hex());
-  return digests(query);
+  return digest_rows<oci::Digest>(query);
 }
 
 Result<std::optional<Image>> IndexStore::find_image(const std::string& text,

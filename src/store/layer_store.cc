@@ -1,13 +1,43 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/layer_store.h"
 
+#include <set>
+
 #include "base/check.h"
 #include "os/disk_space.h"
 #include "os/file_io.h"
 #include "os/kernel.h"
 #include "os/system.h"
+#include "store/digest_rows.h"
 
 namespace kiln::store {
+namespace {
+
+constexpr std::string_view kSelectLayers =
+    "SELECT diff_id, tar_size, disk_size, blob, blob_media_type, blob_size, content_size, "
+    "linked_from FROM layers";
+
+/// A row of kSelectLayers.
+Result<LayerInfo> layer_of(const Statement& row) {
+  LayerInfo info;
+  info.diff_id = TRY(oci::DiffId::parse("sha256:" + row.text(0)));
+  info.tar_size = static_cast<std::uint64_t>(row.number(1));
+  info.disk_size = static_cast<std::uint64_t>(row.number(2));
+  info.content_size = static_cast<std::uint64_t>(row.number(6));
+  const std::string linked_from = row.text(7);
+  if (!linked_from.empty()) info.linked_from = TRY(oci::DiffId::parse("sha256:" + linked_from));
+  const std::string blob = row.text(3);
+  if (!blob.empty()) {
+    oci::Descriptor descriptor;
+    descriptor.digest = TRY(oci::Digest::parse("sha256:" + blob));
+    descriptor.media_type = row.text(4);
+    descriptor.size = static_cast<std::uint64_t>(row.number(5));
+    info.blob = std::move(descriptor);
+  }
+  return info;
+}
+
+}  // namespace
 
 Result<std::optional<LayerInfo>> LayerStore::find(const oci::DiffId& id) const {
   auto info = TRY(find_row(id));
@@ -16,28 +46,10 @@ Result<std::optional<LayerInfo>> LayerStore::find(const oci::DiffId& id) const {
 }
 
 Result<std::optional<LayerInfo>> LayerStore::find_row(const oci::DiffId& id) const {
-  auto query =
-      TRY(database_->prepare("SELECT tar_size, disk_size, blob, blob_media_type, blob_size, "
-                             "content_size, linked_from FROM layers WHERE "
-                             "diff_id = ?"));
-  query.bind(0, id.hex());
-  const bool found = TRY(query.step());
+  auto query = TRY(database_->prepare(std::string(kSelectLayers) + " WHERE diff_id = ?"));
+  const bool found = TRY(query.bind(0, id.hex()).step());
   if (!found) return std::optional<LayerInfo>();
-  LayerInfo info;
-  info.diff_id = id;
-  info.tar_size = static_cast<std::uint64_t>(query.number(0));
-  info.disk_size = static_cast<std::uint64_t>(query.number(1));
-  info.content_size = static_cast<std::uint64_t>(query.number(5));
-  const std::string linked_from = query.text(6);
-  if (!linked_from.empty()) info.linked_from = TRY(oci::DiffId::parse("sha256:" + linked_from));
-  const std::string blob = query.text(2);
-  if (!blob.empty()) {
-    oci::Descriptor descriptor;
-    descriptor.digest = TRY(oci::Digest::parse("sha256:" + blob));
-    descriptor.media_type = query.text(3);
-    descriptor.size = static_cast<std::uint64_t>(query.number(4));
-    info.blob = std::move(descriptor);
-  }
+  LayerInfo info = TRY(layer_of(query));
   return std::optional(std::move(info));
 }
 
@@ -57,14 +69,13 @@ Result<std::vector<LayerInfo>> LayerStore::get_all(const std::vector<oci::DiffId
 }
 
 Result<std::vector<LayerInfo>> LayerStore::list() const {
-  auto query = TRY(database_->prepare("SELECT diff_id FROM layers"));
+  auto query = TRY(database_->prepare(kSelectLayers));
   std::vector<LayerInfo> out;
   for (;;) {
     const bool more = TRY(query.step());
     if (!more) return out;
-    const oci::DiffId id = TRY(oci::DiffId::parse("sha256:" + query.text(0)));
-    auto info = TRY(find_row(id));
-    if (info) out.push_back(*std::move(info));
+    LayerInfo info = TRY(layer_of(query));
+    out.push_back(std::move(info));
   }
 }
 
@@ -148,27 +159,21 @@ Result<void> LayerStore::remove_files(const oci::DiffId& id) {
 }
 
 Result<std::vector<oci::DiffId>> LayerStore::unused() const {
-  std::vector<oci::DiffId> ids;
   auto query = TRY(database_->prepare(
       "SELECT diff_id FROM layers WHERE NOT EXISTS "
       "(SELECT 1 FROM image_layers WHERE image_layers.diff_id = layers.diff_id) AND NOT EXISTS "
       "(SELECT 1 FROM records WHERE records.layer = layers.diff_id)"));
-  for (;;) {
-    const bool more = TRY(query.step());
-    if (!more) break;
-    oci::DiffId id = TRY(oci::DiffId::parse("sha256:" + query.text(0)));
-    ids.push_back(std::move(id));
-  }
+  auto ids = TRY(digest_rows<oci::DiffId>(query));
+  // Directories that nobody knows of.
+  auto known_query =
+      TRY(database_->prepare("SELECT diff_id FROM layers UNION SELECT diff_id FROM image_layers"));
+  const auto known = TRY(digest_rows<oci::DiffId>(known_query));
+  const std::set<oci::DiffId> all(known.begin(), known.end());
   const os::Dir folder = TRY(os::Dir::open(paths_.layers()));
   const std::vector<os::DirEntry> entries = TRY(folder.list());
   for (const auto& entry : entries) {
     const auto id = oci::DiffId::parse("sha256:" + entry.name);
-    if (!id) continue;
-    auto used = TRY(database_->prepare(
-        "SELECT 1 FROM layers WHERE diff_id = ?1 UNION ALL SELECT 1 FROM image_layers WHERE "
-        "diff_id = ?1 LIMIT 1"));
-    const bool stays = TRY(used.bind(0, id->hex()).step());
-    if (!stays) ids.push_back(*id);
+    if (id && !all.contains(*id)) ids.push_back(*id);
   }
   return ids;
 }
@@ -226,12 +231,8 @@ Result<std::vector<oci::Digest>> LayerStore::remove_rows(const oci::DiffId& id) 
     auto forms =
         TRY(database_->prepare("DELETE FROM layer_blobs WHERE diff_id = ? RETURNING digest"));
     forms.bind(0, id.hex());
-    for (;;) {
-      const bool more = TRY(forms.step());
-      if (!more) break;
-      oci::Digest digest = TRY(oci::Digest::parse("sha256:" + forms.text(0)));
-      blobs.push_back(std::move(digest));
-    }
+    const auto digests = TRY(digest_rows<oci::Digest>(forms));
+    blobs.insert(blobs.end(), digests.begin(), digests.end());
   }
   TRY(transaction.commit());
   return blobs;

@@ -4,6 +4,7 @@
 #include "archive/fd_stream.h"
 
 namespace kiln::transport {
+
 Result<std::string> FileReader::read(const std::string& path, std::size_t limit) const {
   const auto source = TRY(open(path));
   return archive::read_all(*source, limit).context(path);

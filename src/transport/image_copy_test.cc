@@ -10,14 +10,16 @@
 #include <random>
 #include <thread>
 
-#include "archive/tar_reader.h"
 #include "oci/image_config.h"
 #include "oci/layout.h"
 #include "os/test_temp_dir.h"
+#include "snapshot/test_tar.h"
 #include "transport/layout_image.h"
 
 namespace kiln::transport {
 namespace {
+
+using snapshot::test::member_paths;
 
 /// An artifact with one layer, of as many blocks as it is told to have, during the third of which
 /// somebody asks for an end.
@@ -178,21 +180,9 @@ class ArchiveOfACopy : public ::testing::Test {
     std::vector<std::string> wanted;
     for (const auto& layer : os::test::must(oci::Manifest::parse(manifest_)).layers)
       wanted.push_back(oci::blob_path(layer.digest));
-    const auto found = members(first);
+    const auto found = member_paths(first);
     EXPECT_NE(std::ranges::search(found, wanted).begin(), found.end());
   }
-  static std::vector<std::string> members(const std::string& text) {
-    archive::MemorySource source(archive::as_bytes(text));
-    archive::TarReader tar(source);
-    std::vector<std::string> out;
-    for (;;) {
-      const auto entry = tar.next();
-      EXPECT_TRUE(entry.ok());
-      if (!entry.ok() || !*entry) return out;
-      out.push_back((*entry)->path);
-    }
-  }
-
   os::test::TempDir folder_;
   store::Store store_ = os::test::must(store::Store::open(folder_.path("store")));
   std::string manifest_;

@@ -3,23 +3,12 @@
 
 #include <algorithm>
 
-#include "archive/fd_stream.h"
 #include "exporter/layer_workers.h"
 #include "os/system.h"
 #include "snapshot/layer_apply.h"
 #include "transport/verified.h"
 
 namespace kiln::transport {
-namespace {
-
-Result<std::unique_ptr<archive::ByteSource>> open_blob(store::Store& store,
-                                                       const oci::Digest& digest) {
-  os::Fd fd = TRY(store.blobs().open(digest));
-  return std::unique_ptr<archive::ByteSource>(
-      std::make_unique<archive::FileSource>(std::move(fd), "blob " + digest.str()));
-}
-
-}  // namespace
 
 Result<StoreSource> StoreSource::open(store::Store& store, const store::Image& image,
                                       std::string name) {
@@ -57,7 +46,7 @@ Result<void> StoreSource::write_blob(const oci::Descriptor& blob, archive::ByteS
   const auto id = TRY(oci::DiffId::parse(blob.digest.str()));
   const auto layer = TRY(store_->layers().find(id));
   if (layer) return snapshot::write_layer_tar(*store_, *layer, sink);
-  const auto source = TRY(open_blob(*store_, blob.digest));
+  const auto source = TRY(store_->blobs().open_source(blob.digest));
   return copy_verified(*source, blob, sink);
 }
 
@@ -95,7 +84,7 @@ Result<void> StoreDestination::apply(const oci::Descriptor& blob, const oci::Dif
   const auto known = TRY(store_->layers().find(id));
   const bool plain = blob.digest.hex() == id.hex();
   if (known && plain) return {};
-  const auto open = [&] { return open_blob(*store_, blob.digest); };
+  const auto open = [&] { return store_->blobs().open_source(blob.digest); };
   const store::LayerInfo layer =
       TRY(snapshot::apply_layer(*store_, open, id, snapshot::expansion_limit(blob)));
   if (!plain) {
