@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "snapshot/layer_builder.h"
 
+#include "snapshot/plan_stream.h"
 #include "snapshot/whiteout_names.h"
 
 namespace kiln::snapshot {
@@ -36,6 +37,15 @@ bool is_directly_in(const os::RelPath& path, const os::RelPath& directory) {
 
 PlannedEntry entry_of(PlannedInode inode) {
   return {.inode = std::make_shared<PlannedInode>(std::move(inode))};
+}
+
+PlannedEntry file_entry(FileContent content, Metadata metadata, std::size_t tag) {
+  if (content.root == nullptr)
+    content.known = {sha256(content.inline_text), content.inline_text.size()};
+  return entry_of({.type = archive::EntryType::file,
+                   .metadata = std::move(metadata),
+                   .content = std::move(content),
+                   .tag = tag});
 }
 
 }  // namespace
@@ -157,7 +167,7 @@ Result<void> LayerBuilder::make_directories(const os::RelPath& path, std::uint32
       made.metadata.uid = uid;
       made.metadata.gid = gid;
       // Not now: the same build shall give the same layer.
-      made.metadata.mtime = options_.made_mtime.value_or(entry->inode->metadata.mtime);
+      made.metadata.mtime = options_.made_mtime;
       next = &entry->children.emplace(std::string(part), entry_of(std::move(made))).first->second;
     }
     entry = next;
@@ -210,20 +220,14 @@ Result<void> LayerBuilder::set_directory_mode(const os::RelPath& path, std::uint
 
 Result<void> LayerBuilder::put_file(const os::RelPath& path, FileContent content, Metadata metadata,
                                     std::size_t tag) {
-  return put(path, entry_of({.type = archive::EntryType::file,
-                             .metadata = std::move(metadata),
-                             .content = std::move(content),
-                             .tag = tag}));
+  return put(path, file_entry(std::move(content), std::move(metadata), tag));
 }
 
 Result<void> LayerBuilder::put_linked_file(const os::RelPath& path, FileContent content,
                                            Metadata metadata, std::size_t tag, std::size_t group) {
   std::weak_ptr<PlannedInode>& known = groups_[group];
   if (auto inode = known.lock()) return put(path, {.inode = std::move(inode)});
-  PlannedEntry entry = entry_of({.type = archive::EntryType::file,
-                                 .metadata = std::move(metadata),
-                                 .content = std::move(content),
-                                 .tag = tag});
+  PlannedEntry entry = file_entry(std::move(content), std::move(metadata), tag);
   known = entry.inode;
   return put(path, std::move(entry));
 }
@@ -270,9 +274,19 @@ Result<void> LayerBuilder::put_hardlink(const os::RelPath& path, const os::RelPa
   return put(path, {.inode = std::move(inode)});
 }
 
+Result<void> LayerBuilder::adopt_whiteouts() {
+  if (!adopted_) adopted_ = TRY(adopt_whiteout_names(*root_));
+  return {};
+}
+
+Result<std::optional<Sha256Bytes>> LayerBuilder::digest() {
+  TRY(adopt_whiteouts());
+  return digest_plan(*root_, options_.mtimes);
+}
+
 Result<store::LayerInfo> LayerBuilder::write(const store::LayerIngest& ingest,
                                              const ContentSeen& seen, const EarlierLayer* earlier) {
-  adopted_ = TRY(adopt_whiteout_names(*root_));
+  TRY(adopt_whiteouts());
   return write_layer(*root_, {options_.mtimes, options_.stop}, ingest, seen, earlier);
 }
 

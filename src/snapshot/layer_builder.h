@@ -18,6 +18,9 @@
 
 namespace kiln::snapshot {
 
+/// The same in every build and on every base: 1980-01-01, which also zip archives can hold.
+inline constexpr std::int64_t kMadeDirectoryTime = 315532800;
+
 /// A new layer, planned in memory over the layers below and then written in one pass: every file is
 /// read once, and the layer's diff ID and the files' own digests come out of the same pass.
 /// Nothing is mounted. Paths are resolved: no symlink on the way.
@@ -26,8 +29,8 @@ class LayerBuilder {
   struct Options {
     /// Unset: mtimes are as they are.
     std::optional<MtimeLimit> mtimes;
-    /// Of directories that are made on the way; unset: their parent's.
-    std::optional<std::int64_t> made_mtime;
+    /// Of directories that are made on the way.
+    std::int64_t made_mtime = kMadeDirectoryTime;
     /// Ends write() with kind cancelled, within a block of data.
     std::stop_token stop = {};
   };
@@ -45,7 +48,7 @@ class LayerBuilder {
   };
   Result<std::optional<Existing>> find(const os::RelPath& path) const;
 
-  /// mkdir -p: missing directories get this owner and mode and their parent's mtime. Kind
+  /// mkdir -p: missing directories get this owner and mode and the options' mtime. Kind
   /// invalid_input if something else is in the way.
   Result<void> make_directories(const os::RelPath& path, std::uint32_t mode, std::uint32_t uid,
                                 std::uint32_t gid);
@@ -67,12 +70,17 @@ class LayerBuilder {
   /// added. Kind not_found without a target, invalid_input for a directory.
   Result<void> put_hardlink(const os::RelPath& path, const os::RelPath& target, Metadata metadata);
 
+  /// Nothing is put any more: a digest of the layer that write() would make, or has made; plans of
+  /// one digest, on whatever base, are the same layer. nullopt as long as the content of a file is
+  /// not known.
+  Result<std::optional<Sha256Bytes>> digest();
+
   /// Writes the layer into an empty ingest, whose diff ID and sizes it returns.
   /// What did not change since `earlier`, which may be null, is taken from there.
   Result<store::LayerInfo> write(const store::LayerIngest& ingest, const ContentSeen& seen,
                                  const EarlierLayer* earlier = nullptr);
   /// What write() made whiteouts of (whiteout_names.h).
-  const std::vector<std::string>& adopted_whiteouts() const { return adopted_; }
+  const std::vector<std::string>& adopted_whiteouts() const { return *adopted_; }
 
  private:
   struct Found {
@@ -84,6 +92,7 @@ class LayerBuilder {
   Result<PlannedEntry*> parent_of(const os::RelPath& path);
   Result<void> put(const os::RelPath& path, PlannedEntry entry);
   void put_into(PlannedEntry& parent, std::string_view name, PlannedEntry entry);
+  Result<void> adopt_whiteouts();
   Result<PlannedEntry*> descend(PlannedEntry& parent, const os::RelPath& path,
                                 std::string_view name);
 
@@ -94,7 +103,7 @@ class LayerBuilder {
   PlannedEntry* last_parent_ = nullptr;
   os::RelPath last_parent_path_;
   std::map<std::size_t, std::weak_ptr<PlannedInode>> groups_;
-  std::vector<std::string> adopted_;
+  std::optional<std::vector<std::string>> adopted_;  ///< once the plan is complete
 };
 
 }  // namespace kiln::snapshot

@@ -72,14 +72,14 @@ TEST_F(LayerBuilderTest, LowerDirectoriesOnTheWayKeepTheirMetadata) {
   EXPECT_TRUE(must(must(layer.fs().open_dir("etc")).xattrs(".")).empty());
 }
 
-TEST_F(LayerBuilderTest, MadeDirectoriesHaveTheirParentsTime) {
+TEST_F(LayerBuilderTest, MadeDirectoriesHaveOneTimeOnEveryBase) {
   must(base_.set_mtime(".", 4242, 0));
   LayerView fresh = view();
   auto plan = must(LayerBuilder::create(fresh, {}));
   must(plan.make_directories(at("a/b"), 0755, mine().uid, mine().gid));
   const auto layer = write(plan);
-  EXPECT_EQ(must(layer.fs().stat("a")).mtime, 4242);
-  EXPECT_EQ(must(must(layer.fs().open_dir("a")).stat("b")).mtime, 4242);
+  EXPECT_EQ(must(layer.fs().stat("a")).mtime, kMadeDirectoryTime);
+  EXPECT_EQ(must(must(layer.fs().open_dir("a")).stat("b")).mtime, kMadeDirectoryTime);
 }
 
 TEST_F(LayerBuilderTest, DirectoriesThatAreThereNeedNoMention) {

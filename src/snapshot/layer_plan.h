@@ -32,7 +32,8 @@ struct FileContent {
   std::string inline_text;
   /// The file is renamed into the layer, not copied: for what is unpacked for this layer only.
   bool take = false;
-  /// Set by who plans the file, if it is known, and by write_layer when it was written.
+  /// Set by who plans the file, if it is known (of a text it is), and by write_layer when it was
+  /// written.
   std::optional<KnownContent> known = {};
 };
 

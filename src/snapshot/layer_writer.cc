@@ -114,7 +114,7 @@ class LayerWriter {
 
   Result<store::LayerInfo> write(const PlannedEntry& root) {
     const Metadata& metadata = root.inode->metadata;
-    survey(root);
+    count_files(root);
     if (files_ >= kListedFiles) own_ = TRY(owner_of_new_files(*fs_));
     TRY(prepare(root));
     copies_.start(own_);
@@ -144,16 +144,12 @@ class LayerWriter {
  private:
   Metadata clamp(const Metadata& metadata) const { return clamped(metadata, options_->mtimes); }
 
-  /// Counts the files, and sees to what is known of them.
-  void survey(const PlannedEntry& entry) {
+  /// Counts the files.
+  void count_files(const PlannedEntry& entry) {
     for (const auto& [name, child] : entry.children) {
       if (child.whiteout) continue;
-      if (child.inode->type == archive::EntryType::directory) survey(child);
-      if (child.inode->type != archive::EntryType::file) continue;
-      ++files_;
-      FileContent& content = child.inode->content;
-      if (content.root == nullptr)
-        content.known = {sha256(content.inline_text), content.inline_text.size()};
+      if (child.inode->type == archive::EntryType::directory) count_files(child);
+      if (child.inode->type == archive::EntryType::file) ++files_;
     }
   }
 

@@ -138,6 +138,14 @@ bool PlanDigest::add(const StreamEntry& entry) {
 
 Sha256Bytes PlanDigest::value() const { return Sha256(hash_).finish(); }
 
+std::optional<Sha256Bytes> digest_plan(const PlannedEntry& root,
+                                       const std::optional<MtimeLimit>& mtimes) {
+  PlanDigest digest(mtimes);
+  bool known = true;
+  visit_stream(root, [&](const StreamEntry& entry) { return known = digest.add(entry); });
+  return known ? std::optional(digest.value()) : std::nullopt;
+}
+
 std::optional<StreamMark> common_beginning(const PlannedEntry& root,
                                            const std::optional<MtimeLimit>& mtimes,
                                            const LayerContents& earlier) {

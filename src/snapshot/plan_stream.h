@@ -48,6 +48,11 @@ class PlanDigest {
   std::string text_;
 };
 
+/// Of a whole plan: two of one digest are written as the same layer. nullopt if it has a file whose
+/// content is not known.
+std::optional<Sha256Bytes> digest_plan(const PlannedEntry& root,
+                                       const std::optional<MtimeLimit>& mtimes);
+
 /// Whether a layer's contents would list an entry, and whether just so.
 bool is_listed(const StreamEntry& entry);
 bool is_listed_as(const StreamEntry& entry, const std::optional<MtimeLimit>& mtimes,

@@ -118,9 +118,11 @@ TEST_F(Explain, BaseImageOfFewerLayersIsNamedByItsLast) {
 
 TEST_F(Explain, LinkIsNamedWhereItComesAndGoes) {
   write("f", "1");
-  write("g", "1");
+  // So that what is not linked is another layer.
+  write("root/e/g", "1");
+  std::filesystem::permissions(context_path() + "/root/e", std::filesystem::perms(0711));
   const auto build = [&](const std::string& flag, const std::string& linked) {
-    const auto base = copy("/g");
+    const auto base = copy("/root", "/");
     llb::FileOp op;
     op.actions.emplace_back(copying("/f", "/e/"));
     const auto target = at({std::move(op), {linked == "yes" ? scratch() : base, context()}, {}},

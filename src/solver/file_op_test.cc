@@ -230,15 +230,6 @@ TEST_F(CopyCache, OtherDestinationOwnerOrModeMisses) {
   EXPECT_FALSE(hits(copy(scratch(), context(), {moded})));
 }
 
-TEST_F(CopyCache, OtherRootMisses) {
-  write("a", "1");
-  write("b", "2");
-  const auto source = context();
-  solved(copy(scratch(), source, {copying("/a", "/")}));
-  const auto other = copy(scratch(), source, {copying("/b", "/")});
-  EXPECT_FALSE(hits(copy(other, source, {copying("/a", "/")})));
-}
-
 TEST_F(CopyCache, IgnoreCacheMakesItAgain) {
   write("a", "1");
   const auto target = copy("/a");

@@ -34,6 +34,11 @@ Result<std::optional<StepOutcomeResult>> find_step(SolveContext& context, const 
                                                    const std::string& key,
                                                    const MakeRecord& make_record);
 
+/// The same, of the store's own records alone, and not noted as a result of this build.
+Result<std::optional<StepOutcomeResult>> find_own_step(SolveContext& context,
+                                                       const StepInputs& inputs,
+                                                       const std::string& key);
+
 /// Whether some of `layers` are not in the store: a look-up alone does not fetch them.
 bool are_away(const SolveContext& context, const std::vector<oci::DiffId>& layers);
 
@@ -41,5 +46,9 @@ bool are_away(const SolveContext& context, const std::vector<oci::DiffId>& layer
 /// this build. The outcome's layer and time are filled in.
 Result<void> keep_record(SolveContext& context, store::CacheRecord record,
                          const StepOutcomeResult& outcome);
+
+/// The same of what is a result for this store alone: not noted as one of this build.
+Result<void> keep_own_record(SolveContext& context, store::CacheRecord record,
+                             const StepOutcomeResult& outcome);
 
 }  // namespace kiln::solver

@@ -11,10 +11,14 @@ namespace kiln::solver {
 std::string step_key(const std::string& operation, const store::InputList& inputs) {
   Sha256 hash;
   // A new meaning of keys gets a new version; records of the old one are never hit again.
-  hash.update("kiln step key 3\n");
+  hash.update("kiln step key 4\n");
   hash.update(llb::Encoder().field("operation", operation).text());
   hash.update(inputs.text);
   return to_hex(hash.finish());
+}
+
+std::string plan_key(const Sha256Bytes& plan) {
+  return std::string(store::kPlanPrefix) + to_hex(plan);
 }
 
 void append_layers(const std::string& name, const std::vector<oci::DiffId>& layers,

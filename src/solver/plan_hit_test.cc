@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gmock/gmock.h>
+
+#include "solver/solver_test_kit.h"
+
+/// Steps whose layer is known once it is planned: on other layers than before.
+namespace kiln::solver::testing {
+namespace {
+
+class CopyOntoAnother : public SolverTest {
+ protected:
+  /// A root file system with a file that says `text`, in /image or where else it is wanted.
+  llb::VertexId image(const std::string& text, const std::string& directory = "/image/") {
+    write("of/" + text, text);
+    return copy("/of/" + text, directory);
+  }
+  llb::VertexId copy_onto(llb::VertexId root, const std::string& destination = "/d/") {
+    return copy(root, context(), {copying("/d", destination)});
+  }
+  static oci::DiffId layer(const Solved& solved, llb::VertexId target) {
+    return solved.results.at(target).layers.back();
+  }
+};
+
+TEST_F(CopyOntoAnother, IsCached) {
+  write("d/a", "1");
+  const auto old = copy_onto(image("one"));
+  const auto first = solved(old);
+  EXPECT_EQ(first->outcomes.at(old), StepOutcome::done);
+  const auto target = copy_onto(image("two"));
+  const auto second = solved(target);
+  EXPECT_EQ(second->outcomes.at(target), StepOutcome::cached);
+  EXPECT_EQ(layer(*second, target), layer(*first, old));
+  EXPECT_EQ(read_result(*second, target, "/d/a"), "1");
+  EXPECT_EQ(read_result(*second, target, "/image/two"), "two");
+  EXPECT_EQ(read_result(*second, target, "/image/one"), "(not there)");
+  EXPECT_TRUE(hits(target)) << "and from then on without a plan";
+}
+
+TEST_F(CopyOntoAnother, AlsoOfManyFilesThatWereReadWhileTheyWereCopied) {
+  for (int i = 0; i < 300; ++i) write("d/" + std::to_string(i), std::to_string(i));
+  solved(copy_onto(image("one")));
+  EXPECT_TRUE(hits(copy_onto(image("two"))));
+}
+
+TEST_F(CopyOntoAnother, RunsWhereADirectoryOnItsWayIsAnother) {
+  write("d/a", "1");
+  fs::create_directories(at("way/image"));
+  solved(copy_onto(image("one"), "/image/"));
+  fs::permissions(at("way/image"), fs::perms(0700));
+  const auto other = copy(copy("/way", "/"), context(), {copying("/d", "/image/")});
+  EXPECT_FALSE(hits(other));
+}
+
+TEST_F(CopyOntoAnother, RunsWhereASymbolicLinkLeadsElsewhere) {
+  write("d/a", "1");
+  solved(copy_onto(image("one"), "/l/"));
+  fs::create_directories(at("way"));
+  fs::create_symlink("/elsewhere", at("way/l"));
+  const auto other = copy_onto(copy("/way", "/"), "/l/");
+  const auto second = solved(other);
+  EXPECT_EQ(second->outcomes.at(other), StepOutcome::done);
+  EXPECT_EQ(read_result(*second, other, "/elsewhere/a"), "1");
+}
+
+TEST_F(CopyOntoAnother, RunsWhereItReplacesWhatWasThere) {
+  fs::create_directories(at("d/sub"));
+  solved(copy_onto(image("one")));
+  fs::create_directories(at("way/d"));
+  write("way/d/sub", "a file");
+  const auto other = copy("/way", "/");
+  Error error = failed(copy_onto(other));
+  EXPECT_THAT(error.message(), ::testing::HasSubstr("non-directory")) << "as without a cache";
+}
+
+TEST_F(CopyOntoAnother, RunsWithoutTheCache) {
+  write("d/a", "1");
+  solved(copy_onto(image("one")));
+  cache = UseCache::ignore;
+  EXPECT_FALSE(hits(copy_onto(image("two"))));
+}
+
+TEST_F(CopyOntoAnother, RunsIfTheLayerIsGone) {
+  write("d/a", "1");
+  const auto old = copy_onto(image("one"));
+  const auto first = solved(old);
+  ASSERT_TRUE(store->layers().remove(layer(*first, old)).ok());
+  const auto target = copy_onto(image("two"));
+  const auto second = solved(target);
+  EXPECT_EQ(second->outcomes.at(target), StepOutcome::done);
+  EXPECT_EQ(read_result(*second, target, "/d/a"), "1");
+}
+
+TEST_F(CopyOntoAnother, IsForecast) {
+  write("d/a", "1");
+  solved(copy_onto(image("one")));
+  const auto base = image("two");
+  const auto target = copy_onto(base);
+  solved(base);
+  before = [](SolveContext& context, llb::VertexId) { context.steps = Steps::look_up; };
+  EXPECT_TRUE(hits(target));
+}
+
+TEST_F(CopyOntoAnother, ADirectoryIsMadeOnce) {
+  const auto made_on = [this](llb::VertexId root) {
+    llb::FileOp op;
+    llb::MkdirAction mkdir;
+    mkdir.path = "/w";
+    op.actions.emplace_back(mkdir);
+    return graph.add({std::move(op), {root}, named("WORKDIR")});
+  };
+  solved(made_on(image("one")));
+  EXPECT_TRUE(hits(made_on(image("two"))));
+}
+
+}  // namespace
+}  // namespace kiln::solver::testing
