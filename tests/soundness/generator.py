@@ -7,6 +7,7 @@ set two builds of one state must give one image, whatever a cache holds.
 import os, random, shutil, stat
 
 WORDS = "alpha beta gamma delta one two three app lib src data conf".split()
+OTHER_BASE_NAMES = ["other-one", "other-two"]
 TEXTS = ["", "x\n", "hello\n", "hello!\n", "same size a\n", "same size b\n"]
 
 
@@ -164,8 +165,11 @@ class Project:
             kinds += [lambda: f"COPY --from={r.randrange(stage)} / /tree-{word}/"]
         return r.choice(kinds)()
 
+    def image(self):
+        return self.random.choice(["busybox:latest"] * 3 + OTHER_BASE_NAMES)
+
     def stage(self, number):
-        base = "busybox:latest" if not number or self.random.random() < 0.7 else f"stage{self.random.randrange(number)}"
+        base = self.image() if not number or self.random.random() < 0.7 else f"stage{self.random.randrange(number)}"
         return [f"FROM {base} AS stage{number}"] + [self.instruction(number) for _ in range(self.random.randint(1, 6))]
 
     def edit_stage(self):
@@ -181,6 +185,12 @@ class Project:
             else:
                 lines[at] = self.instruction(number)
         return f"{what} line {at} of stage {number}"
+
+    def edit_base(self):
+        number = self.random.randrange(len(self.stages))
+        base = self.image()
+        self.stages[number][0] = f"FROM {base} AS stage{number}"
+        return f"base of stage {number} is {base}"
 
     def edit_ignore(self):
         if self.ignore and self.random.random() < 0.5:
@@ -200,6 +210,6 @@ class Project:
         done = self.random.choice([
             self.add_file, self.add_link, self.rewrite, self.rewrite, self.rewrite_keeping_size_and_time,
             self.replace_keeping_size_and_time, self.touch, self.change_mode, self.rename, self.remove,
-            self.edit_stage, self.edit_stage, self.edit_ignore])()
+            self.edit_stage, self.edit_stage, self.edit_base, self.edit_base, self.edit_ignore])()
         self.write_texts()
         return done

@@ -1,9 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the two long tests have in common."""
-import contextlib, os, shutil, subprocess, sys, tempfile
+import contextlib, os, shutil, subprocess, sys, tarfile, tempfile
+from generator import OTHER_BASE_NAMES, WORDS
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 EPOCH = "1700000000"
+DIRECTORY, LINK, FILE = tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.REGTYPE
+OTHER_BASES = dict(zip(OTHER_BASE_NAMES, (
+    [("w", DIRECTORY, {"mode": 0o700, "uid": 3}), ("made", DIRECTORY, {"mode": 0o711}), ("star-" + WORDS[1], FILE, {}),
+     *((word, DIRECTORY, {"gid": 7}) for word in WORDS[::2])],
+    [(".", DIRECTORY, {"mode": 0o750}), ("elsewhere", DIRECTORY, {}), ("w", LINK, {"linkname": "elsewhere"}),
+     *((prefix + WORDS[0], LINK, {"linkname": "/elsewhere"}) for prefix in ("", "below-", "added-", "tree-", "here-"))])))
 
 
 class Kiln:
@@ -30,11 +37,31 @@ def make_base(work):
     return tar
 
 
-def new_store(binary, root, base):
+def make_bases(work):
+    """Tars by the names of their images: busybox:latest, and others on which what generated projects make stands in another way."""
+    first = make_base(work)
+    tars = {"busybox:latest": first}
+    for name, entries in OTHER_BASES.items():
+        tars[name] = os.path.join(work, name + ".tar")
+        with tarfile.open(first) as source, tarfile.open(tars[name], "w") as tar:
+            for member in source:
+                tar.addfile(member, source.extractfile(member) if member.isfile() else None)
+            for path, kind, rest in entries:
+                member = tarfile.TarInfo(path)
+                member.type, member.mtime, member.mode = kind, 1_500_000_000, 0o755
+                for key, value in rest.items():
+                    setattr(member, key, value)
+                tar.addfile(member)
+    return tars
+
+
+def new_store(binary, root, bases):
+    """With the images of make_bases."""
     kiln = Kiln(binary, root)
-    done = kiln.run("import", base, "busybox:latest")
-    if done.returncode:
-        sys.exit("kiln import failed: " + done.stderr.strip())
+    for name, tar in bases.items():
+        done = kiln.run("import", tar, name)
+        if done.returncode:
+            sys.exit("kiln import failed: " + done.stderr.strip())
     return kiln
 
 
