@@ -72,7 +72,10 @@ class TreeWalker {
 
   Result<void> one(const os::Dir& dir, const std::string& name, std::string path) {
     if (stop_->stop_requested()) return cancelled();
-    const os::FileInfo info = TRY(dir.stat(name));
+    const auto there = TRY(dir.find(name));
+    // Overlayfs lists a whiteout of nothing, and denies that it is there.
+    if (!there) return {};
+    const os::FileInfo& info = *there;
     if (info.type == os::FileType::socket || info.is_whiteout()) return {};
     if (info.type != os::FileType::directory && info.links > 1) {
       const auto [first, added] = links_.try_emplace({info.device, info.inode}, path);
