@@ -71,8 +71,8 @@ class LayerBuilder {
   Result<void> put_hardlink(const os::RelPath& path, const os::RelPath& target, Metadata metadata);
 
   /// Nothing is put any more: a digest of the layer that write() would make, or has made; plans of
-  /// one digest, on whatever base, are the same layer. nullopt as long as the content of a file is
-  /// not known.
+  /// one digest, on whatever base, are the same layer (digest_plan). nullopt as long as the content
+  /// of a file is not known.
   Result<std::optional<Sha256Bytes>> digest();
 
   /// Writes the layer into an empty ingest, whose diff ID and sizes it returns.

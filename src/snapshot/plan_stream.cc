@@ -39,7 +39,7 @@ class Visitor {
     const PlannedInode& inode = *entry.inode;
     if (entry.whiteout) return call(StreamEntry::Kind::whiteout, inode, path);
     if (inode.type == archive::EntryType::directory) {
-      return call(StreamEntry::Kind::inode, inode, path) &&
+      return (*visit_)({StreamEntry::Kind::inode, inode, path, nullptr, entry.merged}) &&
              (!entry.opaque || call(StreamEntry::Kind::opaque_mark, inode, path)) &&
              below(entry, path);
     }
@@ -106,6 +106,11 @@ Metadata clamped(Metadata metadata, const std::optional<MtimeLimit>& mtimes) {
   return metadata;
 }
 
+PlanDigest::PlanDigest(std::optional<MtimeLimit> mtimes, Times times)
+    : mtimes_(mtimes), times_(times) {
+  if (times_ == Times::of_layers_below) hash_.update("times of layers below\n");
+}
+
 bool PlanDigest::add(const StreamEntry& entry) {
   using Kind = StreamEntry::Kind;
   const PlannedInode& inode = entry.inode;
@@ -114,8 +119,8 @@ bool PlanDigest::add(const StreamEntry& entry) {
   append_packed_text(text_, entry.path);
   if (entry.kind != Kind::opaque_mark && entry.kind != Kind::whiteout) {
     const Metadata& metadata = inode.metadata;
-    const std::int64_t mtime =
-        entry.kind == Kind::root ? 0 : clamped_mtime(metadata, mtimes_).seconds;
+    const bool has_time = entry.kind != Kind::root && (times_ == Times::all || entry.is_merged);
+    const std::int64_t mtime = has_time ? clamped_mtime(metadata, mtimes_).seconds : 0;
     append_packed(text_, inode.type, metadata.mode, metadata.uid, metadata.gid, mtime,
                   inode.device_major, inode.device_minor);
     append_packed_text(text_,
@@ -140,7 +145,8 @@ Sha256Bytes PlanDigest::value() const { return Sha256(hash_).finish(); }
 
 std::optional<Sha256Bytes> digest_plan(const PlannedEntry& root,
                                        const std::optional<MtimeLimit>& mtimes) {
-  PlanDigest digest(mtimes);
+  using Times = PlanDigest::Times;
+  PlanDigest digest(mtimes, mtimes ? Times::all : Times::of_layers_below);
   bool known = true;
   visit_stream(root, [&](const StreamEntry& entry) { return known = digest.add(entry); });
   return known ? std::optional(digest.value()) : std::nullopt;

@@ -29,27 +29,31 @@ struct StreamEntry {
   const PlannedInode& inode;
   const std::string& path;  ///< of an opaque mark its directory's, of a whiteout what it hides
   const std::string* first_name;  ///< of a hard link: what it links to
+  bool is_merged = false;         ///< a directory through which the layers below are still seen
 };
 /// Goes through them in the stream's order, until `visit` says false.
 void visit_stream(const PlannedEntry& root, const std::function<bool(const StreamEntry&)>& visit);
 
 /// A digest of a plan's entries so far, as long as what its files hold is known: of all that the
-/// stream's bytes are made of.
+/// stream's bytes are made of, or of all but the times that do not come from the layers below.
 class PlanDigest {
  public:
-  explicit PlanDigest(std::optional<MtimeLimit> mtimes) : mtimes_(mtimes) {}
+  enum class Times { all, of_layers_below };
+  explicit PlanDigest(std::optional<MtimeLimit> mtimes, Times times = Times::all);
   /// False, and nothing is added, if the file's content is not known.
   bool add(const StreamEntry& entry);
   Sha256Bytes value() const;
 
  private:
   std::optional<MtimeLimit> mtimes_;
+  Times times_;
   Sha256 hash_;
   std::string text_;
 };
 
-/// Of a whole plan: two of one digest are written as the same layer. nullopt if it has a file whose
-/// content is not known.
+/// Of a whole plan: two of one digest are written as the same layer, but for times of what is put
+/// there; with a limit to mtimes for these too. nullopt if it has a file whose content is not
+/// known.
 std::optional<Sha256Bytes> digest_plan(const PlannedEntry& root,
                                        const std::optional<MtimeLimit>& mtimes);
 

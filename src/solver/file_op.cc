@@ -62,6 +62,7 @@ class FileStep {
       }
       if (!recalled()) break;
     }
+    const bool has_archives = TRY(unpacks());
     if (read_first) {
       StepLock lock = TRY(StepLock::acquire(*context_, *inputs_, content_key_));
       lock_.emplace(std::move(lock));
@@ -69,12 +70,15 @@ class FileStep {
         auto known = TRY(find_known());
         if (known) return *std::move(known);
       }
-      // What would have to be fetched or unpacked for the plan is not, where the step may yet run.
-      const bool has_archives = TRY(unpacks());
+      // What would have to be fetched for the plan is not, where the step is only looked up.
       if (!has_archives && !(looks_up_only && are_away(*context_, base))) {
-        TRY(make_plan());
-        auto known = TRY(find_by_plan());
-        if (known) return *std::move(known);
+        const auto planned = make_plan();
+        if (!planned && !looks_up_only) return planned.error();
+        // What can't be planned is told when it is built.
+        if (planned) {
+          auto known = TRY(find_by_plan());
+          if (known) return *std::move(known);
+        }
       }
       MissReason reason = explain();
       if (looks_up_only) return missed_step(std::move(reason));
@@ -83,6 +87,8 @@ class FileStep {
     StepOutcomeResult made = TRY(write_layer());
     if (!read_first) {
       auto known = TRY(find_by_content());
+      const bool asks_plan = !known && !has_archives;
+      if (asks_plan) known = TRY(find_by_plan());
       if (known) return *std::move(known);
       explain();
     }
@@ -231,9 +237,13 @@ class FileStep {
     unfinished_record();
     store::CacheRecord record = *std::exchange(record_, std::nullopt);
     record.milliseconds = milliseconds;
-    TRY(record_plan(record, made));
-    if (definition_key_.empty()) return keep_record(*context_, std::move(record), made);
     TRY(keep_record(*context_, record, made));
+    const auto plan = TRY(plan_->key());
+    if (plan) {
+      record.key = *plan;
+      TRY(keep_record(*context_, record, made));
+    }
+    if (definition_key_.empty()) return {};
     record.key = definition_key_;
     return keep_record(*context_, std::move(record), made);
   }
@@ -241,8 +251,12 @@ class FileStep {
   /// The next build finds the step by its definition at once.
   Result<void> alias_definition(const StepOutcomeResult& hit) {
     if (definition_key_.empty()) return {};
+    return keep_hit(hit, definition_key_);
+  }
+  Result<void> keep_hit(const StepOutcomeResult& hit, const std::string& key) {
     store::CacheRecord record = unfinished_record();
-    record.key = definition_key_;
+    record.key = key;
+    record.milliseconds = hit.milliseconds;
     return keep_record(*context_, std::move(record), hit);
   }
 
@@ -251,18 +265,12 @@ class FileStep {
     if (inputs_->cache(*context_) == UseCache::ignore) return std::optional<StepOutcomeResult>();
     const auto key = TRY(plan_->key());
     if (!key) return std::optional<StepOutcomeResult>();
-    auto hit = TRY(find_own_step(*context_, *inputs_, *key));
-    if (!hit) return hit;
-    TRY(keep_record(*context_, unfinished_record(), *hit));
+    auto hit = TRY(find_step(*context_, *inputs_, *key, [this] { return unfinished_record(); }));
+    if (!hit || context_->steps != Steps::run) return hit;
+    TRY(keep_hit(*hit, content_key_));
     TRY(alias_definition(*hit));
     note_selections();
     return hit;
-  }
-  Result<void> record_plan(store::CacheRecord record, const StepOutcomeResult& made) {
-    auto key = TRY(plan_->key());
-    if (!key) return {};
-    record.key = *std::move(key);
-    return keep_own_record(*context_, std::move(record), made);
   }
 
   // --- the layer

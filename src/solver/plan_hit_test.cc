@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gmock/gmock.h>
 
+#include <chrono>
+
 #include "solver/solver_test_kit.h"
 
 /// Steps whose layer is known once it is planned: on other layers than before.
@@ -41,6 +43,39 @@ TEST_F(CopyOntoAnother, AlsoOfManyFilesThatWereReadWhileTheyWereCopied) {
   for (int i = 0; i < 300; ++i) write("d/" + std::to_string(i), std::to_string(i));
   solved(copy_onto(image("one")));
   EXPECT_TRUE(hits(copy_onto(image("two"))));
+}
+
+TEST_F(CopyOntoAnother, IsCachedAlsoIfItsFilesHaveAnotherTime) {
+  write("d/a", "1");
+  solved(copy_onto(image("one")));
+  fs::last_write_time(at("d/a"), fs::file_time_type::clock::now() - std::chrono::hours(1));
+  EXPECT_TRUE(hits(copy_onto(image("two"))));
+}
+
+TEST_F(CopyOntoAnother, RunsWhereADirectoryOnItsWayHasAnotherTime) {
+  write("d/a", "1");
+  const auto base_of = [this](std::chrono::hours age) {
+    fs::create_directories(at("way/image"));
+    fs::last_write_time(at("way/image"), fs::file_time_type::clock::now() - age);
+    write("way/" + std::to_string(age.count()), "");
+    return copy("/way", "/");
+  };
+  solved(copy_onto(base_of(std::chrono::hours(1)), "/image/"));
+  EXPECT_FALSE(hits(copy_onto(base_of(std::chrono::hours(2)), "/image/")));
+}
+
+TEST_F(CopyOntoAnother, RunsWithAnotherTimeThatItIsTold) {
+  write("d/a", "1");
+  const auto copy_at = [this](llb::VertexId root, std::optional<std::int64_t> mtime) {
+    llb::FileOp op;
+    op.actions.emplace_back(copying("/d", "/d/"));
+    op.mtime = mtime;
+    return graph.add({std::move(op), {root, context()}, named("COPY")});
+  };
+  solved(copy_at(image("one"), std::nullopt));
+  EXPECT_FALSE(hits(copy_at(image("two"), 0)));
+  EXPECT_FALSE(hits(copy_at(image("three"), 1)));
+  EXPECT_TRUE(hits(copy_at(image("four"), 0)));
 }
 
 TEST_F(CopyOntoAnother, RunsWhereADirectoryOnItsWayIsAnother) {
@@ -97,8 +132,60 @@ TEST_F(CopyOntoAnother, IsForecast) {
   const auto base = image("two");
   const auto target = copy_onto(base);
   solved(base);
+  const std::size_t records = store->records().list()->size();
   before = [](SolveContext& context, llb::VertexId) { context.steps = Steps::look_up; };
   EXPECT_TRUE(hits(target));
+  EXPECT_EQ(store->records().list()->size(), records);
+}
+
+TEST_F(CopyOntoAnother, OfManyUnreadFilesIsFoundAsItWasForecast) {
+  const auto write_all = [this] {
+    for (int i = 0; i < 300; ++i) write("d/" + std::to_string(i), std::to_string(i));
+  };
+  write_all();
+  solved(copy_onto(image("one")));
+  const auto base = image("two");
+  solved(base);
+  const auto target = copy_onto(base);
+  write_all();  // not known by their stats any more
+  before = [](SolveContext& context, llb::VertexId) { context.steps = Steps::look_up; };
+  EXPECT_TRUE(hits(target));
+  write_all();
+  before = {};
+  EXPECT_TRUE(hits(target));
+}
+
+TEST_F(CopyOntoAnother, WhatCannotBePlannedIsForecastToRun) {
+  write("d/a", "1");
+  const auto base = copy("/d/a", "/file");
+  solved(base);
+  const auto target = copy_onto(base, "/file/");
+  before = [](SolveContext& context, llb::VertexId) { context.steps = Steps::look_up; };
+  EXPECT_FALSE(hits(target));
+  before = {};
+  EXPECT_THAT(failed(target).message(), ::testing::HasSubstr("not a directory"));
+}
+
+TEST_F(CopyOntoAnother, TakesOverHowLongItTook) {
+  write("d/a", "1");
+  solved(copy_onto(image("one")));
+  const auto records = store->records().list();
+  ASSERT_TRUE(records.ok());
+  for (const auto& summary : *records) {
+    auto record = store->records().find(summary.key);
+    ASSERT_TRUE(record.ok() && *record);
+    (*record)->milliseconds = 77;
+    (*record)->inputs.text = *store->records().input_list(summary.inputs_digest);
+    ASSERT_TRUE(store->records().put(**record).ok());
+  }
+  const auto target = copy_onto(image("two"));
+  const auto second = solved(target);
+  ASSERT_EQ(second->outcomes.at(target), StepOutcome::cached);
+  const auto all = store->records().list();
+  for (const auto& summary : *all) {
+    if (summary.layer != layer(*second, target)) continue;
+    EXPECT_EQ((*store->records().find(summary.key))->milliseconds, 77);
+  }
 }
 
 TEST_F(CopyOntoAnother, ADirectoryIsMadeOnce) {

@@ -22,6 +22,7 @@ StepOutcomeResult hit(const StepInputs& inputs, const store::CacheRecord& record
   out.result.layers.push_back(*record.layer);
   out.result.created = record.created;
   out.cached = true;
+  out.milliseconds = record.milliseconds;
   out.from = from;
   out.key_there = key;
   return out;
@@ -75,14 +76,6 @@ Result<std::optional<StepOutcomeResult>> find_step(SolveContext& context, const 
   return std::optional(hit(inputs, *known, origin, key));
 }
 
-Result<std::optional<StepOutcomeResult>> find_own_step(SolveContext& context,
-                                                       const StepInputs& inputs,
-                                                       const std::string& key) {
-  const auto known = TRY(find_whole(context, key));
-  if (!known) return std::optional<StepOutcomeResult>();
-  return std::optional(hit(inputs, *known, nullptr, key));
-}
-
 bool are_away(const SolveContext& context, const std::vector<oci::DiffId>& layers) {
   return std::ranges::any_of(layers, [&](const oci::DiffId& layer) {
     const auto there = context.store.layers().find(layer);
@@ -92,19 +85,12 @@ bool are_away(const SolveContext& context, const std::vector<oci::DiffId>& layer
 
 Result<void> keep_record(SolveContext& context, store::CacheRecord record,
                          const StepOutcomeResult& outcome) {
-  const oci::DiffId& layer = outcome.result.layers.back();
-  context.note_result({record.key, record.instruction, layer, outcome.result.created,
-                       record.milliseconds, !outcome.cached});
-  if (outcome.from == nullptr) return keep_own_record(context, std::move(record), outcome);
-  record.layer = layer;
-  record.created = outcome.result.created;
-  return context.imported.expect(*outcome.from, outcome.key_there, record);
-}
-
-Result<void> keep_own_record(SolveContext& context, store::CacheRecord record,
-                             const StepOutcomeResult& outcome) {
   record.layer = outcome.result.layers.back();
   record.created = outcome.result.created;
+  context.note_result({record.key, record.instruction, *record.layer, record.created,
+                       record.milliseconds, !outcome.cached});
+  if (outcome.from != nullptr)
+    return context.imported.expect(*outcome.from, outcome.key_there, record);
   return context.store.records().put(record);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -15,6 +16,7 @@ namespace kiln::solver {
 struct StepOutcomeResult {
   StepResult result;
   bool cached = false;
+  std::int64_t milliseconds = 0;  ///< of a hit: how long its run took
   /// The cache elsewhere that a hit comes from; its layer may not be in the store yet.
   CacheImport* from = nullptr;
   std::string key_there;
@@ -34,11 +36,6 @@ Result<std::optional<StepOutcomeResult>> find_step(SolveContext& context, const 
                                                    const std::string& key,
                                                    const MakeRecord& make_record);
 
-/// The same, of the store's own records alone, and not noted as a result of this build.
-Result<std::optional<StepOutcomeResult>> find_own_step(SolveContext& context,
-                                                       const StepInputs& inputs,
-                                                       const std::string& key);
-
 /// Whether some of `layers` are not in the store: a look-up alone does not fetch them.
 bool are_away(const SolveContext& context, const std::vector<oci::DiffId>& layers);
 
@@ -46,9 +43,5 @@ bool are_away(const SolveContext& context, const std::vector<oci::DiffId>& layer
 /// this build. The outcome's layer and time are filled in.
 Result<void> keep_record(SolveContext& context, store::CacheRecord record,
                          const StepOutcomeResult& outcome);
-
-/// The same of what is a result for this store alone: not noted as one of this build.
-Result<void> keep_own_record(SolveContext& context, store::CacheRecord record,
-                             const StepOutcomeResult& outcome);
 
 }  // namespace kiln::solver

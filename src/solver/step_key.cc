@@ -18,7 +18,10 @@ std::string step_key(const std::string& operation, const store::InputList& input
 }
 
 std::string plan_key(const Sha256Bytes& plan) {
-  return std::string(store::kPlanPrefix) + to_hex(plan);
+  Sha256 hash;
+  hash.update("kiln layer plan 1\n");
+  hash.update(to_hex(plan));
+  return to_hex(hash.finish());
 }
 
 void append_layers(const std::string& name, const std::vector<oci::DiffId>& layers,

@@ -42,7 +42,8 @@ Result<std::vector<EarlierRecord>> CacheRecords::earlier(std::string_view instru
         "SELECT instruction, operation, inputs, max(created), created_ns, max(milliseconds), layer "
         "FROM records WHERE " +
         std::string(condition) +
-        " GROUP BY inputs, operation ORDER BY max(created) DESC, created_ns DESC LIMIT ?4"));
+        " GROUP BY inputs, operation ORDER BY max(created) DESC, created_ns DESC, max(used) DESC "
+        "LIMIT ?4"));
     query.bind(0, instruction).bind(1, place).bind(2, std::string(keyword) + " ");
     query.bind(3, static_cast<std::int64_t>(limit));
     for (;;) {
@@ -82,8 +83,8 @@ Result<std::vector<std::string>> CacheRecords::keys_of_same_run(std::string_view
   auto query = TRY(database_->prepare(
       "SELECT o.key FROM records r JOIN records o ON o.layer = r.layer AND o.created = r.created "
       "AND o.created_ns = r.created_ns AND o.operation = r.operation "
-      "WHERE r.key = ?1 AND o.key <> ?1 AND instr(o.key, ':') = 0"));
-  query.bind(0, key);
+      "WHERE r.key = ?1 AND o.key <> ?1 AND substr(o.key, 1, length(?2)) <> ?2"));
+  query.bind(0, key).bind(1, kImportedPrefix);
   std::vector<std::string> out;
   for (;;) {
     const bool more = TRY(query.step());

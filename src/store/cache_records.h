@@ -28,9 +28,7 @@ struct InputList {
 
 /// A step that was run: under which key, from what, with which result.
 struct CacheRecord {
-  /// 64 hex digits; kImportedPrefix before what a cache elsewhere says, kPlanPrefix before the
-  /// digest of what a layer is written from.
-  std::string key;
+  std::string key;          ///< 64 hex digits; kImportedPrefix before what a cache elsewhere says
   std::string instruction;  ///< as the Dockerfile has it, for explanations
   std::string place = {};   ///< where it stands; empty if that is of no use
   std::string operation;    ///< the op's canonical encoding
@@ -41,7 +39,6 @@ struct CacheRecord {
 };
 
 inline constexpr std::string_view kImportedPrefix = "from:";
-inline constexpr std::string_view kPlanPrefix = "plan:";
 
 /// An earlier run of an instruction, to compare with.
 struct EarlierRecord {
@@ -79,8 +76,8 @@ class CacheRecords {
   Result<std::vector<EarlierRecord>> earlier(std::string_view instruction, std::string_view place,
                                              std::string_view keyword, std::size_t limit) const;
   Result<std::vector<RecordSummary>> list() const;
-  /// The other keys under which the run that a key's record is of is kept, without those that have
-  /// a prefix.
+  /// The other keys under which the run that a key's record is of is kept, but for those of caches
+  /// elsewhere.
   Result<std::vector<std::string>> keys_of_same_run(std::string_view key) const;
   Result<void> remove(const std::vector<std::string>& keys);
   /// Forgets every run that made this layer, or that had it as an input.

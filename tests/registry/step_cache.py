@@ -84,7 +84,8 @@ class StepCacheCases:
             check(layers == 4, f"{layers} layers: that of a stage that only serves was fetched")
             check(two(PROJECT)[1] < STEPS, "what a cache said counts without it")
             changed, cached, _ = two(PROJECT.replace("COPY f /f", "COPY f /g"), "--cache-from", cache)
-            check(changed != image and cached == 2, f"{cached} hits after a change")
+            # FROM, the stage's RUN, and the COPY that the change below does not matter to.
+            check(changed != image and cached == 3, f"{cached} hits after a change")
             # Many writers of one cache at once.
             def write(number):
                 build = self.builder()
@@ -157,12 +158,13 @@ class StepCacheCases:
         # Stores of their own: what another one did is not to be found there. A step that is not hit takes with it what stands on it.
         plain = buildkit_cache.DOCKERFILE
         for what, expected, change in [
-                ("a file that COPY takes", 2, {"edit": lambda: write("src/notes.md", "other\n")}),
-                ("a mode", 2, {"edit": lambda: os.chmod(f"{context}/src/b.txt", 0o600)}),
+                ("a file that COPY takes", 3, {"edit": lambda: write("src/notes.md", "other\n")}),
+                ("a mode", 3, {"edit": lambda: os.chmod(f"{context}/src/b.txt", 0o600)}),
                 ("an argument", 3, {"dockerfile": plain.replace("ARG V=1", "ARG V=2")}),
                 ("a command", 12, {"dockerfile": plain.replace('"/bin/true"]\nUSER', '"/bin/true", "x"]\nUSER')})]:
             fresh = self.builder()
-            found = hits(fresh, **change)
+            # One at a time: COPY src writes what the mount of src has, and hits if it comes after that.
+            found = hits(fresh, flags=["--jobs=1"], **change)
             check(found == expected, f"{what}: {found} hits, not {expected}")
             fresh.kiln("system", "check")
         build.kiln("system", "check")
