@@ -89,10 +89,11 @@ Result<bool> Uploader::mount_blob(const oci::Digest& digest, const std::string& 
   request.stop = stop;
   Scopes scopes = push_scope();
   scopes.insert(fmt::format("repository:{}:pull", from));
-  // Who may not read `from` is refused, and sends the blob.
-  const auto response =
-      TRY(send(request, scopes, "push to " + name_, {400, 401, 403, 404, 405, 415}));
-  return response.status == 201;
+  // Who may not read `from` is refused, here or by the token server, and sends the blob.
+  auto response = send(request, scopes, "push to " + name_, {400, 401, 403, 404, 405, 415});
+  if (response.ok()) return response->status == 201;
+  if (response.error().kind() == ErrorKind::unauthorized) return false;
+  return std::move(response).error();
 }
 
 Result<void> Uploader::begin_session(Session& session, std::stop_token stop) {

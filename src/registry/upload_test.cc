@@ -167,6 +167,22 @@ TEST_F(UploadTest, AMountIsTakenOrNot) {
   EXPECT_FALSE(must(sender.mount_blob(oci::Digest::of("x"), "other/app", stop_)));
 }
 
+TEST_F(UploadTest, AMountForWhichNoTokenIsGivenIsNone) {
+  const net::HttpHeaders challenge = {{"WWW-Authenticate", R"(Bearer realm="https://t.example/")"}};
+  const std::string mount = std::string("POST ") + kBase + "blobs/uploads/?mount=sha256%3A" +
+                            oci::Digest::of("x").hex() + "&from=other%2Fapp";
+  servers_.on(mount, {.status = 401, .headers = challenge});
+  const std::string own = "scope=repository%3Ateam%2Fapp%3Apull%2Cpush";
+  servers_.on("GET https://t.example/?scope=repository%3Aother%2Fapp%3Apull&" + own,
+              {.status = 403, .body = R"({"errors":[{"code":"DENIED","message":"no scope"}]})"});
+  servers_.on("GET https://t.example/?" + own, {.body = R"({"token":"T1"})"});
+  servers_.on("HEAD " + (kBase + ("blobs/" + oci::Digest::of("x").str())), {.status = 404});
+  auto sender = uploader();
+  EXPECT_FALSE(must(sender.mount_blob(oci::Digest::of("x"), "other/app", stop_)));
+  EXPECT_FALSE(must(sender.has_blob(oci::Digest::of("x"), stop_)));
+  EXPECT_EQ(servers_.seen.back().authorization, "Bearer T1");
+}
+
 TEST(Host, WithoutTlsOnlyOnThisMachine) {
   test::FakeServers servers;
   servers.on("GET http://localhost:5/v2/a/manifests/latest", {.body = kManifest});
