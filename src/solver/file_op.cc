@@ -62,10 +62,18 @@ class FileStep {
       }
       if (!recalled()) break;
     }
+    if (!read_first) {
+      TRY(lock(reading_key()));
+      // Who had it has copied the same files: what they hold is worth knowing first now.
+      read_first = lock_->has_waited();
+      if (read_first) {
+        auto known = TRY(find_by_content());
+        if (known) return *std::move(known);
+      }
+    }
     const bool has_archives = TRY(unpacks());
     if (read_first) {
-      StepLock lock = TRY(StepLock::acquire(*context_, *inputs_, content_key_));
-      lock_.emplace(std::move(lock));
+      TRY(lock(content_key_));
       if (lock_->held()) {
         auto known = TRY(find_known());
         if (known) return *std::move(known);
@@ -161,6 +169,19 @@ class FileStep {
   }
 
   // --- cache
+
+  Result<void> lock(const std::string& key) {
+    StepLock lock = TRY(StepLock::acquire(*context_, *inputs_, key));
+    lock_.emplace(std::move(lock));
+    return {};
+  }
+  /// What stands for the content key while the files are not read: the step, and whose files it
+  /// takes.
+  std::string reading_key() const {
+    store::InputList inputs = definition_inputs_;
+    inputs.add("place", step_place(*context_, inputs_->vertex));
+    return step_key(operation_, inputs);
+  }
 
   Result<std::optional<StepOutcomeResult>> find_by_content() {
     TRY(read_sources());

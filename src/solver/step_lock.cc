@@ -15,11 +15,11 @@ constexpr auto kPause = std::chrono::milliseconds(10);
 Result<StepLock> StepLock::acquire(SolveContext& context, const StepInputs& inputs,
                                    const std::string& key) {
   if (inputs.cache(context) == UseCache::ignore || context.steps == Steps::look_up)
-    return StepLock(std::nullopt);
+    return StepLock(std::nullopt, false);
   const std::string path = context.store.paths().step_lock(key);
   for (bool told = false;; told = true) {
     auto lock = TRY(os::FileLock::try_acquire(path, os::FileLock::Mode::exclusive));
-    if (lock) return StepLock(std::move(lock));
+    if (lock) return StepLock(std::move(lock), told);
     if (inputs.stop.stop_requested()) return cancelled();
     if (!told) context.report(StepNote{inputs.id, "waiting for another build that runs this step"});
     std::this_thread::sleep_for(kPause);

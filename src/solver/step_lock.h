@@ -24,10 +24,14 @@ class StepLock {
 
   /// Whether somebody may have made the result since it was looked up.
   bool held() const { return lock_.has_value(); }
+  /// Whether somebody had it.
+  bool has_waited() const { return has_waited_; }
 
  private:
-  explicit StepLock(std::optional<os::FileLock> lock) : lock_(std::move(lock)) {}
+  StepLock(std::optional<os::FileLock> lock, bool has_waited)
+      : lock_(std::move(lock)), has_waited_(has_waited) {}
   std::optional<os::FileLock> lock_;
+  bool has_waited_;
 };
 
 }  // namespace kiln::solver

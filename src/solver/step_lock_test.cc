@@ -3,6 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
+#include <thread>
+
 #include "solver/solver_test_kit.h"
 #include "solver/step_key.h"
 
@@ -60,6 +64,21 @@ TEST_F(StepLocks, WhatWasMadeMeanwhileIsAHit) {
   ASSERT_TRUE(try_solve(target, out).ok());
   EXPECT_EQ(out.outcomes[target], StepOutcome::cached);
   EXPECT_TRUE(out.progress.of<StepMissed>().empty());
+}
+
+TEST_F(StepLocks, OfManyUnreadFilesOnlyOneCopiesThem) {
+  for (int i = 0; i < 2000; ++i) write("d/" + std::to_string(i), std::to_string(i));
+  const auto target = copy("/d");
+  std::array<testing::Solved, 3> all;
+  {
+    std::vector<std::jthread> builds;
+    for (auto& each : all) builds.emplace_back([&] { EXPECT_TRUE(try_solve(target, each).ok()); });
+  }
+  EXPECT_EQ(std::ranges::count_if(
+                all, [&](auto& each) { return each.outcomes[target] == StepOutcome::done; }),
+            1);
+  EXPECT_EQ(layers_in_store(), 1u);
+  EXPECT_TRUE(locks_are_gone());
 }
 
 TEST_F(StepLocks, CancellingEndsTheWaitAtOnce) {
