@@ -278,7 +278,7 @@ Result<void> Repository::fetch_blob_from(const Registries::Place& place,
       return verifier.begin(response);
     };
     auto response = place.host->send(request, pull_scope(place));
-    if (verifier.size() > before) retry.note_progress();
+    retry.note_progress(verifier.size() - before);
     if (watch.gave_up()) {
       const auto fetched = fetch_pieces_from(place, blob, verifier, stop);
       may_have_pieces = false;
@@ -321,7 +321,7 @@ Result<void> Repository::fetch_piece_from(const Registries::Place& place,
       return unsupported("the server sent another part of the blob than it was asked for");
     };
     auto response = place.host->send(request, pull_scope(place));
-    if (into.size() > before) retry.note_progress();
+    retry.note_progress(into.size() - before);
     if (into.size() < size) TRY(pause_after(response, retry, blob, into.size()));
   }
   return {};

@@ -59,6 +59,31 @@ TEST_F(RepositoryTest, ABlobGoesOnWhereTheConnectionBroke) {
   EXPECT_EQ(slept_.size(), 2U);
 }
 
+TEST_F(RepositoryTest, ABlobThatComesByteByByteIsGivenUp) {
+  const std::string content = "0123456789abcdef";
+  const auto descriptor = blob(content);
+  servers_.on(get("blobs/" + descriptor.digest.str()),
+              {.body = content, .cut_after = 1, .gives_parts = true});
+  archive::StringSink sink;
+  const auto failed = repository().fetch_blob(descriptor, sink, stop_);
+  ASSERT_FALSE(failed.ok());
+  EXPECT_THAT(failed.error().message(), HasSubstr("connection closed (tried 6 times)"));
+  EXPECT_EQ(servers_.seen.size(), 6U);
+}
+
+TEST_F(RepositoryTest, ALongBlobMayBeCutOften) {
+  auto options = test::fake_options(servers_);
+  options.pieces.least_rest = 10'000'000;
+  registries_.emplace(std::move(options));
+  const std::string content(1'000'000, 'x');
+  const auto descriptor = blob(content);
+  const std::string request = get("blobs/" + descriptor.digest.str());
+  servers_.on(request, {.body = content, .cut_after = 70'000, .gives_parts = true});
+  archive::StringSink sink;
+  must(repository().fetch_blob(descriptor, sink, stop_));
+  EXPECT_EQ(servers_.seen.size(), 15U);
+}
+
 std::string long_content() {
   std::string out;
   while (out.size() < 50'000) out += std::to_string(out.size()) + ",";

@@ -11,6 +11,12 @@
 
 namespace kiln::registry {
 
+namespace {
+
+constexpr std::uint64_t kWorthwhileProgress = std::uint64_t{64} << 10;
+
+}  // namespace
+
 Result<void> sleep_until_stopped(std::chrono::milliseconds time, std::stop_token stop) {
   std::mutex mutex;
   std::condition_variable_any changed;
@@ -36,6 +42,14 @@ Result<void> Retry::after(const net::HttpResponse& response, const Error& error)
   }
   if (!wanted) return pause(error, std::nullopt);
   return pause(error, std::chrono::milliseconds(*wanted));
+}
+
+bool Retry::note_progress(std::uint64_t bytes) {
+  progress_ += bytes;
+  if (progress_ < kWorthwhileProgress) return false;
+  progress_ = 0;
+  failures_ = 0;
+  return true;
 }
 
 Result<void> Retry::pause(const Error& error, std::optional<std::chrono::milliseconds> wanted) {

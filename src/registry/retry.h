@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <stop_token>
@@ -34,8 +35,9 @@ class Retry {
   Result<void> after(const Error& error);
   /// As after(), for a temporary answer: the pause is what its Retry-After says, if it does.
   Result<void> after(const net::HttpResponse& response, const Error& error);
-  /// Something arrived meanwhile: counting begins again.
-  void note_progress() { failures_ = 0; }
+  /// So many bytes arrived meanwhile. Counting begins again when they are worth it: a server that
+  /// gives one at a time is not asked for as long as it likes. Whether it does.
+  bool note_progress(std::uint64_t bytes);
 
  private:
   Result<void> pause(const Error& error, std::optional<std::chrono::milliseconds> wanted);
@@ -44,6 +46,7 @@ class Retry {
   const Sleep& sleep_;
   std::stop_token stop_;
   unsigned failures_ = 0;
+  std::uint64_t progress_ = 0;  ///< since counting began
 };
 
 }  // namespace kiln::registry

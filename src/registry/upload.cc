@@ -224,10 +224,8 @@ Result<void> Uploader::upload_blob(BlobContent& content, std::stop_token stop) {
       TRY(retry.after(*refusal, explain_refusal(response_error(*refusal, what), name_)));
     }
     if (!session.location.empty()) TRY(recover_session(session, stop));
-    if (session.offset > before) {
-      retry.note_progress();
+    if (session.offset > before && retry.note_progress(session.offset - before))
       unauthorized = false;
-    }
   }
 }
 

@@ -48,6 +48,22 @@ TEST_F(UploadTest, AnUploadGoesOnWhereTheServerStopped) {
   EXPECT_EQ(servers_.seen[3].body, "456789");
 }
 
+TEST_F(UploadTest, AnUploadThatGoesOnByteByByteIsGivenUp) {
+  servers_.on(std::string("POST ") + kBase + "blobs/uploads/",
+              {.status = 202, .headers = {{"Location", "/up/1"}}});
+  const std::string patch = "PATCH https://r.example/up/1";
+  servers_.on(patch, {.error = Error(ErrorKind::interrupted, "connection closed")});
+  for (int last = 1; last < 20; ++last) {
+    servers_.on(
+        "GET https://r.example/up/1",
+        {.status = 204, .headers = {{"Range", fmt::format("0-{}", last)}, {"Location", "/up/1"}}});
+  }
+  TextContent content(std::string(100, 'x'));
+  const auto failed = uploader().upload_blob(content, stop_);
+  ASSERT_FALSE(failed.ok());
+  EXPECT_THAT(failed.error().message(), HasSubstr("connection closed (tried 6 times)"));
+}
+
 TEST_F(UploadTest, AServerCanNotHaveMoreThanItWasGiven) {
   const std::string uploads = std::string(kBase) + "blobs/uploads/";
   servers_.on("POST " + uploads, {.status = 202, .headers = {{"Location", "/up/1"}}});
