@@ -17,6 +17,8 @@ namespace {
 
 constexpr std::size_t kBufferSize = std::size_t{64} << 10;
 constexpr std::uint64_t kMaxSpecialSize = std::uint64_t{1} << 20;
+/// Disk images have holes of gigabytes. They cost no disk, but are read and hashed as zeros.
+constexpr std::uint64_t kMaxHoles = std::uint64_t{64} << 30;
 constexpr auto kMaxSize = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
 
 bool is_zero_block(const char* block) {
@@ -294,6 +296,8 @@ Result<void> TarReader::read_sparse_map(const PaxRecords& pax, TarEntry& entry) 
   }
   if (!is_sound(runs_, entry.size)) return unsound("sparse map out of order or bounds");
   if (stored_size(runs_) != stored_left_) return unsound("sparse map that doesn't match the size");
+  holes_ += entry.size - stored_left_;
+  if (holes_ > kMaxHoles) return unsound("more than 64 GiB of holes");
   return {};
 }
 
@@ -333,15 +337,8 @@ Result<std::vector<SparseRun>> TarReader::read_sparse_map_of_content() {
 Result<std::size_t> TarReader::read(MutableBytes into) {
   CHECK(!into.empty());
   if (position_ == size_) return std::size_t{0};
-  while (next_run_ < runs_.size() &&
-         runs_[next_run_].offset + runs_[next_run_].length <= position_) {
-    ++next_run_;
-  }
-  const bool in_hole = next_run_ == runs_.size() || position_ < runs_[next_run_].offset;
-  if (in_hole) {
-    const std::uint64_t end = next_run_ == runs_.size() ? size_ : runs_[next_run_].offset;
-    const auto count =
-        static_cast<std::size_t>(std::min<std::uint64_t>(into.size(), end - position_));
+  if (const std::uint64_t left = hole(); left > 0) {
+    const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(into.size(), left));
     std::memset(into.data(), 0, count);
     position_ += count;
     return count;
@@ -354,6 +351,23 @@ Result<std::size_t> TarReader::read(MutableBytes into) {
   stored_left_ -= count;
   position_ += count;
   return count;
+}
+
+std::uint64_t TarReader::skip_hole() {
+  const std::uint64_t passed = hole();
+  position_ += passed;
+  return passed;
+}
+
+/// What is left of the hole at position_; 0 if there is none.
+std::uint64_t TarReader::hole() {
+  if (position_ == size_) return 0;
+  while (next_run_ < runs_.size() &&
+         runs_[next_run_].offset + runs_[next_run_].length <= position_) {
+    ++next_run_;
+  }
+  const std::uint64_t end = next_run_ == runs_.size() ? size_ : runs_[next_run_].offset;
+  return end > position_ ? end - position_ : 0;
 }
 
 /// The content of an extended header or long name, with its padding.

@@ -23,7 +23,8 @@ namespace kiln::archive {
 /// directory is a directory; volume labels are passed over. Of links, directories and devices the
 /// size is taken for zero, as Go's and GNU's readers do. Foreign bytes: every length is checked
 /// before it is used, memory is bounded (extended headers and long names of at most 1 MiB, sparse
-/// files of at most 2^20 runs), header checksums are verified. Kind corrupt, with the offset, for
+/// files of at most 2^20 runs), as is what comes of nothing (at most 64 GiB of holes in all of the
+/// sparse files together), header checksums are verified. Kind corrupt, with the offset, for
 /// what isn't sound; after an error only destruction is left.
 class TarReader {
  public:
@@ -35,6 +36,8 @@ class TarReader {
   Result<std::optional<TarEntry>> next();
   /// Reads content of the current entry; 0 at its end.
   Result<std::size_t> read(MutableBytes into);
+  /// Passes over the hole that the content stands at, and returns its length; 0 at anything else.
+  std::uint64_t skip_hole();
   /// Right after next(): where in the stream the entry's content begins. It stands there as it is
   /// unless the file is sparse.
   std::uint64_t content_offset() const { return offset_; }
@@ -57,6 +60,7 @@ class TarReader {
   void compare_header(const TarEntry& entry);
   Result<std::uint64_t> content_size(const PaxRecords& pax) const;
   Result<void> read_sparse_map(const PaxRecords& pax, TarEntry& entry);
+  std::uint64_t hole();
   Result<void> read_gnu_sparse_map(TarEntry& entry);
   Result<std::vector<SparseRun>> read_sparse_map_of_content();
   Result<void> merge_globals(std::string_view body);
@@ -85,6 +89,7 @@ class TarReader {
   std::uint64_t size_ = 0;      ///< of the current entry's content, holes included
   std::uint64_t position_ = 0;  ///< in it
   std::vector<SparseRun> runs_;
+  std::uint64_t holes_ = 0;        ///< of all entries so far
   std::size_t next_run_ = 0;       ///< the first run that doesn't end before position_
   std::uint64_t stored_left_ = 0;  ///< bytes of the current entry still in the stream
   std::size_t padding_left_ = 0;   ///< and of what follows up to the next block

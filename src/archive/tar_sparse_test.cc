@@ -188,15 +188,38 @@ TEST(SparseFile, UnknownFormatsAreUnsupported) {
   EXPECT_EQ(members.error().kind(), ErrorKind::unsupported);
 }
 
-TEST(SparseFile, HugeHolesCostNothingUntilTheyAreRead) {
-  const std::string archive = pax_0_1("9223372036854775806,1", "9223372036854775807") +
-                              file_of("z") + RawHeader("next").text() + trailer();
+TEST(SparseFile, HolesCostNothingUntilTheyAreRead) {
+  const std::string archive =
+      pax_0_1("68719476735,1", "68719476736") + file_of("z") + RawHeader("next").text() + trailer();
   MemorySource source(as_bytes(archive));
   TarReader reader(source);
-  EXPECT_EQ((*reader.next())->size, 9223372036854775807U);
+  EXPECT_EQ((*reader.next())->size, 68719476736U);
   std::byte some[100];
   EXPECT_EQ(*reader.read(some), 100U);
+  EXPECT_EQ(reader.skip_hole(), 68719476635U);
+  EXPECT_EQ(reader.skip_hole(), 0U);
+  EXPECT_EQ(*reader.read(some), 1U);
+  EXPECT_EQ(some[0], std::byte('z'));
+  EXPECT_EQ(*reader.read(some), 0U);
+  EXPECT_EQ(reader.skip_hole(), 0U);
   EXPECT_EQ((*reader.next())->path, "next");
+  EXPECT_EQ(reader.skip_hole(), 0U);
+}
+
+TEST(SparseFile, HolesOfAnArchiveAreBounded) {
+  const std::string too_much = "more than 64 GiB of holes";
+  expect_corrupt_sparse(pax_0_1("0,1", "68719476738") + file_of("z"), too_much);
+  expect_corrupt_sparse(pax_0_1("9223372036854775806,1", "9223372036854775807") + file_of("z"),
+                        too_much);
+  const std::string half = pax_0_1("0,1", "34359738369") + file_of("z");
+  const std::string archive = half + half + pax_0_1("1,1", "2") + file_of("z") + trailer();
+  MemorySource source(as_bytes(archive));
+  TarReader reader(source);
+  ASSERT_TRUE(reader.next().ok());
+  ASSERT_TRUE(reader.next().ok());
+  const auto third = reader.next();
+  ASSERT_FALSE(third.ok());
+  EXPECT_THAT(third.error().message(), HasSubstr(too_much));
 }
 
 TEST(SparseFile, ContentThatIsCutShort) {

@@ -178,7 +178,7 @@ Result<void> Importer::fetch_layer(const std::string& key, const std::stop_token
         std::make_unique<FetchedBlob>(*storage_, step.blob, stop));
   };
   auto applied =
-      snapshot::apply_layer(*store_, open, step.layer, snapshot::expansion_limit(step.blob));
+      snapshot::apply_layer(*store_, open, step.layer, snapshot::expansion_limit(step.blob), stop);
   if (!applied) {
     // Content that is wrong is the matter of one step; a server that fails is that of all.
     const ErrorKind kind = applied.error().kind();

@@ -67,8 +67,8 @@ Result<int> import_command(const Session& session, std::vector<std::string> word
   store::Store store = TRY(session.open_store(Access::layers));
   const os::InterruptWatcher interrupts;
   archive::FdSource source(input, input_name(path), interrupts.token());
-  const store::LayerInfo layer =
-      TRY(snapshot::import_layer(store, source).context("import " + input_name(path)));
+  const store::LayerInfo layer = TRY(snapshot::import_layer(store, source, interrupts.token())
+                                         .context("import " + input_name(path)));
   const TimePoint created = creation_time();
   config.created = format_rfc3339(created.seconds, created.nanoseconds);
   config.diff_ids = {layer.diff_id};

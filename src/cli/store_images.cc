@@ -53,7 +53,7 @@ StoreImages::~StoreImages() {
 Result<frontend::BaseImage> StoreImages::resolve(const std::string& reference,
                                                  const oci::Platform& platform) {
   if (reference.starts_with(exporter::kLayoutScheme)) {
-    exporter::LayoutImage image = TRY(exporter::load_layout(*store_, reference, platform));
+    exporter::LayoutImage image = TRY(exporter::load_layout(*store_, reference, platform, stop_));
     has_borrowed_ = has_borrowed_ || !image.new_layers.empty();
     return frontend::BaseImage{std::move(image.config)};
   }

@@ -83,10 +83,11 @@ class Loader {
       const auto paths = layers.value_or(std::vector<std::string>());
       const oci::ImageConfig config = TRY(parse_config(config_json, paths.size()));
       if (!is_wanted(config.platform)) continue;
-      const auto load_one = [&](std::size_t i) -> Result<void> {
+      const auto load_one = [&](std::size_t i, const std::stop_token& stop) -> Result<void> {
         const auto open = [&] { return file_->open_member(paths[i]); };
         TRY(snapshot::apply_layer(*store_, open, config.diff_ids[i],
-                                  archive::expansion_limit(file_->size(paths[i]).value_or(0))));
+                                  archive::expansion_limit(file_->size(paths[i]).value_or(0)),
+                                  stop));
         return {};
       };
       TRY(load_layers(config.diff_ids, load_one));
@@ -202,35 +203,37 @@ class Loader {
     const std::string config_json = TRY(read_verified(manifest.config.digest, oci::kMaxConfigSize));
     const oci::ImageConfig config = TRY(parse_config(config_json, manifest.layers.size()));
     if (!is_wanted(entry.platform.value_or(config.platform))) return std::optional<store::Image>();
-    const auto load_one = [&](std::size_t i) {
-      return load_layer(manifest.layers[i], config.diff_ids[i]);
+    const auto load_one = [&](std::size_t i, const std::stop_token& stop) {
+      return load_layer(manifest.layers[i], config.diff_ids[i], stop);
     };
     TRY(load_layers(config.diff_ids, load_one));
     store::Image image = TRY(store_->images().put_with_manifest(config_json, text, names));
     return std::optional(std::move(image));
   }
 
+  using LoadLayer = std::function<Result<void>(std::size_t index, const std::stop_token& stop)>;
+
   /// Several at once. Of a layer that an image holds several times, its first place is loaded.
-  Result<void> load_layers(const std::vector<oci::DiffId>& ids,
-                           const std::function<Result<void>(std::size_t)>& load) const {
+  Result<void> load_layers(const std::vector<oci::DiffId>& ids, const LoadLayer& load) const {
     std::set<oci::DiffId> seen;
     std::vector<std::size_t> wanted;
     for (std::size_t i = 0; i < ids.size(); ++i) {
       if (seen.insert(ids[i]).second) wanted.push_back(i);
     }
-    const auto load_one = [&](std::size_t index, const std::stop_token&) {
-      return load(wanted[index]).context(file_->name());
+    const auto load_one = [&](std::size_t index, const std::stop_token& stop) {
+      return load(wanted[index], stop).context(file_->name());
     };
     return for_each_layer(wanted.size(), os::processor_count(), options_->stop, load_one);
   }
 
   /// A layer of a layout, which keeps its compressed blob: the manifest stays what it is.
-  Result<void> load_layer(const oci::Descriptor& blob, const oci::DiffId& diff_id) {
+  Result<void> load_layer(const oci::Descriptor& blob, const oci::DiffId& diff_id,
+                          const std::stop_token& stop) {
     const std::string path = oci::blob_path(blob.digest);
     if (blob.digest.hex() == diff_id.hex()) {
       TRY(snapshot::apply_layer(
           *store_, [&] { return file_->open_member(path); }, diff_id,
-          snapshot::expansion_limit(blob)));
+          snapshot::expansion_limit(blob), stop));
       return {};
     }
     const auto known = TRY(store_->layers().find(diff_id));
@@ -247,8 +250,8 @@ class Loader {
       TRY(ingest.commit_as(blob.digest));
       return blob;
     };
-    auto applied =
-        snapshot::apply_layer_once(*store_, copied, diff_id, snapshot::expansion_limit(blob), keep);
+    auto applied = snapshot::apply_layer_once(*store_, copied, diff_id,
+                                              snapshot::expansion_limit(blob), keep, stop);
     if (!applied) return std::move(applied).error();
     return {};
   }

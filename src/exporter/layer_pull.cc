@@ -67,7 +67,7 @@ Result<void> stream_layer(store::Store& store, registry::Repository& repository,
     return blob;
   };
   auto applied = snapshot::apply_layer_once(store, pipe.source(), diff_id,
-                                            snapshot::expansion_limit(blob), keep);
+                                            snapshot::expansion_limit(blob), keep, stop);
   if (!applied.ok()) pipe.abandon(applied.error());
   if (download.joinable()) download.join();
   discard_if_broken(ingest, *fetched);

@@ -44,7 +44,8 @@ Result<Address> parse_address(std::string_view text) {
 
 class Layout {
  public:
-  Layout(store::Store& store, os::Dir root) : store_(&store), root_(std::move(root)) {}
+  Layout(store::Store& store, os::Dir root, std::stop_token stop)
+      : store_(&store), root_(std::move(root)), stop_(std::move(stop)) {}
 
   Result<LayoutImage> load(const Address& address, const oci::Platform& platform) {
     oci::Descriptor at;
@@ -95,7 +96,8 @@ class Layout {
       TRY(verify(manifest.layers[i].digest));
       const oci::Descriptor& blob = manifest.layers[i];
       TRY(snapshot::apply_layer(
-          *store_, [&] { return open_blob(blob.digest); }, id, snapshot::expansion_limit(blob)));
+          *store_, [&] { return open_blob(blob.digest); }, id, snapshot::expansion_limit(blob),
+          stop_));
       out.new_layers.push_back(id);
     }
     return out;
@@ -129,20 +131,21 @@ class Layout {
 
   store::Store* store_;
   os::Dir root_;
+  std::stop_token stop_;
 };
 
 Result<LayoutImage> load(store::Store& store, const std::string& text,
-                         const oci::Platform& platform) {
+                         const oci::Platform& platform, std::stop_token stop) {
   const Address address = TRY(parse_address(text));
   os::Dir root = TRY(os::Dir::open(address.path));
-  return Layout(store, std::move(root)).load(address, platform);
+  return Layout(store, std::move(root), std::move(stop)).load(address, platform);
 }
 
 }  // namespace
 
 Result<LayoutImage> load_layout(store::Store& store, const std::string& address,
-                                const oci::Platform& platform) {
-  return load(store, address, platform)
+                                const oci::Platform& platform, std::stop_token stop) {
+  return load(store, address, platform, std::move(stop))
       .context("oci-layout reference \"" + address + "\" could not be resolved");
 }
 

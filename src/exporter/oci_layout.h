@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,6 @@ struct LayoutImage {
 /// else its only one; of several platforms, `platform`'s. Blobs are verified. Kind not_found if
 /// there is none, corrupt for what isn't sound.
 Result<LayoutImage> load_layout(store::Store& store, const std::string& address,
-                                const oci::Platform& platform);
+                                const oci::Platform& platform, std::stop_token stop = {});
 
 }  // namespace kiln::exporter

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "archive/tar_writer.h"
 #include "os/test_mounts.h"
 #include "snapshot/layer_builder.h"
 #include "snapshot/test_tar.h"
@@ -120,6 +121,44 @@ TEST_F(LayerApply, StreamThatBecomesTooMuchIsNotUnpackedToItsEnd) {
   ASSERT_FALSE(again.ok());
   EXPECT_EQ(again.error().kind(), ErrorKind::corrupt);
   EXPECT_TRUE(names_in(store_.paths().layers()).empty());
+}
+
+/// Gives zeros, asking for an end after the first of them.
+class EndlessSource final : public archive::ByteSource {
+ public:
+  EndlessSource(std::string_view head, std::stop_source stop)
+      : head_(archive::as_bytes(head)), stop_(std::move(stop)) {}
+  Result<std::size_t> read(archive::MutableBytes into) override {
+    const std::size_t n = TRY(head_.read(into));
+    if (n > 0) return n;
+    if (++reads_ > 100) return corrupt("it went on");
+    stop_.request_stop();
+    std::ranges::fill(into, std::byte(0));
+    return into.size();
+  }
+
+ private:
+  archive::MemorySource head_;
+  std::stop_source stop_;
+  int reads_ = 0;
+};
+
+TEST_F(LayerApply, EndsOnceItIsAskedTo) {
+  Tar tar;
+  const std::string ended = tar.file("a").text();
+  TarEntry large = Tar::make(EntryType::file, "large");
+  large.size = std::uint64_t{1} << 40;
+  const std::string content = archive::tar_header(large);
+  for (const std::string& head : {ended, content}) {
+    std::stop_source stop;
+    EndlessSource source(head, stop);
+    const auto keep = []() -> Result<oci::Descriptor> { return corrupt("was kept"); };
+    const auto applied =
+        apply_layer_once(store_, source, oci::DiffId::of("x"), kNoLimit, keep, stop.get_token());
+    ASSERT_FALSE(applied.ok());
+    EXPECT_EQ(applied.error().kind(), ErrorKind::cancelled) << applied.error().message();
+  }
+  EXPECT_TRUE(names_in(store_.workspace().path()).empty());
 }
 
 TEST_F(LayerApply, WhatABlobSaysOfItsSizeIsItsLimit) {

@@ -13,7 +13,8 @@ namespace {
 /// What a hole is made of: a block of the file system.
 constexpr std::size_t kHoleSize = 4096;
 
-/// Writes what isn't zero, in aligned blocks; tells whether the last block was left out.
+/// Writes what isn't zero, block by block; tells whether the end was left out. Of a block that
+/// comes in pieces each is looked at by itself.
 Result<bool> write_data(const os::Fd& out, archive::Bytes data, std::uint64_t at,
                         const std::string& name) {
   bool left_out = false;
@@ -22,7 +23,7 @@ Result<bool> write_data(const os::Fd& out, archive::Bytes data, std::uint64_t at
   while (end < data.size()) {
     const std::size_t in_block = static_cast<std::size_t>((at + end) % kHoleSize);
     const std::size_t size = std::min(kHoleSize - in_block, data.size() - end);
-    left_out = size == kHoleSize && is_zero(data.subspan(end, size));
+    left_out = is_zero(data.subspan(end, size));
     if (left_out) {
       TRY(os::write_at(out, data.subspan(begin, end - begin), at + begin, name));
       begin = end + size;
@@ -42,6 +43,11 @@ Result<void> write_tar_content(archive::TarReader& tar, std::uint64_t size, cons
   bool hole_at_end = false;
   while (at < size) {
     if (stop.stop_requested()) return cancelled();
+    if (const std::uint64_t hole = tar.skip_hole(); hole > 0) {
+      hole_at_end = true;
+      at += hole;
+      continue;
+    }
     const std::size_t n = TRY(tar.read(buffer));
     if (n == 0) return corrupt("it is truncated");
     hole_at_end = TRY(write_data(out, archive::Bytes(buffer).first(n), at, name));

@@ -24,14 +24,15 @@ constexpr std::size_t kMaxName = 16384;
 
 class Unpacker {
  public:
-  Unpacker(archive::TarReader& tar, const os::Dir& root, Form form)
-      : tar_(&tar), root_(&root), form_(form) {}
+  Unpacker(archive::TarReader& tar, const os::Dir& root, Form form, const std::stop_token& stop)
+      : tar_(&tar), root_(&root), form_(form), stop_(&stop) {}
 
   Result<UnpackedTree> run() {
     // What a directory gives to all that is made in it (default access lists) is in no stream.
     const os::Xattrs inherited = TRY(root_->xattrs("."));
     as_told_ = image_xattrs(inherited).empty();
     for (;;) {
+      if (stop_->stop_requested()) return cancelled();
       const auto entry = TRY(tar_->next());
       if (!entry) break;
       if (tar_->canonical() && as_told_) as_told_ = order_.add(*entry);
@@ -167,7 +168,7 @@ class Unpacker {
   /// Permissions that only restrict can be there from the beginning: the descriptor is open.
   Result<void> write_file(const os::Dir& parent, const std::string& name, const TarEntry& entry) {
     const os::Fd out = TRY(parent.create_file(name, entry.mode & 0777));
-    TRY(write_tar_content(*tar_, entry.size, out, name));
+    TRY(write_tar_content(*tar_, entry.size, out, name, *stop_));
     const os::FileInfo info = TRY(os::file_info(out, name));
     content_size_ += entry.size;
     if (entry.xattrs.empty()) {
@@ -286,6 +287,7 @@ class Unpacker {
   archive::TarReader* tar_;
   const os::Dir* root_;
   Form form_;
+  const std::stop_token* stop_;
   DirectoryTimes times_;
   /// Of the last entry: the next one is mostly beside it.
   std::shared_ptr<const os::Dir> parent_;
@@ -300,12 +302,14 @@ class Unpacker {
 
 }  // namespace
 
-Result<UnpackedTree> unpack_tar(archive::TarReader& tar, const os::Dir& root) {
-  return Unpacker(tar, root, Form::layer).run();
+Result<UnpackedTree> unpack_tar(archive::TarReader& tar, const os::Dir& root,
+                                const std::stop_token& stop) {
+  return Unpacker(tar, root, Form::layer, stop).run();
 }
 
 Result<void> unpack_plain_tar(archive::TarReader& tar, const os::Dir& root) {
-  TRY(Unpacker(tar, root, Form::plain).run());
+  const std::stop_token never;
+  TRY(Unpacker(tar, root, Form::plain, never).run());
   return {};
 }
 

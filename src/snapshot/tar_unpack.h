@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <stop_token>
 
 #include "archive/tar_reader.h"
 #include "base/result.h"
@@ -25,8 +26,10 @@ struct UnpackedTree {
 /// (image spec, layer.md). Nothing is written outside of it, whatever the archive says; symlinks in
 /// it lead parents of later entries, but only inside, and are content, wherever they point to. Kind
 /// corrupt, naming the entry, for a name that is absolute or climbs out with "..", and for a hard
-/// link to what isn't there. What ADD unpacks is another matter: archive_plan.h.
-Result<UnpackedTree> unpack_tar(archive::TarReader& tar, const os::Dir& root);
+/// link to what isn't there. What ADD unpacks is another matter: archive_plan.h. Kind cancelled
+/// once `stop` asks for it.
+Result<UnpackedTree> unpack_tar(archive::TarReader& tar, const os::Dir& root,
+                                const std::stop_token& stop = {});
 /// As unpack_tar, of files that are no layer: a name that begins with .wh. is a name.
 Result<void> unpack_plain_tar(archive::TarReader& tar, const os::Dir& root);
 

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "archive/tar_test_kit.h"
 #include "snapshot/test_tar.h"
 
 namespace kiln::snapshot {
@@ -180,6 +181,50 @@ TEST_F(TarUnpack, FileOfZerosHasItsSize) {
   EXPECT_TRUE(read("z") == zeros);
   EXPECT_TRUE(read("m") == "x" + zeros);
   EXPECT_TRUE(read("n") == zeros + "x");
+}
+
+TEST_F(TarUnpack, ZerosBecomeHolesHoweverTheyCome) {
+  const std::string zeros(std::size_t{8} << 20, '\0');
+  Tar tar;
+  tar.file("z", "x" + zeros + "x");
+  const std::string bytes = tar.text();
+  archive::test::PiecewiseSource pieces(bytes, 3001);
+  archive::TarReader reader(pieces);
+  must(unpack_tar(reader, root_));
+  EXPECT_TRUE(read("z") == "x" + zeros + "x");
+  EXPECT_LE(must(root_.stat("z")).allocated, std::uint64_t{3 * 4096});
+}
+
+TEST_F(TarUnpack, HolesAreMadeWithoutWritingZeros) {
+  using archive::test::pax_record;
+  constexpr std::uint64_t kSize = std::uint64_t{60} << 30;
+  const std::string records =
+      pax_record("GNU.sparse.major", "0") + pax_record("GNU.sparse.minor", "1") +
+      pax_record("GNU.sparse.map", "1,1,32212254720,2") +
+      pax_record("GNU.sparse.size", std::to_string(kSize)) + pax_record("GNU.sparse.name", "disk");
+  const std::string bytes = archive::test::special('x', records) +
+                            archive::test::RawHeader("f", '0', 3).text() +
+                            archive::test::padded("xyz") + archive::test::trailer();
+  must(untar(bytes, root_));
+  const os::FileInfo info = must(root_.stat("disk"));
+  EXPECT_EQ(info.size, kSize);
+  EXPECT_LE(info.allocated, std::uint64_t{2 * 4096});
+  const os::Fd fd = must(root_.open_for_reading("disk"));
+  std::string found(4, '?');
+  must(os::read_at(fd, std::as_writable_bytes(std::span(found)), 32212254719U, "disk"));
+  EXPECT_EQ(found, std::string("\0yz\0", 4));
+}
+
+TEST_F(TarUnpack, EndsOnceItIsAskedTo) {
+  Tar tar;
+  const std::string bytes = tar.file("a").text();
+  archive::MemorySource source(archive::as_bytes(bytes));
+  archive::TarReader reader(source);
+  std::stop_source stop;
+  stop.request_stop();
+  const auto unpacked = unpack_tar(reader, root_, stop.get_token());
+  ASSERT_FALSE(unpacked.ok());
+  EXPECT_EQ(unpacked.error().kind(), ErrorKind::cancelled);
 }
 
 }  // namespace

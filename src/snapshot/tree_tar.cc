@@ -5,6 +5,7 @@
 #include <map>
 #include <vector>
 
+#include "archive/stoppable_sink.h"
 #include "archive/tar_writer.h"
 #include "os/file_io.h"
 #include "snapshot/async_hash_sink.h"
@@ -198,9 +199,10 @@ Result<void> append_plain_tree(const os::Dir& root, const std::string& prefix,
   return TreeWriter(tar, Form::plain).write_below(root, prefix);
 }
 
-Result<TreeDigest> digest_tree(const os::Dir& root) {
+Result<TreeDigest> digest_tree(const os::Dir& root, const std::stop_token& stop) {
   AsyncHashSink hash;
-  const TreeStats stats = TRY(write_tree_tar(root, hash));
+  archive::StoppableSink stoppable(hash, stop);
+  const TreeStats stats = TRY(write_tree_tar(root, stoppable));
   return TreeDigest{oci::DiffId(hash.finish()), stats};
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <stop_token>
 #include <string>
 
 #include "archive/byte_stream.h"
@@ -42,7 +43,8 @@ struct TreeDigest {
   TreeStats stats;
 };
 /// The diff ID of a layer's directory: the digest of its stream, which is not written anywhere.
-Result<TreeDigest> digest_tree(const os::Dir& root);
+/// Kind cancelled once `stop` asks for it.
+Result<TreeDigest> digest_tree(const os::Dir& root, const std::stop_token& stop = {});
 
 /// Applies the limit to everything below `root`.
 Result<void> limit_mtimes(const os::Dir& root, const MtimeLimit& limit);

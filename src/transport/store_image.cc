@@ -80,13 +80,14 @@ Result<void> StoreDestination::put_blob(registry::BlobContent& content,
   return {};
 }
 
-Result<void> StoreDestination::apply(const oci::Descriptor& blob, const oci::DiffId& id) {
+Result<void> StoreDestination::apply(const oci::Descriptor& blob, const oci::DiffId& id,
+                                     const std::stop_token& stop) {
   const auto known = TRY(store_->layers().find(id));
   const bool plain = blob.digest.hex() == id.hex();
   if (known && plain) return {};
   const auto open = [&] { return store_->blobs().open_source(blob.digest); };
   const store::LayerInfo layer =
-      TRY(snapshot::apply_layer(*store_, open, id, snapshot::expansion_limit(blob)));
+      TRY(snapshot::apply_layer(*store_, open, id, snapshot::expansion_limit(blob), stop));
   if (!plain) {
     // Noted first: what is noted goes when the layer goes.
     TRY(store_->distribution().note_layer_blob(id, blob));
@@ -110,9 +111,9 @@ Result<void> StoreDestination::put_manifest(const oci::Descriptor&, std::string_
     const auto end = begin + static_cast<std::ptrdiff_t>(i);
     if (std::find(begin, end, config.diff_ids[i]) == end) wanted.push_back(i);
   }
-  const auto apply_one = [&](std::size_t index, std::stop_token) {
+  const auto apply_one = [&](std::size_t index, const std::stop_token& layer_stop) {
     const std::size_t at = wanted[index];
-    return apply(manifest.layers[at], config.diff_ids[at]);
+    return apply(manifest.layers[at], config.diff_ids[at], layer_stop);
   };
   TRY(exporter::for_each_layer(wanted.size(), os::processor_count(), stop, apply_one));
   std::vector<oci::Reference> names;

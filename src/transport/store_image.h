@@ -63,7 +63,8 @@ class StoreDestination final : public ImageDestination {
   const std::optional<store::Image>& image() const { return image_; }
 
  private:
-  Result<void> apply(const oci::Descriptor& blob, const oci::DiffId& id);
+  Result<void> apply(const oci::Descriptor& blob, const oci::DiffId& id,
+                     const std::stop_token& stop);
 
   store::Store* store_;
   std::optional<oci::Reference> reference_;

@@ -39,6 +39,14 @@ def zstd_bomb(size):
     return b"".join(frame)
 
 
+def tar_of_a_hole(size):
+    """A sparse file of GNU's format 1.0 with one byte of data, which is said to be so large."""
+    info = tarfile.TarInfo("hole")
+    info.pax_headers = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.name": "hole", "GNU.sparse.realsize": str(size)}
+    info.size = 513
+    return info.tobuf(tarfile.PAX_FORMAT) + b"1\n0\n1\n".ljust(512, b"\0") + b"x".ljust(512, b"\0") + bytes(1024)
+
+
 class Image:
     """A sound image, to be spoiled."""
 
@@ -126,6 +134,7 @@ def cases():
         "layer-has-absolute-name": with_layer("/etc/escaped", tar=tar_of(("/etc/escaped", b"x"))),
         "layer-links-to-nothing": with_layer("missing", tar=tar_of(("a", "missing"))),
         "layer-becomes-too-much": with_layer("unpacks to too much: more than 1073741824 bytes", layer=zstd_bomb(3 << 30)),
+        "layer-is-a-hole": with_layer("more than 64 GiB of holes", tar=tar_of_a_hole(4 << 40)),
         "layer-becomes-more-than-it-says": spoiled("unpacks to too much: more than 4096 bytes",
                                                    set_descriptor(annotations={"io.containers.estargz.uncompressed-size": "4096"})),
         "config-is-missing": Case("blob", good.manifest(), {good.descriptor["digest"]: good.layer}),
