@@ -12,6 +12,11 @@
 namespace kiln::exporter {
 namespace {
 
+/// No image archive's names are longer than this, and it is the kernel's limit too.
+constexpr std::size_t kMaxName = 4096;
+/// What the names of an archive may take. An image has a few hundred blobs, of names of 80 bytes.
+constexpr std::size_t kMaxNames = std::size_t{32} << 20;
+
 /// A stretch of a file.
 class RangeSource final : public archive::ByteSource {
  public:
@@ -89,18 +94,30 @@ Result<ArchiveFile> ArchiveFile::open(store::Store& store, const os::Fd& input,
   for (;;) {
     const auto entry = TRY(tar.next().context(name));
     if (!entry) break;
-    const os::RelPath path = os::RelPath::clean(entry->path);
-    TRY(check_names(*entry, path).context(name));
-    if (entry->type == archive::EntryType::file) {
-      out.members_[path] = {tar.content_offset(), entry->size};
-    } else if (entry->type == archive::EntryType::symlink) {
-      // docker's old form says so that two images share a layer.
-      out.links_[path] = os::RelPath::clean(path.parent().str() + "/" + entry->link_target);
-    } else if (entry->type == archive::EntryType::hardlink) {
-      out.links_[path] = os::RelPath::clean(entry->link_target);
-    }
+    TRY(out.note(*entry, tar.content_offset()).context(name));
   }
   return out;
+}
+
+Result<void> ArchiveFile::note(const archive::TarEntry& entry, std::uint64_t content_offset) {
+  constexpr std::size_t kOverhead = 256;  // a node of a map, with two strings
+  const os::RelPath path = os::RelPath::clean(entry.path);
+  TRY(check_names(entry, path));
+  if (entry.path.size() > kMaxName || entry.link_target.size() > kMaxName) return {};
+  if (entry.type == archive::EntryType::file) {
+    members_[path] = {content_offset, entry.size};
+  } else if (entry.type == archive::EntryType::symlink) {
+    // docker's old form says so that two images share a layer.
+    links_[path] = os::RelPath::clean(path.parent().str() + "/" + entry.link_target);
+  } else if (entry.type == archive::EntryType::hardlink) {
+    links_[path] = os::RelPath::clean(entry.link_target);
+  } else {
+    return {};
+  }
+  // A link's target stands below its folder.
+  kept_ += kOverhead + 2 * entry.path.size() + entry.link_target.size();
+  if (kept_ > kMaxNames) return corrupt("it has more members than any image");
+  return {};
 }
 
 Result<std::unique_ptr<archive::ByteSource>> ArchiveFile::open_member(

@@ -37,6 +37,21 @@ std::string manifest_only(std::string_view manifest) {
   return Tar().file("config.json", config_json({})).file("manifest.json", manifest).text();
 }
 
+TEST_F(ArchiveLoader, NamesLongerThanAnyImagesAreNotKept) {
+  Tar tar;
+  tar.file("manifest.json", "[]");
+  for (int i = 0; i < 300; ++i) tar.file(std::string(60'000, 'a') + std::to_string(i), "");
+  EXPECT_TRUE(load(*store, tar.text()).empty());
+}
+
+TEST_F(ArchiveLoader, ArchiveOfTooManyMembersIsCorrupt) {
+  Tar tar;
+  for (int i = 0; i < 6000; ++i) tar.file(std::string(4000, 'a') + std::to_string(i), "");
+  const Error error = refused(tar.text());
+  EXPECT_EQ(error.kind(), ErrorKind::corrupt);
+  EXPECT_THAT(error.message(), HasSubstr("more members than any image"));
+}
+
 TEST_F(ArchiveLoader, OldDockerFormWithSharedLayersAsSymlinks) {
   const std::string one = layer("1"), two = layer("2");
   const nlohmann::json list = {
