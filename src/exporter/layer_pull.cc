@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exporter/layer_pull.h"
 
+#include <functional>
 #include <set>
 #include <thread>
 
@@ -11,21 +12,37 @@
 namespace kiln::exporter {
 namespace {
 
-/// A layer whose bytes were not what they should be is fetched again that often in all.
-constexpr int kLayerAttempts = 3;
+/// Whether wrong bytes may be the cause.
+bool may_be_of_bytes(const Error& error) {
+  switch (error.kind()) {
+    case ErrorKind::no_space:
+    case ErrorKind::cancelled:
+    case ErrorKind::permission:
+    case ErrorKind::system:
+      return false;
+    default:
+      return true;
+  }
+}
 
-/// Gives bytes to two sinks.
+/// Gives bytes to a file and to who unpacks them. If they can't be unpacked, the file gets the rest
+/// all the same: their digest tells whether they are the right ones.
 class TeeSink final : public archive::ByteSink {
  public:
-  TeeSink(archive::ByteSink& first, archive::ByteSink& second) : first_(&first), second_(&second) {}
+  TeeSink(archive::ByteSink& file, archive::ByteSink& unpacker)
+      : file_(&file), unpacker_(&unpacker) {}
   Result<void> write(archive::Bytes data) override {
-    TRY(first_->write(data));
-    return second_->write(data);
+    TRY(file_->write(data));
+    if (unpacker_ == nullptr) return {};
+    auto written = unpacker_->write(data);
+    if (written.ok() || !may_be_of_bytes(written.error())) return written;
+    unpacker_ = nullptr;
+    return {};
   }
 
  private:
-  archive::ByteSink* first_;
-  archive::ByteSink* second_;
+  archive::ByteSink* file_;
+  archive::ByteSink* unpacker_;  ///< null once it has failed
 };
 
 void report(const PullOptions& options, const oci::Descriptor& blob, std::string_view status) {
@@ -94,6 +111,18 @@ Result<void> keep_blob(store::Store& store, registry::Repository& repository,
   return ingest.commit_as(blob.digest);
 }
 
+/// Fetches again what was not as it should be, from another place if there is one.
+Result<void> fetch_until_sound(const registry::Repository& repository, const std::stop_token& stop,
+                               const std::function<Result<void>()>& fetch,
+                               const std::function<void()>& before_next) {
+  for (unsigned attempt = 1;; ++attempt) {
+    auto done = fetch();
+    if (done.ok() || done.error().kind() != ErrorKind::corrupt) return done;
+    if (attempt == repository.attempts() || stop.stop_requested()) return done;
+    before_next();
+  }
+}
+
 Result<void> fetch_layer(store::Store& store, registry::Repository& repository,
                          const oci::Descriptor& blob, const oci::DiffId& diff_id,
                          const PullOptions& options, std::stop_token stop) {
@@ -104,16 +133,13 @@ Result<void> fetch_layer(store::Store& store, registry::Repository& repository,
     return {};
   }
   report(options, blob, "Pulling fs layer");
-  for (int attempt = 1;; ++attempt) {
-    auto done = known ? keep_blob(store, repository, blob, diff_id, stop)
-                      : stream_layer(store, repository, blob, diff_id, options, stop);
-    if (done.ok()) break;
-    const bool broken = done.error().kind() == ErrorKind::corrupt;
-    if (!broken || attempt == kLayerAttempts || stop.stop_requested()) {
-      return std::move(done).error().context("layer " + blob.digest.short_hex());
-    }
-    report(options, blob, "Retrying");
-  }
+  const auto fetch = [&] {
+    return known ? keep_blob(store, repository, blob, diff_id, stop)
+                 : stream_layer(store, repository, blob, diff_id, options, stop);
+  };
+  const auto before_next = [&] { report(options, blob, "Retrying"); };
+  TRY(fetch_until_sound(repository, stop, fetch, before_next)
+          .context("layer " + blob.digest.short_hex()));
   report(options, blob, known ? "Download complete" : "Pull complete");
   return {};
 }
@@ -139,7 +165,10 @@ Result<void> pull_layers(store::Store& store, registry::Repository& repository,
     // A second blob of one layer, which no layer brought with it.
     const oci::Descriptor& blob = manifest.layers[i];
     if (blob.digest.hex() != config.diff_ids[i].hex() && !store.blobs().has(blob.digest)) {
-      TRY(keep_blob(store, repository, blob, config.diff_ids[i], options.stop));
+      const auto fetch = [&] {
+        return keep_blob(store, repository, blob, config.diff_ids[i], options.stop);
+      };
+      TRY(fetch_until_sound(repository, options.stop, fetch, [] {}));
     }
     TRY(store.distribution().note_place(blob.digest, reference));
   }

@@ -229,16 +229,44 @@ Result<void> Repository::fetch_rest_of_blob(
     std::stop_token stop) {
   BlobVerifier verifier(blob, sink);
   TRY(earlier(verifier));
+  const bool whole = verifier.size() == 0;
+  std::vector<std::string> givers;
   std::optional<Error> last;
   for (const auto& place : places_) {
+    const std::string name = place.host->name() + "/" + place.endpoint.repository;
+    const bool is_last = &place == &places_.back();
+    if (!is_last && damaged_->has(blob.digest, name)) continue;
+    const std::uint64_t before = verifier.size();
     auto fetched = fetch_blob_from(place, blob, verifier, stop);
-    if (fetched.ok()) return verifier.check_digest().context("blob " + blob.digest.str());
+    // Where others gave the beginning, earlier, nobody knows who was wrong.
+    if (whole && verifier.size() > before) givers.push_back(name);
+    if (fetched.ok()) return check_digest(verifier, blob, givers);
     last = fetched.error();
     if (verifier.sink_failed()) return fetched;
-    if (last->kind() == ErrorKind::cancelled) break;
+    if (last->kind() == ErrorKind::cancelled) return fetched;
   }
   CHECK(last);
-  return *last;
+  const std::string damage = damaged_->text(blob.digest);
+  if (damage.empty()) return *last;
+  return Error(last->kind(), fmt::format("{} (before that, {})", last->message(), damage))
+      .with_hint(last->hint());
+}
+
+Result<void> Repository::check_digest(BlobVerifier& verifier, const oci::Descriptor& blob,
+                                      const std::vector<std::string>& givers) {
+  auto sound = verifier.check_digest();
+  if (sound.ok()) return {};
+  std::string what = "blob " + blob.digest.str();
+  if (!givers.empty()) what += " from " + join(givers, " and ");
+  const Error error = std::move(sound).error().context(what);
+  // Any of them may have given the wrong ones.
+  for (const auto& giver : givers) damaged_->note(blob.digest, giver, error.message());
+  return error;
+}
+
+unsigned Repository::attempts() const {
+  constexpr unsigned kAttempts = 3;
+  return kAttempts + static_cast<unsigned>(places_.size()) - 1;
 }
 
 net::HttpRequest Repository::blob_request(const Registries::Place& place,
@@ -333,11 +361,11 @@ Result<std::string> Repository::read_blob(const oci::Descriptor& blob, std::size
     return corrupt(fmt::format("blob {} has {} bytes, more than {} are not allowed",
                                blob.digest.str(), blob.size, limit));
   }
-  for (int attempt = 1;; ++attempt) {
+  for (unsigned attempt = 1;; ++attempt) {
     archive::StringSink sink;
     auto fetched = fetch_blob(blob, sink, stop);
     if (fetched.ok()) return sink.text();
-    if (fetched.error().kind() != ErrorKind::corrupt || attempt == 3) {
+    if (fetched.error().kind() != ErrorKind::corrupt || attempt == attempts()) {
       return std::move(fetched).error();
     }
   }

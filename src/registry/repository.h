@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -11,6 +12,7 @@
 #include "oci/index_entry.h"
 #include "oci/manifest.h"
 #include "oci/reference.h"
+#include "registry/damaged_blobs.h"
 #include "registry/registry.h"
 
 namespace kiln::registry {
@@ -37,7 +39,8 @@ class Repository {
 
   /// Writes a blob to `sink`, every byte once and in order, also if the connection breaks in
   /// between. It is an error of kind corrupt if the bytes are not what `blob` says; the sink
-  /// has seen no more of them than `blob.size` by then.
+  /// has seen no more of them than `blob.size` by then. A mirror that gave them is not asked for
+  /// this blob again, so that another attempt gets them from the next one.
   Result<void> fetch_blob(const oci::Descriptor& blob, archive::ByteSink& sink,
                           std::stop_token stop);
   /// The same, of which the first bytes are known: `earlier` writes them, and they are given to
@@ -46,6 +49,9 @@ class Repository {
       const oci::Descriptor& blob,
       const std::function<Result<void>(archive::ByteSink& sink)>& earlier, archive::ByteSink& sink,
       std::stop_token stop);
+  /// How often a blob is fetched in all whose bytes are not what they should be: each mirror may
+  /// be the one that has it damaged.
+  unsigned attempts() const;
   /// A small blob as a whole: at most `limit` bytes.
   Result<std::string> read_blob(const oci::Descriptor& blob, std::size_t limit,
                                 std::stop_token stop);
@@ -68,7 +74,8 @@ class Repository {
       : registries_(&registries),
         reference_(reference.without_digest()),
         name_(reference.without_digest().familiar_name()),
-        places_(std::move(places)) {}
+        places_(std::move(places)),
+        damaged_(std::make_unique<DamagedBlobs>()) {}
 
   Retry new_retry(std::stop_token stop) const;
   Result<std::vector<oci::IndexEntry>> tagged_referrers(const oci::Digest& subject,
@@ -82,6 +89,9 @@ class Repository {
   /// After an answer that left the blob, or the piece of it, at `got` bytes.
   Result<void> pause_after(const Result<net::HttpResponse>& answer, Retry& retry,
                            const oci::Descriptor& blob, std::uint64_t got) const;
+  /// Of the blob's bytes, which came from the places `givers`.
+  Result<void> check_digest(class BlobVerifier& verifier, const oci::Descriptor& blob,
+                            const std::vector<std::string>& givers);
   Result<void> fetch_blob_from(const Registries::Place& place, const oci::Descriptor& blob,
                                class BlobVerifier& verifier, std::stop_token stop);
   /// What is missing of it, by several connections. Kind unsupported if the server gives no parts.
@@ -95,6 +105,7 @@ class Repository {
   oci::Reference reference_;
   std::string name_;
   std::vector<Registries::Place> places_;
+  std::unique_ptr<DamagedBlobs> damaged_;
 };
 
 /// `pull access denied for …` and the like: what a refusal means to a user.

@@ -389,6 +389,59 @@ TEST_F(RepositoryTest, MirrorsAreAskedFirst) {
   EXPECT_EQ(servers_.seen.size(), 2U);
 }
 
+class MirrorTest : public RepositoryTest {
+ protected:
+  MirrorTest() {
+    auto options = test::fake_options(servers_);
+    RegistryRule rule;
+    rule.prefix = "r.example";
+    rule.mirrors.push_back({.location = "m.example"});
+    options.rules.rules.push_back(rule);
+    registries_.emplace(std::move(options));
+  }
+  std::string at_mirror() const {
+    return "GET https://m.example/v2/team/app/blobs/" + blob_.digest.str();
+  }
+  std::string at_registry() const { return get("blobs/" + blob_.digest.str()); }
+
+  oci::Descriptor blob_ = blob("content");
+};
+
+TEST_F(MirrorTest, OneThatHasABlobDamagedIsNotAskedForItAgain) {
+  servers_.on(at_mirror(), {.body = "CONTENT"});
+  servers_.on(at_registry(), {.body = "content"});
+  auto reader = repository();
+  archive::StringSink first, second;
+  const auto damaged = reader.fetch_blob(blob_, first, stop_);
+  ASSERT_FALSE(damaged.ok());
+  EXPECT_EQ(damaged.error().message(),
+            fmt::format("blob {} from m.example/team/app: its content has the digest {}",
+                        blob_.digest.str(), oci::Digest::of("CONTENT").str()));
+  must(reader.fetch_blob(blob_, second, stop_));
+  EXPECT_EQ(second.text(), "content");
+  EXPECT_THAT(servers_.requests(), ElementsAre(at_mirror(), at_registry()));
+  EXPECT_EQ(must(repository().read_blob(blob_, 100, stop_)), "content");
+}
+
+TEST_F(MirrorTest, OneThatGaveABlobsDamagedBeginningIsNotAskedForItAgain) {
+  servers_.on(at_mirror(), {.body = "CONT", .cut_after = 4});
+  servers_.on(at_mirror(), {.status = 404});
+  servers_.on(at_registry(), {.body = "content", .gives_parts = true});
+  EXPECT_EQ(must(repository().read_blob(blob_, 100, stop_)), "content");
+  EXPECT_THAT(servers_.requests(),
+              ElementsAre(at_mirror(), at_mirror(), at_registry(), at_registry()));
+}
+
+TEST_F(MirrorTest, TheErrorOfTheRegistrySaysWhatTheMirrorGave) {
+  servers_.on(at_mirror(), {.body = "CONTENT"});
+  servers_.on(at_registry(), {.status = 404});
+  const auto failed = repository().read_blob(blob_, 100, stop_);
+  ASSERT_FALSE(failed.ok());
+  EXPECT_THAT(failed.error().message(), HasSubstr("the server answered 404"));
+  EXPECT_THAT(failed.error().message(),
+              HasSubstr("from m.example/team/app: its content has the digest"));
+}
+
 TEST_F(RepositoryTest, TagsComeInPages) {
   servers_.on(get("tags/list"),
               {.headers = {{"Link", "</v2/team/app/tags/list?last=b&n=2>; rel=\"next\""}},
