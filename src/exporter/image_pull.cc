@@ -4,12 +4,12 @@
 #include <fmt/format.h>
 
 #include "exporter/layer_pull.h"
+#include "oci/index_search.h"
 #include "oci/platform_match.h"
 
 namespace kiln::exporter {
 namespace {
 
-constexpr int kMaxIndexDepth = 3;
 /// What BuildKit says about an image are a few kilobytes; a list of packages may be some megabytes.
 constexpr std::uint64_t kMaxAttestationSize = std::uint64_t{64} << 20;
 constexpr std::size_t kMaxPlatforms = 200;
@@ -42,6 +42,20 @@ Result<std::string> fetch_entry(registry::Repository& repository, const oci::Ref
                                entry.size));
   }
   return std::move(fetched.content);
+}
+
+/// The manifest of the image in an index, or in one within it.
+Result<std::string> fetch_image_in(registry::Repository& repository,
+                                   const oci::Reference& reference, const oci::Index& index,
+                                   const PullOptions& options) {
+  const auto read = [&](const oci::Descriptor& entry) -> Result<oci::Index> {
+    const std::string text = TRY(fetch_entry(repository, reference, entry, options.stop));
+    return oci::Index::parse(text);
+  };
+  const auto found =
+      TRY(oci::find_manifest(index, options.platform, read).context(reference.familiar()));
+  if (!found) return no_match(reference, options.platform);
+  return fetch_entry(repository, reference, *found, options.stop);
 }
 
 }  // namespace
@@ -98,16 +112,10 @@ class ImagePuller {
     if (oci::media_type::is_index(out.top.descriptor.media_type)) {
       const oci::Index index = TRY(oci::Index::parse(manifest).context(reference_->familiar()));
       const auto chosen = oci::choose_manifest(index.manifests, options_->platform);
-      if (!chosen) return no_match(*reference_, options_->platform);
-      entry_says_platform = chosen->platform.has_value();
       // An index of indexes is followed, and not kept.
-      out.in_index = !oci::media_type::is_index(chosen->media_type);
-      if (out.in_index) {
-        manifest = TRY(fetch_entry(*repository_, *reference_, *chosen, options_->stop));
-      } else {
-        RemoteImage remote = TRY(find_remote_image(*repository_, *reference_, *options_));
-        manifest = std::move(remote.manifest_json);
-      }
+      out.in_index = chosen && !oci::media_type::is_index(chosen->media_type);
+      manifest = TRY(fetch_image_in(*repository_, *reference_, index, *options_));
+      entry_says_platform = true;
     }
     out.image = TRY(describe(std::move(manifest)));
     // What an index says counts for more than the config, which may be that of another platform.
@@ -245,16 +253,9 @@ Result<RemoteImage> find_remote_image(registry::Repository& repository,
   registry::FetchedManifest fetched = TRY(repository.fetch_manifest(reference, options.stop));
   RemoteImage out;
   out.digest = fetched.descriptor.digest;
-  std::string type = fetched.descriptor.media_type;
-  for (int depth = 0; oci::media_type::is_index(type); ++depth) {
-    if (depth == kMaxIndexDepth) {
-      return corrupt(reference.familiar() + ": its indexes nest too deeply");
-    }
+  if (oci::media_type::is_index(fetched.descriptor.media_type)) {
     const oci::Index index = TRY(oci::Index::parse(fetched.content).context(reference.familiar()));
-    const auto chosen = oci::choose_manifest(index.manifests, options.platform);
-    if (!chosen) return no_match(reference, options.platform);
-    fetched.content = TRY(fetch_entry(repository, reference, *chosen, options.stop));
-    type = chosen->media_type;
+    fetched.content = TRY(fetch_image_in(repository, reference, index, options));
   }
   out.manifest = TRY(oci::Manifest::parse(fetched.content).context(reference.familiar()));
   out.manifest_json = std::move(fetched.content);

@@ -6,9 +6,9 @@
 
 #include "archive/fd_stream.h"
 #include "base/strings.h"
+#include "oci/index_search.h"
 #include "oci/layout.h"
 #include "oci/manifest.h"
-#include "oci/platform_match.h"
 #include "os/dir.h"
 #include "snapshot/hash_sink.h"
 #include "snapshot/layer_apply.h"
@@ -76,8 +76,13 @@ class Layout {
     return not_found("the layout has no image called " + tag);
   }
 
-  static Result<oci::Descriptor> choose(const oci::Index& index, const oci::Platform& platform) {
-    if (auto fitting = oci::choose_manifest(index.manifests, platform)) return *std::move(fitting);
+  Result<oci::Descriptor> choose(const oci::Index& index, const oci::Platform& platform) const {
+    const auto read = [&](const oci::Descriptor& entry) -> Result<oci::Index> {
+      const std::string text = TRY(read_blob(entry.digest, oci::kMaxManifestSize));
+      return oci::Index::parse(text);
+    };
+    auto fitting = TRY(oci::find_manifest(index, platform, read));
+    if (fitting) return *std::move(fitting);
     if (index.manifests.size() == 1) return index.manifests.front();
     return not_found("the layout has no image for " + platform.str());
   }

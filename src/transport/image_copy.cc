@@ -11,7 +11,7 @@
 #include "archive/stoppable_sink.h"
 #include "exporter/layer_workers.h"
 #include "oci/image_config.h"
-#include "oci/platform_match.h"
+#include "oci/index_search.h"
 #include "transport/produced_blob.h"
 
 namespace kiln::transport {
@@ -87,10 +87,8 @@ class ImageCopier {
 
   Result<CopiedImage> copy() {
     SourceManifest top = TRY(source_->top(options_->stop));
-    for (int depth = 0; oci::media_type::is_index(top.descriptor.media_type); ++depth) {
+    if (oci::media_type::is_index(top.descriptor.media_type)) {
       if (options_->instances != Instances::one) return copy_index(top);
-      if (depth == kMaxIndexDepth)
-        return corrupt(source_->name() + ": its indexes nest too deeply");
       top = TRY(choose(top));
     }
     CopiedImage out = TRY(copy_manifest(top, Role::top));
@@ -101,7 +99,12 @@ class ImageCopier {
  private:
   Result<SourceManifest> choose(const SourceManifest& top) {
     const oci::Index index = TRY(oci::Index::parse(top.content).context(source_->name()));
-    const auto chosen = oci::choose_manifest(index.manifests, options_->platform);
+    const auto read = [&](const oci::Descriptor& entry) -> Result<oci::Index> {
+      const SourceManifest inner = TRY(source_->instance(entry, options_->stop));
+      return oci::Index::parse(inner.content);
+    };
+    const auto chosen =
+        TRY(oci::find_manifest(index, options_->platform, read).context(source_->name()));
     if (!chosen) {
       return not_found(fmt::format("{}: no image for {} in its index", source_->name(),
                                    options_->platform.str()));
