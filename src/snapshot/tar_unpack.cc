@@ -235,18 +235,36 @@ class Unpacker {
 
   Result<os::Dir> ensure_directory(const os::RelPath& path) {
     auto dir = open_directory(path);
-    os::RelPath at = path;
-    while (!dir) {
-      if (dir.error().kind() != ErrorKind::not_found) return dir;
-      at = at.parent();
-      dir = at.is_root() ? root_->open_dir(".") : open_directory(at);
-    }
+    if (dir || dir.error().kind() != ErrorKind::not_found) return dir;
+    dir = TRY(root_->open_dir("."));
     const auto names = path.components();
-    for (std::size_t level = at.components().size(); level < names.size(); ++level) {
+    os::RelPath at;
+    // Halving: one level after another would cost the square of the depth.
+    std::size_t there = 0;
+    for (std::size_t missing = names.size(); missing - there > 1;) {
+      const std::size_t level = there + (missing - there) / 2;
+      os::RelPath above = first_levels(path, names, level);
+      auto found = open_directory(above);
+      if (!found && found.error().kind() != ErrorKind::not_found) return found;
+      if (!found) {
+        missing = level;
+        continue;
+      }
+      there = level;
+      at = std::move(above);
+      dir = std::move(found);
+    }
+    for (std::size_t level = there; level < names.size(); ++level) {
       at = at / names[level];
       dir = TRY(make_directory(*dir, at));
     }
     return dir;
+  }
+
+  static os::RelPath first_levels(const os::RelPath& path,
+                                  const std::vector<std::string_view>& names, std::size_t count) {
+    const char* const end = names[count - 1].data() + names[count - 1].size();
+    return os::RelPath::clean(std::string_view(path.str().data(), end));
   }
 
   Result<os::Dir> make_directory(const os::Dir& above, const os::RelPath& path) {

@@ -173,6 +173,20 @@ TEST_F(TarUnpack, HardLinkThroughSymlinkedFolder) {
   EXPECT_EQ(must(root_.stat("y")).inode, must(must(root_.open_dir("real")).stat("x")).inode);
 }
 
+TEST_F(TarUnpack, MissingFoldersAreMadeBelowThoseThatAreThere) {
+  for (int there = 0; there < 10; ++there) {
+    Tar tar;
+    std::string path = std::to_string(there);
+    for (int level = 0; level < there; ++level) path += "/d";
+    tar.dir(path, 700);
+    for (int level = there; level < 9; ++level) path += "/d";
+    must(unpack(tar.file(path + "/f", "x")));
+    EXPECT_EQ(read(path + "/f"), "x");
+    const os::Dir top = must(root_.open_dir(std::to_string(there)));
+    EXPECT_EQ(must(top.stat(".")).mtime, there == 0 ? 700 : 0);
+  }
+}
+
 TEST_F(TarUnpack, FileOfZerosHasItsSize) {
   Tar tar;
   const std::string zeros(1'500'000, '\0');
