@@ -42,7 +42,7 @@ class StepExport {
       TRY(storage_->put_manifest(build_tag, step_manifest(all_), options_->stop));
     }
     TRY(storage_->commit());
-    report_.steps = all_.size();
+    report_.keys = all_.size();
     report_.written = written_;
     report_.layers = layers_;
     return report_;

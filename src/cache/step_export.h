@@ -33,7 +33,7 @@ struct ExportOptions {
 };
 
 struct ExportReport {
-  std::size_t steps = 0;    ///< keys that the cache has now
+  std::size_t keys = 0;     ///< that the cache has now
   std::size_t written = 0;  ///< of them, those that it did not have
   std::size_t layers = 0;   ///< sent
 };

@@ -285,7 +285,7 @@ Result<std::string> CacheSession::write_one(solver::SolveContext& context, const
   options.stop = stop;
   const cache::ExportReport report =
       TRY(cache::export_steps(context, *storage, build_tag, options));
-  return fmt::format("{} keys, {} of them new, {} layers sent", report.steps, report.written,
+  return fmt::format("{} keys, {} of them new, {} layers sent", report.keys, report.written,
                      report.layers);
 }
 
