@@ -108,18 +108,17 @@ class ImagePuller {
     Found out;
     out.top = std::move(top);
     std::string manifest = out.top.content;
-    bool entry_says_platform = false;
-    if (oci::media_type::is_index(out.top.descriptor.media_type)) {
+    const bool is_index = oci::media_type::is_index(out.top.descriptor.media_type);
+    if (is_index) {
       const oci::Index index = TRY(oci::Index::parse(manifest).context(reference_->familiar()));
       const auto chosen = oci::choose_manifest(index.manifests, options_->platform);
       // An index of indexes is followed, and not kept.
       out.in_index = chosen && !oci::media_type::is_index(chosen->media_type);
       manifest = TRY(fetch_image_in(*repository_, *reference_, index, *options_));
-      entry_says_platform = true;
     }
     out.image = TRY(describe(std::move(manifest)));
     // What an index says counts for more than the config, which may be that of another platform.
-    if (!entry_says_platform) TRY(check_platform(out.image.config, *reference_, *options_));
+    if (!is_index) TRY(check_platform(out.image.config, *reference_, *options_));
     return out;
   }
 

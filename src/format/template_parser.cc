@@ -7,11 +7,10 @@
 #include <optional>
 
 #include "base/strings.h"
-#include "format/go_literals.h"
 #include "format/go_strconv.h"
+#include "format/template_constants.h"
 #include "format/template_functions.h"
 #include "format/template_lexer.h"
-#include "format/utf8.h"
 
 namespace kiln::format {
 namespace {
@@ -26,16 +25,6 @@ using ast::StatementKind;
 
 // Deeper nesting of parentheses and blocks is refused, so that no text can exhaust the stack.
 constexpr int kMaxNesting = 250;
-
-std::string describe(const Token& token) {
-  if (token.kind == TokenKind::end_of_text) return "EOF";
-  if (token.kind == TokenKind::error) return token.text;
-  if (token.kind >= TokenKind::dot) return "<" + token.text + ">";
-  if (count_runes(token.text) <= 10) return quote(token.text);
-  std::size_t end = 0;
-  for (int i = 0; i < 10; ++i) end += decode_rune(std::string_view(token.text).substr(end)).size;
-  return quote(std::string_view(token.text).substr(0, end)) + "...";
-}
 
 enum class Ending { none, end, otherwise };
 
@@ -92,6 +81,12 @@ class Parser {
     const auto line = std::count(program_.text.begin(),
                                  program_.text.begin() + static_cast<std::ptrdiff_t>(where), '\n');
     return invalid_input(fmt::format("template: :{}: {}", line + 1, message));
+  }
+  /// A value, or what is wrong with it at this place.
+  template <typename Value>
+  Result<Value> placed(Result<Value> value) const {
+    if (!value) return error(value.error().message());
+    return value;
   }
   Error unexpected(const Token& token, std::string_view context) const {
     if (token.kind == TokenKind::error) return error(token.text);
@@ -231,13 +226,7 @@ class Parser {
     const Token& token = next_non_space();
     if (token.kind != TokenKind::quoted_string && token.kind != TokenKind::raw_string)
       return unexpected(token, context);
-    return string_value(token);
-  }
-
-  Result<std::string> string_value(const Token& token) const {
-    auto text = unquote(token.text);
-    if (!text) return error("invalid syntax");
-    return std::move(*text);
+    return placed(string_value(token));
   }
 
   Result<void> call(std::vector<Statement>& into) {
@@ -464,18 +453,12 @@ class Parser {
         made.fields = {token.text.substr(1)};
         break;
       case TokenKind::boolean:
-        made.kind = OperandKind::constant;
-        made.constant = token.text == "true";
-        break;
       case TokenKind::character_constant:
       case TokenKind::number:
-        made.kind = OperandKind::constant;
-        made.constant = TRY(number(token));
-        break;
       case TokenKind::quoted_string:
       case TokenKind::raw_string:
         made.kind = OperandKind::constant;
-        made.constant = TRY(string_value(token));
+        made.constant = TRY(placed(constant_value(token)));
         break;
       case TokenKind::left_parenthesis: {
         next();
@@ -490,20 +473,6 @@ class Parser {
     }
     next();
     return std::optional<Operand>(std::move(made));
-  }
-
-  Result<nlohmann::json> number(const Token& token) const {
-    if (token.kind == TokenKind::character_constant) {
-      auto value = character_value(token.text);
-      if (!value) return error("malformed character constant: " + token.text);
-      return std::move(*value);
-    }
-    Number made = number_value(token.text);
-    if (made.problem == Number::Problem::overflow)
-      return error("integer overflow: " + quote(token.text));
-    if (made.problem == Number::Problem::syntax)
-      return error("illegal number syntax: " + quote(token.text));
-    return std::move(made.value);
   }
 
   std::vector<Token> tokens_;

@@ -10,6 +10,7 @@
 #include "base/strings.h"
 #include "frontend/placed_error.h"
 #include "frontend/stage_lowering.h"
+#include "frontend/step_names.h"
 #include "oci/reference.h"
 
 namespace kiln::frontend {

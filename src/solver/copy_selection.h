@@ -32,6 +32,7 @@ struct Match {
   /// The digest of its inputs, if nothing has changed since it was noted; then only the match
   /// itself is among the files.
   std::optional<Sha256Bytes> recalled;
+  bool is_archive = false;            ///< which ADD unpacks, once that was found out
   Sha256Bytes id{};                   ///< of what it is selected by
   std::string listing;                ///< to be noted with its digest, if not empty
   std::optional<Sha256Bytes> digest;  ///< of its inputs, once it was made of the files' facts

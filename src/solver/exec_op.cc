@@ -122,6 +122,7 @@ class ExecStep {
     if (context_->steps == Steps::look_up) return missed_step(std::move(reason));
     TRY(ensure_inputs(0));
     StepOutcomeResult made = TRY(make_layer());
+    made.milliseconds = milliseconds_since(started_);
     TRY(keep(made));
     return made;
   }
@@ -147,13 +148,8 @@ class ExecStep {
 
   /// Under both of its keys.
   Result<void> keep(const StepOutcomeResult& outcome) {
-    const auto elapsed = std::chrono::steady_clock::now() - started_;
-    for (store::CacheRecord* record : {&record_, definition_ ? &*definition_ : nullptr}) {
-      if (record == nullptr) continue;
-      record->milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(elapsed).count();
-      TRY(keep_record(*context_, *record, outcome));
-    }
-    return {};
+    TRY(keep_record(*context_, record_, outcome));
+    return definition_ ? keep_record(*context_, *definition_, outcome) : Result<void>();
   }
 
   Result<snapshot::TreeDigest> digest(const os::Dir& fs) {

@@ -66,28 +66,17 @@ class FileStep {
       TRY(lock(reading_key()));
       // Who had it has copied the same files: what they hold is worth knowing first now.
       read_first = lock_->has_waited();
-      if (read_first) {
-        auto known = TRY(find_by_content());
-        if (known) return *std::move(known);
-      }
+      if (read_first) TRY(make_content_key());
     }
-    const bool has_archives = TRY(unpacks());
+    const bool has_archives = TRY(find_archives());
     if (read_first) {
       TRY(lock(content_key_));
       if (lock_->held()) {
         auto known = TRY(find_known());
         if (known) return *std::move(known);
       }
-      // What would have to be fetched for the plan is not, where the step is only looked up.
-      if (!has_archives && !(looks_up_only && are_away(*context_, base))) {
-        const auto planned = make_plan();
-        if (!planned && !looks_up_only) return planned.error();
-        // What can't be planned is told when it is built.
-        if (planned) {
-          auto known = TRY(find_by_plan());
-          if (known) return *std::move(known);
-        }
-      }
+      auto planned = TRY(plan_and_find(has_archives));
+      if (planned) return *std::move(planned);
       MissReason reason = explain();
       if (looks_up_only) return missed_step(std::move(reason));
     }
@@ -100,8 +89,8 @@ class FileStep {
       if (known) return *std::move(known);
       explain();
     }
-    const auto elapsed = std::chrono::steady_clock::now() - started;
-    TRY(record(made, std::chrono::duration_cast<std::chrono::milliseconds>(elapsed).count()));
+    made.milliseconds = milliseconds_since(started);
+    TRY(keep_made(made));
     note_selections();
     return made;
   }
@@ -141,6 +130,22 @@ class FileStep {
       selections_.push_back(std::move(selection));
     }
     return unread;
+  }
+  /// Notes what ADD unpacks, and whether there is any: a plan of it is done at once.
+  Result<bool> find_archives() {
+    bool any = false;
+    std::size_t at = 0;
+    for (const auto& action : op_->actions) {
+      const auto* copy = std::get_if<llb::CopyAction>(&action);
+      if (copy == nullptr) continue;
+      Selection& selection = selections_[at++];
+      if (!copy->unpack) continue;
+      for (Match& match : selection.matches) {
+        match.is_archive = TRY(is_archive(source(*copy), match.files.front().entry));
+        any = any || match.is_archive;
+      }
+    }
+    return any;
   }
   bool recalled() const {
     return std::ranges::any_of(selections_, [](const Selection& selection) {
@@ -184,15 +189,20 @@ class FileStep {
   }
 
   Result<std::optional<StepOutcomeResult>> find_by_content() {
+    TRY(make_content_key());
+    return find_known();
+  }
+  Result<void> make_content_key() {
     TRY(read_sources());
     content_key();
-    return find_known();
+    return {};
   }
   /// The result that is kept under the content key.
   Result<std::optional<StepOutcomeResult>> find_known() {
     auto hit = TRY(look_up());
     if (!hit) return hit;
-    if (context_->steps == Steps::run) TRY(alias_definition(*hit));
+    // The next build finds the step by its definition at once.
+    if (context_->steps == Steps::run && !definition_key_.empty()) TRY(keep(*hit, definition_key_));
     note_selections();
     return hit;
   }
@@ -233,18 +243,17 @@ class FileStep {
     return fmt::format("{:o}", selection.matches.front().files.front().entry.info.permissions);
   }
 
-  /// By the key that was made last.
+  const std::string& key_made_last() { return content_key_.empty() ? content_key() : content_key_; }
   Result<std::optional<StepOutcomeResult>> look_up() {
     if (inputs_->cache(*context_) == UseCache::ignore) return std::optional<StepOutcomeResult>();
-    const std::string& key = content_key_.empty() ? content_key() : content_key_;
-    return find_step(*context_, *inputs_, key, [this] { return unfinished_record(); });
+    return find_step(*context_, *inputs_, key_made_last(), [this] { return unfinished_record(); });
   }
 
   /// Its input list is long: it is made once, as long as the key stays the same.
   const store::CacheRecord& unfinished_record() {
     if (record_ && !content_key_.empty() && record_->key == content_key_) return *record_;
     store::CacheRecord& record = record_.emplace();
-    record.key = content_key_.empty() ? content_key() : content_key_;
+    record.key = key_made_last();
     record.instruction = inputs_->vertex.origin.instruction;
     record.place = step_place(*context_, inputs_->vertex);
     record.operation = operation_;
@@ -254,33 +263,37 @@ class FileStep {
 
   MissReason explain() { return report_miss(*context_, *inputs_, unfinished_record()); }
 
-  Result<void> record(const StepOutcomeResult& made, std::int64_t milliseconds) {
+  /// With all of its inputs.
+  Result<void> keep(const StepOutcomeResult& outcome, const std::string& key,
+                    const std::vector<std::string>& other_keys = {}) {
     unfinished_record();
     store::CacheRecord record = *std::exchange(record_, std::nullopt);
-    record.milliseconds = milliseconds;
-    TRY(keep_record(*context_, record, made));
-    const auto plan = TRY(plan_->key());
-    if (plan) {
-      record.key = *plan;
-      TRY(keep_record(*context_, record, made));
-    }
-    if (definition_key_.empty()) return {};
-    record.key = definition_key_;
-    return keep_record(*context_, std::move(record), made);
-  }
-
-  /// The next build finds the step by its definition at once.
-  Result<void> alias_definition(const StepOutcomeResult& hit) {
-    if (definition_key_.empty()) return {};
-    return keep_hit(hit, definition_key_);
-  }
-  Result<void> keep_hit(const StepOutcomeResult& hit, const std::string& key) {
-    store::CacheRecord record = unfinished_record();
     record.key = key;
-    record.milliseconds = hit.milliseconds;
-    return keep_record(*context_, std::move(record), hit);
+    return keep_record(*context_, std::move(record), outcome, other_keys);
+  }
+  Result<void> keep_made(const StepOutcomeResult& made) {
+    std::vector<std::string> others = definition_keys();
+    auto plan = TRY(plan_->key());
+    if (plan) others.push_back(*std::move(plan));
+    return keep(made, key_made_last(), others);
+  }
+  std::vector<std::string> definition_keys() const {
+    return definition_key_.empty() ? std::vector<std::string>() : std::vector{definition_key_};
   }
 
+  /// Plans what is not known by its key; nullopt if that says nothing yet.
+  Result<std::optional<StepOutcomeResult>> plan_and_find(bool has_archives) {
+    const std::optional<StepOutcomeResult> nothing;
+    const bool looks_up_only = context_->steps == Steps::look_up;
+    // What would have to be fetched for the plan is not, where the step is only looked up.
+    if (has_archives || (looks_up_only && are_away(*context_, inputs_->results.front()->layers)))
+      return nothing;
+    const auto planned = make_plan();
+    // What can't be planned is told when it is built.
+    if (!planned && looks_up_only) return nothing;
+    TRY(planned);
+    return find_by_plan();
+  }
   /// Once it is planned: what would be written may have been written over other layers before.
   Result<std::optional<StepOutcomeResult>> find_by_plan() {
     if (inputs_->cache(*context_) == UseCache::ignore) return std::optional<StepOutcomeResult>();
@@ -288,29 +301,12 @@ class FileStep {
     if (!key) return std::optional<StepOutcomeResult>();
     auto hit = TRY(find_step(*context_, *inputs_, *key, [this] { return unfinished_record(); }));
     if (!hit || context_->steps != Steps::run) return hit;
-    TRY(keep_hit(*hit, content_key_));
-    TRY(alias_definition(*hit));
+    TRY(keep(*hit, content_key_, definition_keys()));
     note_selections();
     return hit;
   }
 
   // --- the layer
-
-  /// Whether there are archives to unpack: for a plan that is done at once.
-  Result<bool> unpacks() {
-    std::size_t at = 0;
-    for (const auto& action : op_->actions) {
-      const auto* copy = std::get_if<llb::CopyAction>(&action);
-      if (copy == nullptr) continue;
-      const Selection& selection = selections_[at++];
-      if (!copy->unpack) continue;
-      for (const Match& match : selection.matches) {
-        const bool unpacks = TRY(is_archive(source(*copy), match.files.front().entry));
-        if (unpacks) return true;
-      }
-    }
-    return false;
-  }
 
   Result<void> make_plan() {
     plan_ = TRY(FilePlan::make(*context_, *inputs_, {*op_, sources_, selections_}));

@@ -64,8 +64,10 @@ Result<void> FilePlan::plan() {
 }
 
 Result<std::optional<std::string>> FilePlan::key() {
+  if (key_) return key_;
   const auto digest = TRY(builder_->digest());
-  return digest ? std::optional(plan_key(*digest)) : std::nullopt;
+  if (digest) key_ = plan_key(*digest);
+  return key_;
 }
 
 Result<StepOutcomeResult> FilePlan::write() {
@@ -115,6 +117,7 @@ void FilePlan::note_content(std::size_t tag, const os::FileInfo& as_read, const 
   if (file->link_group) group_content_[{tree, *file->link_group}] = digest;
   if (file->facts_known && file->facts.content == digest) return;
   has_read_other_ = true;
+  key_.reset();
   // A file that changed under our hands counts as what was copied.
   file->facts.content = digest;
   file->facts_known = true;
@@ -184,11 +187,7 @@ Result<void> FilePlan::apply(const llb::InlineFileAction& file) {
 Result<void> FilePlan::apply(const llb::CopyAction& copy, Selection& selection) {
   const Owner owner = TRY(owner_of(copy.chown));
   for (Match& match : selection.matches) {
-    if (copy.unpack) {
-      const bool unpacked = TRY(try_unpack(copy, match, owner));
-      if (unpacked) continue;
-    }
-    TRY(copy_match(copy, match, owner));
+    TRY(match.is_archive ? unpack(copy, match, owner) : copy_match(copy, match, owner));
   }
   return {};
 }
@@ -266,10 +265,8 @@ Result<void> FilePlan::put(const llb::CopyAction& copy, SelectedFile& file, cons
   return builder_->put_file(path, std::move(content), std::move(metadata), tag);
 }
 
-Result<bool> FilePlan::try_unpack(const llb::CopyAction& copy, Match& match, const Owner& owner) {
+Result<void> FilePlan::unpack(const llb::CopyAction& copy, Match& match, const Owner& owner) {
   SelectedFile& file = match.files.front();
-  const bool unpacks = TRY(is_archive(source_of(copy), file.entry));
-  if (!unpacks) return false;
   const os::RelPath target = TRY(builder_->resolve(copy.destination, Last::follow));
   TRY(builder_->make_directories(target, 0755, owner.uid, owner.gid));
   store::ScratchDir scratch = TRY(context_->store.workspace().create_scratch());
@@ -287,7 +284,7 @@ Result<bool> FilePlan::try_unpack(const llb::CopyAction& copy, Match& match, con
     file.facts_known = true;
     source_of(copy).remember(file.entry, file.entry.info, file.facts, before);
   }
-  return true;
+  return {};
 }
 
 }  // namespace kiln::solver

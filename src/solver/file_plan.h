@@ -55,7 +55,7 @@ class FilePlan {
   Result<void> copy_match(const llb::CopyAction& copy, Match& match, const Owner& owner);
   Result<void> put(const llb::CopyAction& copy, SelectedFile& file, const os::RelPath& path,
                    const Owner& owner);
-  Result<bool> try_unpack(const llb::CopyAction& copy, Match& match, const Owner& owner);
+  Result<void> unpack(const llb::CopyAction& copy, Match& match, const Owner& owner);
   Result<Owner> owner_of(const std::string& text) const;
   Result<os::RelPath> prepare_destination(const std::string& destination, const std::string& chmod,
                                           const Owner& owner);
@@ -75,6 +75,7 @@ class FilePlan {
   snapshot::LayerView base_;
   std::optional<snapshot::LayerBuilder> builder_;
   bool has_read_other_ = false;
+  std::optional<std::string> key_;  ///< of what the files are known to hold
   std::vector<std::pair<SelectedFile*, SourceTree*>> tagged_;
   std::map<std::pair<SourceTree*, std::size_t>, Sha256Bytes> group_content_;
   /// The builder moves files out of these when it writes; a deque, for it points to them.

@@ -37,9 +37,8 @@ class SquashStep {
     TRY(context_->ensure_layers(input_->layers, inputs_->stop));
     const store::LayerInfo made =
         TRY(snapshot::squash_layers(context_->store, input_->layers, op_->keep, inputs_->stop));
-    const auto elapsed = std::chrono::steady_clock::now() - started;
-    record_.milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(elapsed).count();
     StepOutcomeResult out;
+    out.milliseconds = milliseconds_since(started);
     out.result.layers = over_kept(made.diff_id);
     // A squashed layer is as old as what it holds.
     out.result.created = input_->created;

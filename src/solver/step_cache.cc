@@ -84,14 +84,29 @@ bool are_away(const SolveContext& context, const std::vector<oci::DiffId>& layer
 }
 
 Result<void> keep_record(SolveContext& context, store::CacheRecord record,
-                         const StepOutcomeResult& outcome) {
+                         const StepOutcomeResult& outcome,
+                         const std::vector<std::string>& other_keys) {
   record.layer = outcome.result.layers.back();
   record.created = outcome.result.created;
-  context.note_result({record.key, record.instruction, *record.layer, record.created,
-                       record.milliseconds, !outcome.cached});
-  if (outcome.from != nullptr)
-    return context.imported.expect(*outcome.from, outcome.key_there, record);
-  return context.store.records().put(record);
+  record.milliseconds = outcome.milliseconds;
+  const auto note = [&](const std::string& key) {
+    context.note_result({key, record.instruction, *record.layer, record.created,
+                         record.milliseconds, !outcome.cached});
+  };
+  note(record.key);
+  for (const auto& key : other_keys) note(key);
+  if (outcome.from == nullptr) return context.store.records().put(record, other_keys);
+  TRY(context.imported.expect(*outcome.from, outcome.key_there, record));
+  for (const auto& key : other_keys) {
+    record.key = key;
+    TRY(context.imported.expect(*outcome.from, outcome.key_there, record));
+  }
+  return {};
+}
+
+std::int64_t milliseconds_since(std::chrono::steady_clock::time_point start) {
+  const auto elapsed = std::chrono::steady_clock::now() - start;
+  return std::chrono::duration_cast<std::chrono::milliseconds>(elapsed).count();
 }
 
 }  // namespace kiln::solver

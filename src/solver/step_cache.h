@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -16,7 +17,7 @@ namespace kiln::solver {
 struct StepOutcomeResult {
   StepResult result;
   bool cached = false;
-  std::int64_t milliseconds = 0;  ///< of a hit: how long its run took
+  std::int64_t milliseconds = 0;  ///< how long its run took
   /// The cache elsewhere that a hit comes from; its layer may not be in the store yet.
   CacheImport* from = nullptr;
   std::string key_there;
@@ -39,9 +40,12 @@ Result<std::optional<StepOutcomeResult>> find_step(SolveContext& context, const 
 /// Whether some of `layers` are not in the store: a look-up alone does not fetch them.
 bool are_away(const SolveContext& context, const std::vector<oci::DiffId>& layers);
 
-/// Keeps the record of `outcome`, where records of its origin are kept, and notes it as a result of
-/// this build. The outcome's layer and time are filled in.
+/// Keeps the record of `outcome` under its key and `other_keys`, where records of its origin are
+/// kept, and notes it as a result of this build. The outcome's layer and times are filled in.
 Result<void> keep_record(SolveContext& context, store::CacheRecord record,
-                         const StepOutcomeResult& outcome);
+                         const StepOutcomeResult& outcome,
+                         const std::vector<std::string>& other_keys = {});
+
+std::int64_t milliseconds_since(std::chrono::steady_clock::time_point start);
 
 }  // namespace kiln::solver

@@ -112,28 +112,35 @@ Result<void> CacheRecords::forget_runs_with(const oci::DiffId& layer) {
   return transaction.commit();
 }
 
-Result<void> CacheRecords::put(const CacheRecord& record) {
+Result<void> CacheRecords::put(const CacheRecord& record,
+                               const std::vector<std::string>& other_keys) {
   const std::string digest = inputs_digest(record.inputs.text);
   auto transaction = TRY(database_->begin());
   auto insert = TRY(
       database_->prepare("INSERT INTO inputs (digest, list) VALUES (?, ?) ON CONFLICT DO NOTHING"));
   TRY(insert.bind(0, digest).bind_blob(1, record.inputs.text).run());
+  TRY(put_row(record.key, record, digest));
+  for (const auto& key : other_keys) TRY(put_row(key, record, digest));
+  return transaction.commit();
+}
+
+Result<void> CacheRecords::put_row(const std::string& key, const CacheRecord& record,
+                                   const std::string& digest) {
   auto statement =
       TRY(database_->prepare("INSERT OR REPLACE INTO records (key, instruction, operation, inputs, "
                              "layer, created, created_ns, "
                              "used, milliseconds, place) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?6, "
                              "?8, ?9)"));
-  TRY(statement.bind(0, record.key)
-          .bind(1, record.instruction)
-          .bind(2, record.operation)
-          .bind(3, digest)
-          .bind(4, record.layer ? record.layer->hex() : "")
-          .bind(5, record.created.seconds)
-          .bind(6, record.created.nanoseconds)
-          .bind(7, record.milliseconds)
-          .bind(8, record.place)
-          .run());
-  return transaction.commit();
+  return statement.bind(0, key)
+      .bind(1, record.instruction)
+      .bind(2, record.operation)
+      .bind(3, digest)
+      .bind(4, record.layer ? record.layer->hex() : "")
+      .bind(5, record.created.seconds)
+      .bind(6, record.created.nanoseconds)
+      .bind(7, record.milliseconds)
+      .bind(8, record.place)
+      .run();
 }
 
 Result<void> CacheRecords::touch(const std::vector<std::string>& keys, std::int64_t now) {

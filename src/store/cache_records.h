@@ -82,12 +82,16 @@ class CacheRecords {
   Result<void> remove(const std::vector<std::string>& keys);
   /// Forgets every run that made this layer, or that had it as an input.
   Result<void> forget_runs_with(const oci::DiffId& layer);
-  /// Replaces a record of the same key.
-  Result<void> put(const CacheRecord& record);
+  /// Replaces records of the same keys: the record's own, and `other_keys`, under which it is kept
+  /// too.
+  Result<void> put(const CacheRecord& record, const std::vector<std::string>& other_keys = {});
   /// Notes that records were used now: the least recently used go first when space is short.
   Result<void> touch(const std::vector<std::string>& keys, std::int64_t now);
 
  private:
+  Result<void> put_row(const std::string& key, const CacheRecord& record,
+                       const std::string& inputs_digest);
+
   const Database* database_;
 };
 
