@@ -8,11 +8,15 @@
 #include <algorithm>
 #include <cstring>
 #include <system_error>
+#include <utility>
 
 #include "base/check.h"
 
 namespace kiln::archive {
 namespace {
+
+// So many compressed blocks may be with the sink.
+constexpr std::size_t kHeldOutputs = 4;
 
 struct FreeGzip {
   void operator()(libdeflate_compressor* compressor) const {
@@ -108,9 +112,12 @@ EncoderFactory zstd_encoder(int level) {
 }
 
 BlockCompressor::BlockCompressor(ByteSink& sink, EncoderFactory make_encoder, unsigned threads)
-    : sink_(&sink), make_encoder_(std::move(make_encoder)), slots_(std::max(threads, 1U) + 2) {
-  own_encoder_ = make_encoder_();
-  output_bound_ = own_encoder_->bound(kBlockInput);
+    : sink_(&sink),
+      make_encoder_(std::move(make_encoder)),
+      own_encoder_(make_encoder_()),
+      output_bound_(own_encoder_->bound(kCompressionBlock)),
+      outputs_(std::max(threads, 1U) + 2 + kHeldOutputs, output_bound_),
+      slots_(std::max(threads, 1U) + 2) {
   // Fewer threads than wanted, or none, make it slower and change nothing else.
   while (threads_.size() < std::max(threads, 1U) && start_thread()) {
   }
@@ -134,21 +141,32 @@ Result<void> BlockCompressor::write(Bytes data) {
   CHECK(!finished_);
   while (!data.empty()) {
     Slot& current = slot(submitted_);
-    if (!current.input) current.input = std::make_unique_for_overwrite<std::byte[]>(kBlockInput);
-    const std::size_t count = std::min(data.size(), kBlockInput - current.input_size);
-    std::memcpy(current.input.get() + current.input_size, data.data(), count);
-    current.input_size += count;
+    if (!current.gathered)
+      current.gathered = std::make_unique_for_overwrite<std::byte[]>(kCompressionBlock);
+    const std::size_t before = current.input.data.size();
+    const std::size_t count = std::min(data.size(), kCompressionBlock - before);
+    std::memcpy(current.gathered.get() + before, data.data(), count);
+    current.input.data = {current.gathered.get(), before + count};
     data = data.subspan(count);
-    if (current.input_size == kBlockInput) TRY(submit());
+    if (current.input.data.size() == kCompressionBlock) TRY(submit());
   }
   return {};
+}
+
+Result<void> BlockCompressor::write_shared(SharedBytes bytes) {
+  CHECK(!finished_);
+  Slot& current = slot(submitted_);
+  if (bytes.data.size() != kCompressionBlock || !current.input.data.empty())
+    return write(bytes.data);
+  current.input = std::move(bytes);
+  return submit();
 }
 
 Result<void> BlockCompressor::finish() {
   CHECK(!finished_);
   finished_ = true;
   // An empty input is one empty block: nothing at all would be neither gzip nor zstd.
-  if (submitted_ == 0 || slot(submitted_).input_size > 0) TRY(submit());
+  if (submitted_ == 0 || !slot(submitted_).input.data.empty()) TRY(submit());
   while (written_ < submitted_) TRY(write_oldest());
   return {};
 }
@@ -181,17 +199,18 @@ bool BlockCompressor::oldest_is_encoded(Wait wait) {
 Result<void> BlockCompressor::write_oldest() {
   CHECK(oldest_is_encoded(Wait::yes));
   Slot& oldest = slot(written_);
-  TRY(sink_->write({oldest.output.get(), oldest.output_size}));
-  oldest.input_size = 0;
+  oldest.input = {};
   oldest.encoded = false;
   ++written_;
-  return {};
+  return sink_->write_shared(std::exchange(oldest.output, {}));
 }
 
-void BlockCompressor::encode(Slot& slot, BlockEncoder& encoder) const {
-  if (!slot.output) slot.output = std::make_unique_for_overwrite<std::byte[]>(output_bound_);
-  slot.output_size =
-      encoder.encode({slot.input.get(), slot.input_size}, {slot.output.get(), output_bound_});
+void BlockCompressor::encode(Slot& slot, BlockEncoder& encoder) {
+  std::shared_ptr<Block> output = outputs_.take();
+  output->resize(output_bound_);
+  const std::size_t size = encoder.encode(slot.input.data, *output);
+  const Bytes encoded = Bytes(*output).first(size);
+  slot.output = {encoded, std::move(output)};
 }
 
 void BlockCompressor::work(const std::stop_token& stop) {

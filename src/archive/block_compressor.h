@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "archive/block_pool.h"
 #include "archive/compression.h"
 
 namespace kiln::archive {
@@ -27,30 +28,29 @@ using EncoderFactory = std::function<std::unique_ptr<BlockEncoder>()>;
 EncoderFactory gzip_encoder(int level);
 EncoderFactory zstd_encoder(int level);
 
-/// Cuts the input into blocks of kBlockInput bytes, compresses them on its own threads, and writes
-/// the results in order from within write() and finish().
+/// Cuts the input into blocks of kCompressionBlock bytes, compresses them on its own threads, and
+/// writes the results, shared, in order from within write() and finish(). Shared bytes of a block's
+/// size are compressed where they are.
 class BlockCompressor final : public CompressingSink {
  public:
-  static constexpr std::size_t kBlockInput = std::size_t{1} << 20;
-
   BlockCompressor(ByteSink& sink, EncoderFactory make_encoder, unsigned threads);
   ~BlockCompressor() override;
   Result<void> write(Bytes data) override;
+  Result<void> write_shared(SharedBytes bytes) override;
   Result<void> finish() override;
 
  private:
   struct Slot {
-    std::unique_ptr<std::byte[]> input;
-    std::size_t input_size = 0;
-    std::unique_ptr<std::byte[]> output;
-    std::size_t output_size = 0;
+    std::unique_ptr<std::byte[]> gathered;
+    SharedBytes input;  ///< a part of `gathered` has no owner
+    SharedBytes output;
     bool encoded = false;  ///< guarded by mutex_
   };
   enum class Wait { no, yes };
 
   bool start_thread();
   Slot& slot(std::uint64_t block) { return slots_[block % slots_.size()]; }
-  void encode(Slot& slot, BlockEncoder& encoder) const;
+  void encode(Slot& slot, BlockEncoder& encoder);
   Result<void> submit();
   Result<void> write_oldest();
   bool oldest_is_encoded(Wait wait);
@@ -60,6 +60,7 @@ class BlockCompressor final : public CompressingSink {
   EncoderFactory make_encoder_;
   std::unique_ptr<BlockEncoder> own_encoder_;  ///< the caller's, where no thread could be started
   std::size_t output_bound_ = 0;
+  BlockPool outputs_;
 
   // A block's number says which slot it uses. Blocks from written_ up to submitted_ are the
   // threads'.

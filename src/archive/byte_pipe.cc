@@ -3,52 +3,54 @@
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
 
 namespace kiln::archive {
 
-BytePipe::BytePipe(std::size_t capacity)
-    : capacity_(capacity), ring_(std::make_unique_for_overwrite<std::byte[]>(capacity)) {}
-
 Result<void> BytePipe::write(Bytes data) {
   while (!data.empty()) {
-    std::uint64_t at = 0;
-    std::size_t room = 0;
-    {
-      std::unique_lock lock(mutex_);
-      changed_.wait(lock, [&] { return read_error_ || written_ - read_ < capacity_; });
-      if (read_error_) return Error(*read_error_);
-      at = written_;
-      room = capacity_ - static_cast<std::size_t>(written_ - read_);
-    }
-    const auto offset = static_cast<std::size_t>(at % capacity_);
-    const std::size_t count = std::min({room, data.size(), capacity_ - offset});
-    std::memcpy(ring_.get() + offset, data.data(), count);
+    const std::size_t count = std::min(data.size(), kPiece);
+    std::shared_ptr<std::byte[]> copy = std::make_shared_for_overwrite<std::byte[]>(count);
+    std::memcpy(copy.get(), data.data(), count);
+    const Bytes piece(copy.get(), count);
+    TRY(push({piece, std::move(copy)}));
     data = data.subspan(count);
-    const std::scoped_lock lock(mutex_);
-    written_ += count;
-    changed_.notify_all();
   }
   return {};
 }
 
+Result<void> BytePipe::push(SharedBytes piece) {
+  if (piece.data.empty()) return {};
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return read_error_ || size_ < capacity_; });
+  if (read_error_) return Error(*read_error_);
+  size_ += piece.data.size();
+  pieces_.push_back(std::move(piece));
+  changed_.notify_all();
+  return {};
+}
+
 Result<std::size_t> BytePipe::read(MutableBytes into) {
-  std::uint64_t at = 0;
-  std::size_t there = 0;
+  SharedBytes* first = nullptr;
   {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return finished_ || written_ > read_; });
-    if (written_ == read_) {
+    changed_.wait(lock, [&] { return finished_ || !pieces_.empty(); });
+    if (pieces_.empty()) {
       if (write_error_) return Error(*write_error_);
       return std::size_t{0};
     }
-    at = read_;
-    there = static_cast<std::size_t>(written_ - read_);
+    first = &pieces_.front();
   }
-  const auto offset = static_cast<std::size_t>(at % capacity_);
-  const std::size_t count = std::min({there, into.size(), capacity_ - offset});
-  std::memcpy(into.data(), ring_.get() + offset, count);
+  const std::size_t count = std::min(first->data.size(), into.size());
+  std::memcpy(into.data(), first->data.data(), count);
+  first->data = first->data.subspan(count);
+  SharedBytes done;
   const std::scoped_lock lock(mutex_);
-  read_ += count;
+  if (first->data.empty()) {
+    done = std::move(*first);
+    pieces_.pop_front();
+  }
+  size_ -= count;
   changed_.notify_all();
   return count;
 }
@@ -61,8 +63,12 @@ void BytePipe::finish(const Result<void>& outcome) {
 }
 
 void BytePipe::abandon(const Error& reason) {
+  // Whoever made them may wait for them.
+  std::deque<SharedBytes> unread;
   const std::scoped_lock lock(mutex_);
   read_error_ = reason;
+  pieces_.swap(unread);
+  size_ = 0;
   changed_.notify_all();
 }
 

@@ -2,19 +2,23 @@
 #pragma once
 
 #include <condition_variable>
-#include <memory>
+#include <deque>
 #include <mutex>
 #include <optional>
+#include <utility>
 
 #include "archive/byte_stream.h"
 
 namespace kiln::archive {
 
-/// Carries bytes from a thread that writes to one that reads, a bounded number at a time. Either
-/// end may give up: the other then gets its error instead of waiting.
+/// Carries bytes from a thread that writes to one that reads, a bounded number at a time: its
+/// capacity, and one piece of kPiece or of shared bytes. Either end may give up: the other then
+/// gets its error instead of waiting.
 class BytePipe {
  public:
-  explicit BytePipe(std::size_t capacity = std::size_t{4} << 20);
+  static constexpr std::size_t kPiece = std::size_t{64} << 10;
+
+  explicit BytePipe(std::size_t capacity = std::size_t{4} << 20) : capacity_(capacity) {}
 
   /// The writer's end. write() waits while the pipe is full.
   ByteSink& sink() { return sink_; }
@@ -31,6 +35,7 @@ class BytePipe {
    public:
     explicit Sink(BytePipe& pipe) : pipe_(&pipe) {}
     Result<void> write(Bytes data) override { return pipe_->write(data); }
+    Result<void> write_shared(SharedBytes bytes) override { return pipe_->push(std::move(bytes)); }
 
    private:
     BytePipe* pipe_;
@@ -45,19 +50,18 @@ class BytePipe {
   };
 
   Result<void> write(Bytes data);
+  Result<void> push(SharedBytes piece);
   Result<std::size_t> read(MutableBytes into);
 
   Sink sink_{*this};
   Source source_{*this};
   std::size_t capacity_;
-  std::unique_ptr<std::byte[]> ring_;
 
   std::mutex mutex_;
   std::condition_variable changed_;
-  // Guarded by mutex_. The bytes from read_ up to written_, counted from the beginning of the
-  // stream, are in the ring; the writer alone touches the others, so copying needs no lock.
-  std::uint64_t written_ = 0;
-  std::uint64_t read_ = 0;
+  // Guarded by mutex_; what the first piece holds is the reader's alone.
+  std::deque<SharedBytes> pieces_;
+  std::size_t size_ = 0;  ///< of what is left of them
   bool finished_ = false;
   std::optional<Error> write_error_;
   std::optional<Error> read_error_;

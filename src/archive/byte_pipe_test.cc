@@ -24,6 +24,23 @@ TEST(BytePipe, CarriesMoreThanItHolds) {
   EXPECT_EQ(*got, text);
 }
 
+TEST(BytePipe, SharedBytesAreNotCopiedAndComeBack) {
+  BytePipe pipe(100);
+  const auto block = std::make_shared<std::string>(150, 'b');
+  const Bytes bytes = as_bytes(*block);
+  ASSERT_TRUE(pipe.sink().write_shared({bytes, block}).ok());
+  EXPECT_EQ(block.use_count(), 2);
+  std::byte buffer[100];
+  EXPECT_EQ(*pipe.source().read(buffer), 100U);
+  EXPECT_EQ(block.use_count(), 2);
+  EXPECT_EQ(*pipe.source().read(buffer), 50U);
+  EXPECT_EQ(block.use_count(), 1);
+  ASSERT_TRUE(pipe.sink().write_shared({bytes, block}).ok());
+  pipe.abandon(corrupt("enough"));
+  EXPECT_EQ(block.use_count(), 1);
+  EXPECT_FALSE(pipe.sink().write_shared({bytes, block}).ok());
+}
+
 TEST(BytePipe, TheReaderGetsTheWritersErrorAfterWhatCame) {
   BytePipe pipe(100);
   ASSERT_TRUE(pipe.sink().write(as_bytes("abc")).ok());
@@ -38,7 +55,7 @@ TEST(BytePipe, TheReaderGetsTheWritersErrorAfterWhatCame) {
 TEST(BytePipe, AWaitingWriterGetsTheReadersError) {
   BytePipe pipe(10);
   std::jthread reader([&] { pipe.abandon(corrupt("enough")); });
-  const auto written = pipe.sink().write(as_bytes(std::string(50, 'x')));
+  const auto written = pipe.sink().write(as_bytes(std::string(BytePipe::kPiece + 1, 'x')));
   ASSERT_FALSE(written.ok());
   EXPECT_EQ(written.error().message(), "enough");
 }

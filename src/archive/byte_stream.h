@@ -16,6 +16,7 @@ using kiln::Bytes;
 using kiln::ByteSink;
 using kiln::ByteSource;
 using kiln::MutableBytes;
+using kiln::SharedBytes;
 
 Bytes as_bytes(std::string_view text);
 std::string_view as_text(Bytes data);

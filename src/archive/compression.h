@@ -27,6 +27,8 @@ class CompressingSink : public ByteSink {
  public:
   virtual Result<void> finish() = 0;
 };
+/// What is compressed at a time: shared bytes of this size are not copied.
+inline constexpr std::size_t kCompressionBlock = std::size_t{1} << 20;
 /// The level that is best for layers on their way: gzip by ISA-L, zstd's level 3.
 inline constexpr int kUsualLevel = -1;
 /// gzip in independent blocks of a fixed input size, compressed on `threads` threads, by libdeflate

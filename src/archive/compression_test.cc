@@ -97,7 +97,7 @@ TEST(Compression, PlainBytesPassThrough) {
 class BothWays : public testing::TestWithParam<Compression> {};
 
 TEST_P(BothWays, WhatWasCompressedComesBack) {
-  constexpr std::size_t kBlock = BlockCompressor::kBlockInput;
+  constexpr std::size_t kBlock = kCompressionBlock;
   for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{100'000}, kBlock - 1,
                                  kBlock, kBlock + 1, 7 * kBlock / 2}) {
     const std::string text = sample(size);

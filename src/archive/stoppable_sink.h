@@ -16,6 +16,10 @@ class StoppableSink final : public ByteSink {
     if (stop_.stop_requested()) return cancelled();
     return next_->write(data);
   }
+  Result<void> write_shared(SharedBytes bytes) override {
+    if (stop_.stop_requested()) return cancelled();
+    return next_->write_shared(std::move(bytes));
+  }
 
  private:
   ByteSink* next_;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 
 #include "base/result.h"
@@ -41,12 +42,21 @@ inline Result<std::uint64_t> ByteSource::skip(std::uint64_t count) {
   return passed;
 }
 
+/// Bytes that stay as they are for as long as somebody holds their owner.
+struct SharedBytes {
+  Bytes data;
+  std::shared_ptr<const void> owner;
+};
+
 /// Takes bytes in order. Whoever creates a sink says how its end is told.
 class ByteSink {
  public:
   virtual ~ByteSink() = default;
   /// Takes all of `data`.
   virtual Result<void> write(Bytes data) = 0;
+  /// The same, of bytes that it may hold for a while instead of copying them: their maker, who has
+  /// a bounded number of such, waits until they come back.
+  virtual Result<void> write_shared(SharedBytes bytes) { return write(bytes.data); }
 };
 
 }  // namespace kiln

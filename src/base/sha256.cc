@@ -60,23 +60,40 @@ Sha256 Sha256::resume(const Midstate& state) {
   return out;
 }
 
-void Sha256::update_both(Sha256& a, Sha256& b, std::span<const std::byte> data) {
-  SHA256_CTX& first = a.state_->context;
-  SHA256_CTX& second = b.state_->context;
-  std::size_t done = 0;
-  if (first.num == 0 && second.num == 0 && can_compress_pairs()) {
-    const std::size_t blocks = data.size() / SHA256_CBLOCK;
-    compress_pair(first.h, second.h, data.data(), blocks);
-    done = blocks * SHA256_CBLOCK;
-    for (SHA256_CTX* context : {&first, &second}) {
-      const std::uint64_t bits =
-          ((std::uint64_t{context->Nh} << 32) | context->Nl) + std::uint64_t{done} * 8;
-      context->Nl = static_cast<SHA_LONG>(bits);
-      context->Nh = static_cast<SHA_LONG>(bits >> 32);
+void Sha256::update_pair(Sha256& a, std::span<const std::byte> a_data, Sha256& b,
+                         std::span<const std::byte> b_data) {
+  if (can_compress_pairs()) {
+    a.fill_block(a_data);
+    b.fill_block(b_data);
+    const std::size_t blocks = std::min(a_data.size(), b_data.size()) / SHA256_CBLOCK;
+    if (blocks > 0) {
+      compress_pair(a.state_->context.h, a_data.data(), b.state_->context.h, b_data.data(), blocks);
+      a.count_blocks(blocks, a_data);
+      b.count_blocks(blocks, b_data);
     }
   }
-  a.update(data.subspan(done));
-  b.update(data.subspan(done));
+  a.update(a_data);
+  b.update(b_data);
+}
+
+/// Takes off `data` what the block that was begun lacks.
+void Sha256::fill_block(std::span<const std::byte>& data) {
+  const std::size_t begun = state_->context.num;
+  if (begun == 0) return;
+  const std::size_t count = std::min(data.size(), SHA256_CBLOCK - begun);
+  update(data.first(count));
+  data = data.subspan(count);
+}
+
+/// Takes off `data` the blocks that were compressed.
+void Sha256::count_blocks(std::size_t blocks, std::span<const std::byte>& data) {
+  SHA256_CTX& context = state_->context;
+  const std::size_t size = blocks * SHA256_CBLOCK;
+  const std::uint64_t bits =
+      ((std::uint64_t{context.Nh} << 32) | context.Nl) + std::uint64_t{size} * 8;
+  context.Nl = static_cast<SHA_LONG>(bits);
+  context.Nh = static_cast<SHA_LONG>(bits >> 32);
+  data = data.subspan(size);
 }
 
 Sha256Bytes sha256(std::string_view data) {

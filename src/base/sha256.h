@@ -38,12 +38,16 @@ class Sha256 {
   Midstate midstate() const;
   static Sha256 resume(const Midstate& state);
 
-  /// `a.update(data)` and `b.update(data)`, in little more than the time of one of them where the
-  /// processor can: both have the same message schedule, and one waits while the other works.
-  static void update_both(Sha256& a, Sha256& b, std::span<const std::byte> data);
+  /// `a.update(a_data)` and `b.update(b_data)`, where the processor can in little more than the
+  /// time of the longer one: the one works while the other waits. `a` and `b` are two.
+  static void update_pair(Sha256& a, std::span<const std::byte> a_data, Sha256& b,
+                          std::span<const std::byte> b_data);
 
  private:
   struct State;
+  void fill_block(std::span<const std::byte>& data);
+  void count_blocks(std::size_t blocks, std::span<const std::byte>& data);
+
   std::unique_ptr<State> state_;
 };
 

@@ -45,46 +45,54 @@ KILN_SHA void store(std::uint32_t* words, const Halves& state) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(words + 4), _mm_alignr_epi8(dchg, feba, 8));
 }
 
-KILN_SHA void four_rounds(Halves& state, __m128i low, __m128i high) {
-  state.cdgh = _mm_sha256rnds2_epu32(state.cdgh, state.abef, low);
-  state.abef = _mm_sha256rnds2_epu32(state.abef, state.cdgh, high);
-}
-
 KILN_SHA void add(Halves& state, const Halves& before) {
   state.abef = _mm_add_epi32(state.abef, before.abef);
   state.cdgh = _mm_add_epi32(state.cdgh, before.cdgh);
 }
 
-__attribute__((target("sha,sse4.1"))) void compress(std::uint32_t* first, std::uint32_t* second,
-                                                    const std::byte* data, std::size_t blocks) {
+__attribute__((target("sha,sse4.1"))) void compress(std::uint32_t* first,
+                                                    const std::byte* first_data,
+                                                    std::uint32_t* second,
+                                                    const std::byte* second_data,
+                                                    std::size_t blocks) {
   const __m128i big_endian = _mm_set_epi64x(0x0c0d0e0f08090a0bLL, 0x0405060700010203LL);
-  Halves a = load(first), b = load(second);
-  for (; blocks > 0; --blocks, data += 64) {
-    const Halves a_before = a, b_before = b;
-    __m128i words[4];
-    for (int i = 0; i < 4; ++i) {
-      words[i] =
-          _mm_shuffle_epi8(_mm_loadu_si128(reinterpret_cast<const __m128i*>(data) + i), big_endian);
+  const std::byte* data[2] = {first_data, second_data};
+  Halves state[2] = {load(first), load(second)};
+  for (; blocks > 0; --blocks) {
+    const Halves before[2] = {state[0], state[1]};
+    __m128i words[2][4];
+    for (int k = 0; k < 2; ++k) {
+      for (int i = 0; i < 4; ++i) {
+        words[k][i] = _mm_shuffle_epi8(
+            _mm_loadu_si128(reinterpret_cast<const __m128i*>(data[k]) + i), big_endian);
+      }
+      data[k] += 64;
     }
 #pragma GCC unroll 16
     for (int i = 0; i < 16; ++i) {
-      __m128i& now = words[i % 4];
-      const __m128i low = _mm_add_epi32(
-          now, _mm_load_si128(reinterpret_cast<const __m128i*>(kRound + std::ptrdiff_t{4} * i)));
-      const __m128i high = _mm_shuffle_epi32(low, 0x0e);
-      four_rounds(a, low, high);
-      four_rounds(b, low, high);
+      const __m128i round =
+          _mm_load_si128(reinterpret_cast<const __m128i*>(kRound + std::ptrdiff_t{4} * i));
+      // The instructions of the two alternate.
+      const __m128i low[2] = {_mm_add_epi32(words[0][i % 4], round),
+                              _mm_add_epi32(words[1][i % 4], round)};
+      const __m128i high[2] = {_mm_shuffle_epi32(low[0], 0x0e), _mm_shuffle_epi32(low[1], 0x0e)};
+      for (int k = 0; k < 2; ++k)
+        state[k].cdgh = _mm_sha256rnds2_epu32(state[k].cdgh, state[k].abef, low[k]);
+      for (int k = 0; k < 2; ++k)
+        state[k].abef = _mm_sha256rnds2_epu32(state[k].abef, state[k].cdgh, high[k]);
       if (i >= 12) continue;
-      const __m128i last = words[(i + 3) % 4];
-      now = _mm_sha256msg1_epu32(now, words[(i + 1) % 4]);
-      now = _mm_add_epi32(now, _mm_alignr_epi8(last, words[(i + 2) % 4], 4));
-      now = _mm_sha256msg2_epu32(now, last);
+      for (int k = 0; k < 2; ++k) {
+        __m128i& now = words[k][i % 4];
+        const __m128i last = words[k][(i + 3) % 4];
+        now = _mm_sha256msg1_epu32(now, words[k][(i + 1) % 4]);
+        now = _mm_add_epi32(now, _mm_alignr_epi8(last, words[k][(i + 2) % 4], 4));
+        now = _mm_sha256msg2_epu32(now, last);
+      }
     }
-    add(a, a_before);
-    add(b, b_before);
+    for (int k = 0; k < 2; ++k) add(state[k], before[k]);
   }
-  store(first, a);
-  store(second, b);
+  store(first, state[0]);
+  store(second, state[1]);
 }
 
 }  // namespace
@@ -93,15 +101,16 @@ bool can_compress_pairs() {
   return __builtin_cpu_supports("sha") && __builtin_cpu_supports("sse4.1");
 }
 
-void compress_pair(std::uint32_t* first, std::uint32_t* second, const std::byte* data,
-                   std::size_t blocks) {
-  compress(first, second, data, blocks);
+void compress_pair(std::uint32_t* first, const std::byte* first_data, std::uint32_t* second,
+                   const std::byte* second_data, std::size_t blocks) {
+  compress(first, first_data, second, second_data, blocks);
 }
 
 #else
 
 bool can_compress_pairs() { return false; }
-void compress_pair(std::uint32_t*, std::uint32_t*, const std::byte*, std::size_t) {
+void compress_pair(std::uint32_t*, const std::byte*, std::uint32_t*, const std::byte*,
+                   std::size_t) {
   std::unreachable();
 }
 

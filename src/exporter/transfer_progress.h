@@ -35,13 +35,23 @@ class ReportingSink final : public archive::ByteSink {
   ReportingSink(archive::ByteSink& next, Layer layer) : next_(&next), layer_(std::move(layer)) {}
   Result<void> write(archive::Bytes data) override {
     TRY(next_->write(data));
-    bytes_ += data.size();
-    if (layer_.progress != nullptr)
-      layer_.progress->transferred(layer_.name, layer_.direction, bytes_, layer_.total);
+    report(data.size());
+    return {};
+  }
+  Result<void> write_shared(archive::SharedBytes bytes) override {
+    const std::size_t size = bytes.data.size();
+    TRY(next_->write_shared(std::move(bytes)));
+    report(size);
     return {};
   }
 
  private:
+  void report(std::size_t more) {
+    bytes_ += more;
+    if (layer_.progress != nullptr)
+      layer_.progress->transferred(layer_.name, layer_.direction, bytes_, layer_.total);
+  }
+
   archive::ByteSink* next_;
   Layer layer_;
   std::uint64_t bytes_ = 0;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "snapshot/block_size.h"
 
 namespace kiln::snapshot {
 namespace {
@@ -13,97 +14,61 @@ constexpr std::size_t kBlocks = 16;
 AsyncHashSink::AsyncHashSink() : filler_(kBlocks, kBlockSize) {}
 
 AsyncHashSink::~AsyncHashSink() {
-  if (!thread_.joinable()) return;
-  {
-    const std::lock_guard lock(mutex_);
-    ended_ = true;
-  }
-  changed_.notify_all();
+  if (!pool_) return;
+  pool_->forget(stream_);
+  pool_->leave();
 }
 
 Result<void> AsyncHashSink::write(archive::Bytes data) {
   size_ += data.size();
-  while (auto block = filler_.fill(data)) push({.block = std::move(block)});
+  while (auto block = filler_.fill(data)) push({.bytes = archive::shared(std::move(block))});
   return {};
 }
 
-void AsyncHashSink::write_block(std::shared_ptr<const Block> block, Sha256* also) {
-  size_ += block->size();
-  push_current();
-  push({.block = std::move(block), .also = also});
+Result<void> AsyncHashSink::write_shared(archive::SharedBytes bytes) {
+  write_shared(std::move(bytes), nullptr);
+  return {};
 }
 
-void AsyncHashSink::hash_block(std::shared_ptr<const Block> block, Sha256& also) {
+void AsyncHashSink::write_shared(archive::SharedBytes bytes, Sha256* also) {
+  size_ += bytes.data.size();
   push_current();
-  push({.block = std::move(block), .in_stream = false, .also = &also});
+  push({.bytes = std::move(bytes), .also = also});
+}
+
+void AsyncHashSink::hash_shared(archive::SharedBytes bytes, Sha256& also) {
+  push_current();
+  push({.bytes = std::move(bytes), .in_stream = false, .also = &also});
 }
 
 void AsyncHashSink::resume(const Sha256::Midstate& state) {
   CHECK(size_ == 0);
-  hash_ = Sha256::resume(state);
+  stream_.hash = Sha256::resume(state);
   size_ = state.size;
 }
 
 void AsyncHashSink::mark(std::uint64_t entries) {
   push_current();
-  push({.mark = entries});
+  push({.bytes = {}, .mark = entries});
 }
 
 void AsyncHashSink::push_current() {
-  if (auto rest = filler_.take_rest()) push({.block = std::move(rest)});
+  if (auto rest = filler_.take_rest()) push({.bytes = archive::shared(std::move(rest))});
 }
 
-void AsyncHashSink::push(Task task) {
-  {
-    const std::lock_guard lock(mutex_);
-    tasks_.push_back(std::move(task));
+void AsyncHashSink::push(HashTask task) {
+  if (!pool_) {
+    pool_ = HashPool::shared();
+    pool_->enter();
   }
-  if (thread_.joinable()) {
-    changed_.notify_one();
-  } else {
-    thread_ = std::jthread([this] { run(); });
-  }
+  pool_->add(stream_, std::move(task));
 }
 
 Sha256Bytes AsyncHashSink::finish() {
-  if (thread_.joinable()) {
-    push_current();
-    {
-      const std::lock_guard lock(mutex_);
-      ended_ = true;
-    }
-    changed_.notify_all();
-    thread_.join();
-  } else if (const auto rest = filler_.take_rest()) {
-    hash_.update(*rest);
-  }
-  return hash_.finish();
-}
-
-void AsyncHashSink::perform(const Task& task) {
-  if (task.mark) marks_.push_back({*task.mark, hash_.midstate()});
-  if (!task.block) return;
-  if (!task.in_stream) {
-    task.also->update(*task.block);
-  } else if (task.also != nullptr) {
-    Sha256::update_both(hash_, *task.also, *task.block);
-  } else {
-    hash_.update(*task.block);
-  }
-}
-
-void AsyncHashSink::run() {
-  for (;;) {
-    Task task;
-    {
-      std::unique_lock lock(mutex_);
-      changed_.wait(lock, [&] { return !tasks_.empty() || ended_; });
-      if (tasks_.empty()) return;
-      task = std::move(tasks_.front());
-      tasks_.pop_front();
-    }
-    perform(task);
-  }
+  const auto rest = filler_.take_rest();
+  if (pool_) pool_->wait(stream_);
+  if (rest) stream_.hash.update(*rest);
+  return stream_.hash.finish();
 }
 
 }  // namespace kiln::snapshot

@@ -41,14 +41,14 @@ TEST(HashingSink, PassesOnWhatItHashes) {
 }
 
 TEST(AsyncHashSink, TakesBlocksBetweenBytes) {
-  BlockPool pool(2, 1000);
+  archive::BlockPool pool(2, 1000);
   AsyncHashSink sink;
   std::string all;
   for (int i = 0; i < 500; ++i) {
-    std::shared_ptr<Block> block = pool.take();
+    std::shared_ptr<archive::Block> block = pool.take();
     block->assign(static_cast<std::size_t>(i) % 1000, static_cast<std::byte>(i));
     all.append(block->size(), static_cast<char>(i));
-    sink.write_block(std::move(block));
+    os::test::must(sink.write_shared(archive::shared(std::move(block))));
     const std::string text = std::to_string(i);
     os::test::must(sink.write(archive::as_bytes(text)));
     all += text;
@@ -58,6 +58,7 @@ TEST(AsyncHashSink, TakesBlocksBetweenBytes) {
 }
 
 TEST(BlockPool, WaitsUntilABlockComesBack) {
+  using archive::Block, archive::BlockPool;
   BlockPool pool(1, 10);
   std::shared_ptr<Block> held = pool.take();
   held->resize(10, std::byte{7});
@@ -74,6 +75,49 @@ TEST(BlockPool, WaitsUntilABlockComesBack) {
   held.reset();
   other.join();
   EXPECT_TRUE(taken);
+}
+
+TEST(AsyncHashSink, ManyAtOnceAreAsEachAlone) {
+  constexpr int kStreams = 7;
+  std::vector<std::jthread> writers;
+  for (int stream = 0; stream < kStreams; ++stream) {
+    writers.emplace_back([stream] {
+      const std::size_t size = 400'000 + static_cast<std::size_t>(stream) * 700'001;
+      std::string text;
+      for (std::size_t i = 0; i < size; ++i)
+        text += static_cast<char>(i * 31 % (200 + static_cast<std::size_t>(stream)));
+      const archive::Bytes bytes = archive::as_bytes(std::string_view(text));
+      archive::BlockPool pool(3, 100'000);
+      Sha256 also;
+      AsyncHashSink sink;
+      std::string all;
+      for (std::size_t at = 0; at < size; at += 100'000) {
+        const archive::Bytes piece = bytes.subspan(at, std::min<std::size_t>(100'000, size - at));
+        const std::shared_ptr<archive::Block> block = pool.take();
+        block->assign(piece.begin(), piece.end());
+        sink.write_shared(archive::shared(block), &also);
+        os::test::must(sink.write(piece.first(piece.size() / 3)));
+        all.append(archive::as_text(piece)).append(archive::as_text(piece.first(piece.size() / 3)));
+      }
+      EXPECT_EQ(sink.finish(), sha256(all));
+      EXPECT_EQ(also.finish(), sha256(text));
+    });
+  }
+}
+
+TEST(AsyncHashSink, MarksSayWhatTheDigestWas) {
+  const std::string text(300'000, 'm');
+  AsyncHashSink sink;
+  os::test::must(sink.write(archive::as_bytes(std::string_view(text).substr(0, 64 * 4000))));
+  sink.mark(12);
+  os::test::must(sink.write(archive::as_bytes(std::string_view(text).substr(64 * 4000))));
+  EXPECT_EQ(sink.finish(), sha256(text));
+  ASSERT_EQ(sink.marks().size(), 1);
+  EXPECT_EQ(sink.marks()[0].entries, 12);
+  AsyncHashSink rest;
+  rest.resume(sink.marks()[0].hash);
+  os::test::must(rest.write(archive::as_bytes(std::string_view(text).substr(64 * 4000))));
+  EXPECT_EQ(rest.finish(), sha256(text));
 }
 
 TEST(AsyncHashSink, OfNothingIsTheEmptyDigest) {

@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "snapshot/hashing_sink.h"
 
+#include "archive/compression.h"
+
 namespace kiln::snapshot {
 namespace {
 constexpr std::size_t kPassedBlocks = 8;
 }  // namespace
 
 HashingSink::HashingSink(archive::ByteSink& next)
-    : next_(&next), filler_(kPassedBlocks, kBlockSize) {}
+    : next_(&next), filler_(kPassedBlocks, archive::kCompressionBlock) {}
 
 Result<void> HashingSink::write(archive::Bytes data) {
-  while (const std::shared_ptr<const Block> block = filler_.fill(data)) {
-    hash_.write_block(block);
-    TRY(next_->write(*block));
+  while (auto block = filler_.fill(data)) {
+    const archive::SharedBytes bytes = archive::shared(std::move(block));
+    TRY(hash_.write_shared(bytes));
+    TRY(next_->write_shared(bytes));
   }
   return {};
 }

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "archive/block_pool.h"
 #include "archive/byte_stream.h"
 #include "snapshot/async_hash_sink.h"
-#include "snapshot/block_pool.h"
 
 namespace kiln::snapshot {
 
 /// Passes bytes on in blocks of its own size, however small the pieces are that come, and hashes
-/// each block on another thread while the next sink has it. What stays below a block needs no
-/// thread.
+/// each block on another thread while the next sink has it, which may hold it. What stays below a
+/// block needs no thread.
 class HashingSink final : public archive::ByteSink {
  public:
   /// `next` outlives it.
@@ -20,7 +20,7 @@ class HashingSink final : public archive::ByteSink {
 
  private:
   archive::ByteSink* next_;
-  BlockFiller filler_;
+  archive::BlockFiller filler_;
   AsyncHashSink hash_;
 };
 

@@ -12,6 +12,7 @@
 #include "os/file_io.h"
 #include "os/read_ahead.h"
 #include "snapshot/async_hash_sink.h"
+#include "snapshot/block_size.h"
 #include "snapshot/file_copies.h"
 #include "snapshot/plan_stream.h"
 #include "snapshot/planned_directories.h"
@@ -431,7 +432,7 @@ class LayerWriter {
     os::ReadAhead ahead(in, size);
     for (std::uint64_t at = 0; at < size;) {
       if (options_->stop.stop_requested()) return cancelled();
-      const std::shared_ptr<Block> block = blocks_.take();
+      const std::shared_ptr<archive::Block> block = blocks_.take();
       block->resize(
           static_cast<std::size_t>(std::min<std::uint64_t>(size - at, blocks_.block_size())));
       ahead.reach(at);
@@ -439,9 +440,9 @@ class LayerWriter {
       if (n == 0) return invalid_input(path + " became shorter while it was read");
       block->resize(n);
       if (skips_) {
-        hash_.hash_block(block, digest);
+        hash_.hash_shared(archive::shared(block), digest);
       } else {
-        hash_.write_block(block, &digest);
+        hash_.write_shared(archive::shared(block), &digest);
         TRY(tar_.content_passed(n));
       }
       TRY(os::write_at(out, *block, at, path));
@@ -469,7 +470,7 @@ class LayerWriter {
   std::vector<HashMark> marks_;  ///< of the earlier stream
   std::uint64_t last_mark_ = 0;
   std::deque<LargeFile> large_;  ///< a deque: they keep their address
-  BlockPool blocks_{kStreamBlocks, kBlockSize};
+  archive::BlockPool blocks_{kStreamBlocks, kBlockSize};
   AsyncHashSink hash_;
   archive::TarWriter tar_;
   FileCopies copies_;

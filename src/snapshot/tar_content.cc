@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "os/file_io.h"
-#include "snapshot/block_pool.h"
+#include "snapshot/block_size.h"
 
 namespace kiln::snapshot {
 namespace {

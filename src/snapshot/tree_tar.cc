@@ -9,7 +9,7 @@
 #include "archive/tar_writer.h"
 #include "os/file_io.h"
 #include "snapshot/async_hash_sink.h"
-#include "snapshot/block_pool.h"
+#include "snapshot/block_size.h"
 #include "snapshot/hash_sink.h"
 #include "snapshot/layer_form.h"
 

@@ -2,9 +2,12 @@
 #include "transport/produced_blob.h"
 
 #include <algorithm>
+#include <utility>
 
+#include "archive/block_pool.h"
 #include "base/check.h"
 #include "snapshot/async_hash_sink.h"
+#include "snapshot/block_size.h"
 
 namespace kiln::transport {
 namespace {
@@ -14,18 +17,42 @@ class DigestSink final : public archive::ByteSink {
  public:
   DigestSink(archive::ByteSink& next, std::uint64_t skip) : next_(&next), skip_(skip) {}
   Result<void> write(archive::Bytes data) override {
-    TRY(hash_.write(data));
-    const auto skipped = static_cast<std::size_t>(std::min<std::uint64_t>(skip_, data.size()));
-    skip_ -= skipped;
-    data = data.subspan(skipped);
-    return data.empty() ? Result<void>() : next_->write(data);
+    while (auto block = filler_.fill(data)) TRY(pass(archive::shared(std::move(block))));
+    return {};
+  }
+  Result<void> write_shared(archive::SharedBytes bytes) override {
+    TRY(pass_rest());
+    return pass(std::move(bytes));
   }
   std::uint64_t size() const { return hash_.size(); }
-  oci::Digest finish() { return oci::Digest(hash_.finish()); }
+  Result<oci::Digest> finish() {
+    TRY(pass_rest());
+    return oci::Digest(hash_.finish());
+  }
 
  private:
+  Result<void> pass(archive::SharedBytes bytes) {
+    TRY(hash_.write_shared(bytes));
+    return give_on(std::move(bytes));
+  }
+  Result<void> pass_rest() {
+    auto rest = filler_.take_rest();
+    if (!rest) return {};
+    // Little needs no thread.
+    TRY(hash_.write(*rest));
+    return give_on(archive::shared(std::move(rest)));
+  }
+  Result<void> give_on(archive::SharedBytes bytes) {
+    const auto skipped =
+        static_cast<std::size_t>(std::min<std::uint64_t>(skip_, bytes.data.size()));
+    skip_ -= skipped;
+    bytes.data = bytes.data.subspan(skipped);
+    return bytes.data.empty() ? Result<void>() : next_->write_shared(std::move(bytes));
+  }
+
   archive::ByteSink* next_;
   std::uint64_t skip_;
+  archive::BlockFiller filler_{16, snapshot::kBlockSize};
   snapshot::AsyncHashSink hash_;
 };
 
@@ -61,14 +88,18 @@ Result<std::unique_ptr<archive::ByteSource>> ProducedBlob::open(std::uint64_t of
 
 void ProducedBlob::produce(std::uint64_t offset) {
   DigestSink sink(pipe_->sink(), offset);
-  const auto written = write_(sink);
-  if (written.ok()) {
+  const auto written = [&]() -> Result<oci::Digest> {
+    TRY(write_(sink));
+    return sink.finish();
+  }();
+  if (written) {
     size_ = sink.size();
-    digest_ = sink.finish();
+    digest_ = *written;
+    pipe_->finish({});
   } else {
     failure_ = written.error();
+    pipe_->finish(written.error());
   }
-  pipe_->finish(written);
 }
 
 Result<oci::Digest> ProducedBlob::digest() {

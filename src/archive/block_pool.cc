@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "snapshot/block_pool.h"
+#include "archive/block_pool.h"
 
 #include <algorithm>
 #include <utility>
 
-namespace kiln::snapshot {
+namespace kiln::archive {
 
 BlockPool::BlockPool(std::size_t count, std::size_t block_size)
     : state_(std::make_shared<State>()) {
@@ -36,14 +36,14 @@ std::shared_ptr<Block> BlockPool::take() {
           }};
 }
 
-std::shared_ptr<Block> BlockFiller::fill(archive::Bytes& data) {
+std::shared_ptr<Block> BlockFiller::fill(Bytes& data) {
   if (data.empty()) return nullptr;
   if (!current_) {
     current_ = pool_.take();
     current_->clear();
   }
   const std::size_t count = std::min(data.size(), pool_.block_size() - current_->size());
-  const archive::Bytes part = data.first(count);
+  const Bytes part = data.first(count);
   current_->insert(current_->end(), part.begin(), part.end());
   data = data.subspan(count);
   return current_->size() == pool_.block_size() ? take_rest() : nullptr;
@@ -51,4 +51,4 @@ std::shared_ptr<Block> BlockFiller::fill(archive::Bytes& data) {
 
 std::shared_ptr<Block> BlockFiller::take_rest() { return std::exchange(current_, nullptr); }
 
-}  // namespace kiln::snapshot
+}  // namespace kiln::archive

@@ -4,17 +4,19 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 #include "archive/byte_stream.h"
 
-namespace kiln::snapshot {
-
-/// How much is read, hashed and written at a time: small enough that it is still in a processor's
-/// cache when it is passed on.
-inline constexpr std::size_t kBlockSize = std::size_t{256} << 10;
+namespace kiln::archive {
 
 using Block = std::vector<std::byte>;
+
+inline SharedBytes shared(std::shared_ptr<const Block> block) {
+  const Bytes data = *block;
+  return {data, std::move(block)};
+}
 
 /// Blocks of memory that are used again and again: a bound on how much of a file is held while
 /// several threads work on it. Thread-safe; blocks may outlive it.
@@ -42,7 +44,7 @@ class BlockFiller {
  public:
   BlockFiller(std::size_t count, std::size_t block_size) : pool_(count, block_size) {}
   /// Takes bytes off the front of `data`: all of them, or those that fill a block, which it gives.
-  std::shared_ptr<Block> fill(archive::Bytes& data);
+  std::shared_ptr<Block> fill(Bytes& data);
   /// What is gathered and fills no block; null if that is nothing.
   std::shared_ptr<Block> take_rest();
 
@@ -51,4 +53,4 @@ class BlockFiller {
   std::shared_ptr<Block> current_;
 };
 
-}  // namespace kiln::snapshot
+}  // namespace kiln::archive
