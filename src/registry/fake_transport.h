@@ -26,6 +26,8 @@ struct Answer {
   std::optional<Error> error = {};
   /// Gives parts of `body`, as they are asked for.
   bool gives_parts = false;
+  /// Where it came from, if the request was redirected.
+  std::string from = {};
 };
 
 struct Seen {
@@ -68,7 +70,8 @@ class FakeTransport final : public net::HttpTransport {
     net::HttpResponse response;
     response.status = answer.status;
     response.headers = answer.headers;
-    response.url = request.url;
+    response.url = answer.from.empty() ? request.url : answer.from;
+    if (!answer.from.empty()) response.redirects = {answer.from};
     if (answer.gives_parts && request.range) cut_part(answer, *request.range, response);
     if (request.on_response) TRY(request.on_response(response));
     const std::string sent = answer.body.substr(0, answer.cut_after.value_or(std::string::npos));

@@ -1,7 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "registry/host.h"
 
+#include <algorithm>
+
 namespace kiln::registry {
+namespace {
+
+/// Whether no redirect on the way to an answer led away from `base`'s origin.
+bool stayed_at(const std::string& base, const net::HttpResponse& response) {
+  return std::ranges::all_of(response.redirects, [&](const std::string& url) {
+    return net::url_origin(url) == net::url_origin(base);
+  });
+}
+
+}  // namespace
 
 Host::Host(const Endpoint& endpoint, std::unique_ptr<net::HttpTransport> transport,
            Authorizer::FindCredentials find, Authorizer::Clock now)
@@ -65,7 +77,9 @@ Result<net::HttpResponse> Host::send_authorized(net::HttpRequest& request, const
     if (ours) header = TRY(authorizer_.header(scopes, request.stop));
     if (header) request.headers.push_back({"Authorization", *header});
     auto response = transport_->perform(request);
-    if (!response.ok() || response->status != 401 || !ours) return response;
+    if (!response.ok() || response->status != 401) return response;
+    // What another host asks for is none of its business.
+    if (!ours || !stayed_at(base, *response)) return response;
     const bool better = TRY(authorizer_.take_refusal(*response, header, scopes, request.stop));
     if (!better || again || request.body != nullptr) return response;
   }

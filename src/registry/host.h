@@ -27,7 +27,8 @@ class Host {
   Authorizer& authorizer() { return authorizer_; }
 
  private:
-  /// Only what goes to `base`'s origin is authorised: uploads may be sent elsewhere.
+  /// Only what goes to `base`'s origin is authorised, and only its refusals are obeyed: uploads may
+  /// be sent and downloads be redirected elsewhere.
   Result<net::HttpResponse> send_authorized(net::HttpRequest& request, const std::string& base,
                                             const Scopes& scopes);
   Result<net::HttpResponse> send_first(net::HttpRequest& request, const Scopes& scopes);

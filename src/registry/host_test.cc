@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "registry/host.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "registry/fake_transport.h"
+
+namespace kiln::registry {
+namespace {
+
+using os::test::must;
+using ::testing::HasSubstr;
+
+class HostTest : public ::testing::Test {
+ protected:
+  Result<net::HttpResponse> get(const std::string& path) {
+    net::HttpRequest request;
+    request.url = path;
+    return host_->send(request, {});
+  }
+  void make_host(const std::string& name, Endpoint::Scheme scheme) {
+    host_.emplace(
+        Endpoint{.host = name, .repository = {}, .domain = name, .scheme = scheme},
+        std::make_unique<test::FakeTransport>(servers_),
+        [] { return Result<std::optional<Credentials>>(Credentials{"me", "secret", ""}); },
+        [] { return std::chrono::steady_clock::now(); });
+  }
+
+  test::FakeServers servers_;
+  std::optional<Host> host_;
+};
+
+TEST_F(HostTest, WhatAHostRedirectedToAsksForIsNotGiven) {
+  servers_.on("GET https://r.example/v2/",
+              {.status = 401, .headers = {{"WWW-Authenticate", "Basic realm=\"r\""}}});
+  servers_.on("GET https://r.example/v2/", {});
+  for (const char* challenge : {"Basic realm=\"e\"", "Bearer realm=\"http://e.example/token\"",
+                                "Bearer realm=\"https://e.example/token\""}) {
+    for (const char* from : {"https://e.example/cdn", "http://r.example/cdn"}) {
+      servers_.on("GET https://r.example/blob",
+                  {.status = 401, .headers = {{"WWW-Authenticate", challenge}}, .from = from});
+    }
+  }
+  make_host("r.example", Endpoint::Scheme::https);
+  EXPECT_EQ(must(get("/blob")).status, 401);
+  EXPECT_EQ(must(get("/v2/")).status, 200);
+  for (int i = 0; i < 6; ++i) EXPECT_EQ(must(get("/blob")).status, 401);
+  // None is sent twice, none elsewhere.
+  EXPECT_EQ(servers_.seen.size(), 9U);
+  EXPECT_EQ(servers_.seen.front().authorization, "");
+  for (const auto& seen : servers_.seen) EXPECT_THAT(seen.url, HasSubstr("https://r.example/"));
+}
+
+}  // namespace
+}  // namespace kiln::registry
