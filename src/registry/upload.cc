@@ -25,6 +25,15 @@ std::optional<std::uint64_t> received(const net::HttpResponse& response) {
   return *last + 1;
 }
 
+/// Of a blob that was asked for with HEAD; nullopt for an answer which doesn't say it, as those
+/// don't that were encoded on the way or have the length of their own, empty, body.
+std::optional<std::uint64_t> size_of(const net::HttpResponse& response) {
+  const std::string* length = response.header("Content-Length");
+  if (length == nullptr || response.header("Content-Encoding") != nullptr) return std::nullopt;
+  const auto size = parse_uint(trim(*length));
+  return size && *size != 0 ? size : std::nullopt;
+}
+
 /// What the server says that it has is another manifest.
 Result<void> check_put_digest(const net::HttpResponse& response, std::string_view content,
                               const std::string& what) {
@@ -71,13 +80,30 @@ Result<net::HttpResponse> Uploader::send(const net::HttpRequest& request, const 
   }
 }
 
-Result<bool> Uploader::has_blob(const oci::Digest& digest, std::stop_token stop) {
+Result<net::HttpResponse> Uploader::ask_for_blob(const oci::Digest& digest, std::stop_token stop) {
   net::HttpRequest request;
   request.method = "HEAD";
   request.url = url("blobs/" + digest.str());
-  request.stop = stop;
-  const auto response = TRY(send(request, push_scope(), "push to " + name_, {404}));
+  request.stop = std::move(stop);
+  return send(request, push_scope(), "push to " + name_, {404});
+}
+
+Result<bool> Uploader::has_blob(const oci::Digest& digest, std::stop_token stop) {
+  const auto response = TRY(ask_for_blob(digest, std::move(stop)));
   return response.success();
+}
+
+Result<bool> Uploader::has_blob(const oci::Descriptor& blob, std::stop_token stop) {
+  const auto response = TRY(ask_for_blob(blob.digest, std::move(stop)));
+  if (!response.success()) return false;
+  const auto size = size_of(response);
+  if (size && *size != blob.size) {
+    return corrupt(
+        fmt::format("push to {}: the registry has {} bytes of blob {}, the manifest "
+                    "says {}",
+                    name_, *size, blob.digest.str(), blob.size));
+  }
+  return true;
 }
 
 Result<bool> Uploader::mount_blob(const oci::Digest& digest, const std::string& from,

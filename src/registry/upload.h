@@ -34,6 +34,8 @@ class Uploader {
   static Result<Uploader> open(Registries& registries, const oci::Reference& reference);
 
   Result<bool> has_blob(const oci::Digest& digest, std::stop_token stop);
+  /// Kind corrupt if it is there, and the registry says that it has another size.
+  Result<bool> has_blob(const oci::Descriptor& blob, std::stop_token stop);
   /// Makes a blob of the repository `from`, of the same registry, a blob of this one; false if the
   /// registry does not do that.
   Result<bool> mount_blob(const oci::Digest& digest, const std::string& from, std::stop_token stop);
@@ -61,6 +63,7 @@ class Uploader {
   /// the successes that are answers.
   Result<net::HttpResponse> send(const net::HttpRequest& request, const Scopes& scopes,
                                  const std::string& what, const std::vector<int>& fine);
+  Result<net::HttpResponse> ask_for_blob(const oci::Digest& digest, std::stop_token stop);
   Result<void> begin_session(Session& session, std::stop_token stop);
   Result<void> recover_session(Session& session, std::stop_token stop);
   Result<net::HttpResponse> send_content(Session& session, BlobContent& content,

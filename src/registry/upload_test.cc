@@ -48,6 +48,23 @@ TEST_F(UploadTest, AnUploadGoesOnWhereTheServerStopped) {
   EXPECT_EQ(servers_.seen[3].body, "456789");
 }
 
+TEST_F(UploadTest, ABlobThatIsThereHasTheSizeThatItsManifestSays) {
+  oci::Descriptor blob;
+  blob.digest = oci::Digest::of("x");
+  blob.size = 1;
+  const std::string head = "HEAD " + (kBase + ("blobs/" + blob.digest.str()));
+  auto sender = uploader();
+  servers_.on(head, {.headers = {{"Content-Length", "1"}}});
+  servers_.on(head, {.headers = {{"Content-Length", "0"}}});
+  servers_.on(head, {.headers = {{"Content-Length", "9"}, {"Content-Encoding", "gzip"}}});
+  servers_.on(head, {.headers = {{"Content-Length", "2"}}});
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(must(sender.has_blob(blob, stop_)));
+  const auto other = sender.has_blob(blob, stop_);
+  ASSERT_FALSE(other.ok());
+  EXPECT_EQ(other.error().kind(), ErrorKind::corrupt);
+  EXPECT_THAT(other.error().message(), HasSubstr("2 bytes"));
+}
+
 TEST_F(UploadTest, AnUploadThatGoesOnByteByByteIsGivenUp) {
   servers_.on(std::string("POST ") + kBase + "blobs/uploads/",
               {.status = 202, .headers = {{"Location", "/up/1"}}});

@@ -50,7 +50,7 @@ Result<void> RegistryDestination::note_place(const oci::Digest& digest) {
 Result<std::optional<std::string>> RegistryDestination::find_blob(const oci::Descriptor& blob,
                                                                   std::stop_token stop) {
   std::optional<std::string> out;
-  const bool there = TRY(uploader_.has_blob(blob.digest, stop));
+  const bool there = TRY(uploader_.has_blob(blob, stop));
   if (there) {
     TRY(note_place(blob.digest));
     out = "Layer already exists";

@@ -21,10 +21,10 @@ Result<void> copy_verified(archive::ByteSource& source, const oci::Descriptor& b
     if (n == 0) break;
     const archive::Bytes data(buffer.data(), n);
     TRY(hash.write(data));
-    if (blob.size != 0 && hash.size() > blob.size) return damaged("it is too long");
+    if (hash.size() > blob.size) return damaged("it is too long");
     TRY(sink.write(data));
   }
-  if (blob.size != 0 && hash.size() != blob.size) return damaged("it is too short");
+  if (hash.size() != blob.size) return damaged("it is too short");
   const oci::Digest found(hash.finish());
   if (found != blob.digest) return damaged("its digest is " + found.str());
   return {};
@@ -36,7 +36,7 @@ Result<SourceManifest> verify_manifest(std::string content, const oci::Descripto
     return corrupt("manifest " + expected.digest.str() + " is damaged: its digest is " +
                    found.str());
   }
-  if (expected.size != 0 && expected.size != content.size())
+  if (expected.size != content.size())
     return corrupt("manifest " + expected.digest.str() + " has another size than its index says");
   return describe_manifest(std::move(content), expected.media_type);
 }

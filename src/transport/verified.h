@@ -10,7 +10,7 @@
 namespace kiln::transport {
 
 /// Copies a blob from where nobody has verified it: kind corrupt, naming it, if it has more or
-/// fewer bytes than `blob` says, or others. Of a size of zero, only the digest counts.
+/// fewer bytes than `blob` says, or others. `sink` gets no more of them than that.
 Result<void> copy_verified(archive::ByteSource& source, const oci::Descriptor& blob,
                            archive::ByteSink& sink);
 

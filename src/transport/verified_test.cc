@@ -41,12 +41,13 @@ TEST(Verified, NoMoreThanTheSizeIsWritten) {
   EXPECT_EQ(out, "");
 }
 
-TEST(Verified, WithoutASizeTheDigestCounts) {
+TEST(Verified, ASizeOfZeroIsASizeToo) {
   oci::Descriptor blob = blob_of("hello");
   blob.size = 0;
   std::string out;
-  EXPECT_TRUE(copied("hello", blob, out).ok());
-  EXPECT_FALSE(copied("other", blob, out).ok());
+  EXPECT_FALSE(copied("hello", blob, out).ok());
+  EXPECT_EQ(out, "");
+  EXPECT_TRUE(copied("", blob_of(""), out).ok());
 }
 
 TEST(Verified, ManifestsSayWhatTheyAre) {
@@ -65,6 +66,8 @@ TEST(Verified, ManifestsSayWhatTheyAre) {
   EXPECT_FALSE(verify_manifest(manifest, blob_of(index)).ok());
   oci::Descriptor longer = blob_of(manifest);
   ++longer.size;
+  EXPECT_FALSE(verify_manifest(manifest, longer).ok());
+  longer.size = 0;
   EXPECT_FALSE(verify_manifest(manifest, longer).ok());
 }
 

@@ -445,6 +445,22 @@ class Cases:
         kiln("copy", f"oci:{good.path}", f"dir:{trap}")
         check(os.listdir(outside) == [], "written through a symlink")
 
+    def case_copy_of_wrong_sizes(self):
+        """What is there already is not sent, and the manifest that says another size of it is refused."""
+        registry = registries.Registry(self.work)
+        try:
+            kiln = self.kiln()
+            layout = Layout(f"{kiln.work}/l")
+            kiln("copy", f"oci:{layout.path}", f"docker://{registry.name}/app:1")
+            wrong = layout.image.manifest()
+            wrong["layers"][0]["size"] += 1
+            text = json.dumps(wrong).encode()
+            layout.file("index.json", json.dumps({"schemaVersion": 2, "manifests": [{**layout.entry, "digest": layout.blob(text), "size": len(text)}]}).encode())
+            kiln("copy", f"oci:{layout.path}", f"docker://{registry.name}/app:2", fails="the registry has .* bytes of blob .*, the manifest says")
+            kiln("copy", f"docker://{registry.name}/app:2", "store:x", fails="not found")
+        finally:
+            registry.stop()
+
     def case_hostile_layouts_and_archives(self):
         """Every one is refused, says why, and leaves nothing."""
         kiln = self.kiln()
@@ -462,7 +478,20 @@ class Cases:
                                                     "platform": {"os": "linux", "architecture": "amd64"}})).encode()
                 digest, size = layout.blob(text), len(text)
             return {"schemaVersion": 2, "manifests": [{"mediaType": hostile.INDEX, "digest": digest, "size": size}]}
+
+        def claiming(size, config=None):
+            """An image whose manifest gives its config another size, and its own."""
+            def index(layout):
+                found = layout.image.manifest()
+                data = hostile.encode(layout.image.config) if config is None else config
+                found["config"].update(size=size, digest=layout.blob(data))
+                text = json.dumps(found).encode()
+                return {"schemaVersion": 2, "manifests": [{**layout.entry, "digest": layout.blob(text), "size": len(text)}]}
+            return index
         cases = [
+            ("config of no size", None, claiming(0), "is damaged: it is too long"),
+            ("config larger than it says", None, claiming(0, b" " * (9 << 20)), "is damaged: it is too long"),
+            ("manifest of no size", None, entry_with(size=0), "another size than its index says"),
             ("layer longer", lambda l: spoil_layer(l, append), None, "is damaged: it is too long"),
             ("layer cut", lambda l: spoil_layer(l, truncate), None, "is damaged: it is too short"),
             ("layer changed", lambda l: spoil_layer(l, flip), None, "is damaged: its digest is"),
