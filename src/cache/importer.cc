@@ -162,6 +162,12 @@ bool Importer::take_offer(solver::SolveContext& context, llb::VertexId vertex,
   return true;
 }
 
+bool Importer::has_layer(const std::string& key) {
+  const std::lock_guard lock(mutex_);
+  const auto known = known_.find(key);
+  return known == known_.end() || !known->second || known->second->has_layer();
+}
+
 Result<void> Importer::fetch_layer(const std::string& key, const std::stop_token& stop) {
   CachedStep step;
   {

@@ -51,6 +51,7 @@ class Importer final : public solver::CacheImport {
                                                       const std::stop_token& stop) override;
   bool take_offer(solver::SolveContext& context, llb::VertexId vertex, const std::string& key,
                   const std::stop_token& stop) override;
+  bool has_layer(const std::string& key) override;
   Result<void> fetch_layer(const std::string& key, const std::stop_token& stop) override;
 
  private:

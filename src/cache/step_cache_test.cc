@@ -204,17 +204,40 @@ TEST_F(StepCache, ManifestUnderAnotherKeyIsNotBelieved) {
   EXPECT_THAT(remarks(*result)[0], HasSubstr("is of another step"));
 }
 
-TEST_F(StepCache, OnlyWantedLayersAreWritten) {
+TEST_F(StepCache, RecordsAreWrittenWithoutLayersThatAreNotWanted) {
   const auto target = project();
-  after = [&](solver::SolveContext& context, llb::VertexId id) {
-    auto storage = LocalStorage::open_for_writing(cache_path());
-    ExportOptions options;
-    options.only.emplace(std::set{context.used_records.front().layer});
-    report = export_steps(context, **storage, build_tag(graph, {id}), options).value();
-  };
+  const auto first = solved(target);
+  const auto& layers = first->results.at(target).layers;
+  write_cache({.only = std::set<oci::DiffId>(layers.begin(), layers.end())});
   solved(target);
-  EXPECT_EQ(report.layers, 1u);
-  EXPECT_EQ(report.keys, 2u) << "by its inputs and by its plan";
+  EXPECT_EQ(report.layers, layers.size());
+  const std::size_t steps = report.keys;
+  EXPECT_EQ(report.written, steps);
+  use_store("second");
+  read_cache();
+  const auto second = solved(target);
+  EXPECT_EQ(runs(), 2u);
+  EXPECT_EQ(layers_in_store(), layers.size());
+  const auto more = copy(target, run(scratch(), "two", "RUN two"), {copying("/made", "/again/")});
+  const auto third = solved(more);
+  EXPECT_EQ(runs(), 3u) << "its files are needed now";
+  EXPECT_THAT(remarks(*third), IsEmpty());
+  EXPECT_EQ(read_result(*third, more, "/again/made"), "two");
+}
+
+TEST_F(StepCache, LayersComeLaterToTheirRecords) {
+  const auto target = project();
+  write_cache({.only = std::set<oci::DiffId>()});
+  solved(target);
+  EXPECT_EQ(report.layers, 0u);
+  const std::size_t steps = report.keys;
+  write_cache();
+  solved(target);
+  EXPECT_EQ(report.layers, 4u);
+  EXPECT_EQ(report.written, steps);
+  write_cache({.only = std::set<oci::DiffId>()});
+  solved(target);
+  EXPECT_EQ(report.written, 0u);
 }
 
 TEST_F(StepCache, WhatTheCacheHasIsNotSentAgain) {

@@ -52,7 +52,7 @@ class StepExport {
   Result<void> collect() {
     std::vector<solver::UsedRecord> records = TRY(collect_records(*context_));
     for (auto& record : records) {
-      if (options_->only && !options_->only->contains(record.layer)) continue;
+      if (options_->buildkit_tag && !is_wanted(record.layer)) continue;
       by_layer_[record.layer].push_back(std::move(record));
     }
     return {};
@@ -79,7 +79,10 @@ class StepExport {
   /// A root file system has its step's layer on top.
   bool is_wanted(const solver::StepResult& result) const {
     if (result.layers.empty() || result.created == TimePoint()) return false;
-    return !options_->only || options_->only->contains(result.layers.back());
+    return is_wanted(result.layers.back());
+  }
+  bool is_wanted(const oci::DiffId& layer) const {
+    return !options_->only || options_->only->contains(layer);
   }
 
   /// In BuildKit's form a result is there with all that it stands on, its image's layers as well.
@@ -101,6 +104,7 @@ class StepExport {
   Result<void> export_layer(const oci::DiffId& layer,
                             const std::vector<solver::UsedRecord>& records,
                             const std::stop_token& stop) {
+    const bool is_sent = is_wanted(layer);
     std::optional<oci::Descriptor> blob;
     std::vector<CachedStep> missing;
     for (const auto& record : records) {
@@ -112,14 +116,16 @@ class StepExport {
       step.instruction = record.instruction;
       std::optional<CachedStep> there;
       if (!options_->buildkit_tag) there = TRY(find(record.key, stop));
-      if (there && (there->layer == layer || !record.ran)) {
-        if (there->layer == layer) blob = there->blob;
+      const bool is_same = there && there->layer == layer;
+      if (is_same && there->has_layer()) blob = there->blob;
+      if (is_same ? there->has_layer() || !is_sent : there && !record.ran) {
         add(*there);
       } else {
         missing.push_back(std::move(step));
       }
     }
     if (missing.empty()) return {};
+    if (!blob && !is_sent) blob = no_layer();
     if (!blob) blob = TRY(send_layer(layer, stop).context("layer " + layer.short_hex()));
     for (auto& step : missing) {
       step.blob = *blob;
@@ -152,7 +158,9 @@ class StepExport {
       if (there) return form;
     }
     // One that another cache has, and this one not.
-    TRY(context_->ensure_layers({id}, stop));
+    const auto ensured = context_->ensure_layers({id}, stop);
+    if (!ensured && ensured.error().kind() == ErrorKind::interrupted) return no_layer();
+    TRY(ensured);
     ++layers_;
     for (const auto& form : forms) {
       if (options_->force_compression && form.media_type != media_type()) continue;

@@ -21,7 +21,8 @@ struct ExportOptions {
   int level = archive::kUsualLevel;
   /// Also of layers that are known in another form.
   bool force_compression = false;
-  /// Only results that are one of these layers; nullopt: all.
+  /// Of results that are none of these layers only the records, so that what stands on them is
+  /// found, and in BuildKit's form nothing; nullopt: all layers.
   std::optional<std::set<oci::DiffId>> only = {};
   /// BuildKit's form, under this tag, in place of kiln's own.
   std::optional<std::string> buildkit_tag = {};
@@ -43,8 +44,8 @@ Result<std::vector<solver::UsedRecord>> collect_records(solver::SolveContext& co
 
 /// Writes the results of a build's steps: of each key a manifest of its own, which is written after
 /// its layer, and under `build_tag` all of them together. A key that the cache has stays as it is
-/// unless this build ran the step and it came out otherwise. Layers that the cache has are not
-/// sent.
+/// unless this build ran the step and it came out otherwise, or has the layer and the cache not.
+/// Layers that the cache has are not sent.
 Result<ExportReport> export_steps(solver::SolveContext& context, Storage& storage,
                                   const std::string& build_tag, const ExportOptions& options);
 

@@ -54,6 +54,14 @@ oci::Descriptor step_config() {
   return out;
 }
 
+oci::Descriptor no_layer() {
+  oci::Descriptor out = step_config();
+  out.media_type = "application/vnd.oci.empty.v1+json";
+  return out;
+}
+
+bool CachedStep::has_layer() const { return blob.digest != no_layer().digest; }
+
 std::string step_manifest(const std::vector<CachedStep>& steps) {
   oci::Manifest manifest;
   manifest.config = step_config();

@@ -20,12 +20,15 @@
 ///     io.kiln.cache.created       RFC 3339
 ///     io.kiln.cache.milliseconds  how long it took
 ///     io.kiln.cache.instruction   for people
+///
+/// Where the cache has the record alone, OCI's empty descriptor stands for the layer.
 namespace kiln::cache {
 
 struct CachedStep {
   std::string key;
   oci::DiffId layer;
   oci::Descriptor blob;  ///< compressed; without annotations
+  bool has_layer() const;
   TimePoint created;
   std::int64_t milliseconds = 0;
   std::string instruction;
@@ -34,6 +37,9 @@ struct CachedStep {
 /// The config that all of them have: a blob `{}`.
 oci::Descriptor step_config();
 inline constexpr std::string_view kStepConfigText = "{}";
+
+/// In place of a layer that the cache has not: the blob `{}` too.
+oci::Descriptor no_layer();
 
 std::string step_manifest(const std::vector<CachedStep>& steps);
 /// Kind corrupt for anything else. What kiln did not write in an entry is left out of it.

@@ -56,6 +56,11 @@ class CacheImport {
     (void)context, (void)vertex, (void)key, (void)stop;
     return false;
   }
+  /// Whether it has the layer of a key that was found, not only the record.
+  virtual bool has_layer(const std::string& key) {
+    (void)key;
+    return true;
+  }
   /// Brings the layer of a key that was found into the store, verified against its diff ID.
   virtual Result<void> fetch_layer(const std::string& key, const std::stop_token& stop) = 0;
 };

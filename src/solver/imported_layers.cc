@@ -50,6 +50,16 @@ Result<void> ImportedLayers::expect(CacheImport& from, const std::string& key_th
   return {};
 }
 
+/// A promise that can't be kept is not believed again. One remark on a cache is enough.
+void ImportedLayers::take_back(const Promise& promise, const std::string& why) {
+  const std::string& place = promise.from->place();
+  const std::lock_guard lock(mutex_);
+  took_back_ = true;
+  distrusted_.emplace(place, promise.key_there);
+  if (!why.empty() && remarked_.insert(place).second)
+    remarks_.push_back("cache import from " + place + ": " + why + "; its step runs");
+}
+
 Result<void> ImportedLayers::ensure_one(const oci::DiffId& layer, const std::stop_token& stop) {
   const auto entry = find(layer);
   CHECK(entry != nullptr);
@@ -61,12 +71,15 @@ Result<void> ImportedLayers::ensure_one(const oci::DiffId& layer, const std::sto
   }
   bool there = TRY(is_there(layer));
   if (there && promises.empty()) return {};
-  std::optional<Error> last;
   for (const auto& promise : promises) {
     if (there) break;
     const std::string& key = promise.key_there;
     if (is_distrusted(*promise.from, key)) continue;
-    auto fetched = promise.from->fetch_layer(key, stop);
+    if (!promise.from->has_layer(key)) {
+      take_back(promise);
+      continue;
+    }
+    const auto fetched = promise.from->fetch_layer(key, stop);
     if (fetched) {
       there = true;
       break;
@@ -74,17 +87,7 @@ Result<void> ImportedLayers::ensure_one(const oci::DiffId& layer, const std::sto
     if (stop.stop_requested() || fetched.error().kind() == ErrorKind::cancelled) return cancelled();
     // A full disk is no fault of the cache's, and running the step again would not help.
     if (fetched.error().kind() == ErrorKind::no_space) return fetched;
-    last = std::move(fetched).error();
-    const std::lock_guard lock(mutex_);
-    took_back_ = true;
-    // One remark on a cache is enough.
-    const bool first = std::ranges::none_of(
-        distrusted_, [&](const auto& each) { return each.first == promise.from->place(); });
-    if (first) {
-      remarks_.push_back("cache import from " + promise.from->place() + ": layer " +
-                         layer.short_hex() + ": " + last->message() + "; its step runs");
-    }
-    distrusted_.emplace(promise.from->place(), key);
+    take_back(promise, "layer " + layer.short_hex() + ": " + fetched.error().message());
   }
   if (!there) {
     return Error(ErrorKind::interrupted, "layer " + layer.short_hex() +

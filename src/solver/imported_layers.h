@@ -55,12 +55,14 @@ class ImportedLayers {
   Result<void> ensure_one(const oci::DiffId& layer, const std::stop_token& stop);
   std::shared_ptr<Layer> find(const oci::DiffId& layer) const;
   Result<bool> is_there(const oci::DiffId& layer) const;
+  void take_back(const Promise& promise, const std::string& why = {});
   Result<void> keep(const std::vector<Promise>& promises);
 
   store::Store* store_;
   mutable std::mutex mutex_;
   std::map<oci::DiffId, std::shared_ptr<Layer>> layers_;      // guarded by mutex_
   std::set<std::pair<std::string, std::string>> distrusted_;  // place and key; guarded by mutex_
+  std::set<std::string> remarked_;                            // places; guarded by mutex_
   std::vector<std::string> remarks_;                          // guarded by mutex_
   bool took_back_ = false;                                    // guarded by mutex_
 };
