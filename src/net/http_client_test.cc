@@ -296,6 +296,11 @@ TEST_F(HttpClientTest, ABrokenConnectionIsInterrupted) {
   }
 }
 
+TEST_F(HttpClientTest, AHandshakeThatBreaksIsInterrupted) {
+  EXPECT_EQ(failure_of(get(server_->resetting())).kind(), ErrorKind::interrupted);
+  EXPECT_EQ(failure_of(get(server_->closing())).kind(), ErrorKind::interrupted);
+}
+
 TEST_F(HttpClientTest, NoConnectionIsUnreachable) {
   EXPECT_EQ(failure_of(get(server_->refused())).kind(), ErrorKind::unreachable);
   EXPECT_EQ(failure_of(get("http://no-such-host.invalid/")).kind(), ErrorKind::unreachable);

@@ -27,6 +27,9 @@ class HttpTestServer {
   /// A port that nobody listens on, and one where nobody answers.
   std::string refused() const;
   std::string silent() const;
+  /// Ports, over TLS, whose connections are reset or closed before the handshake ends.
+  std::string resetting() const;
+  std::string closing() const;
 
   std::string certificate_file() const { return work_.path("cert.pem"); }
   std::string key_file() const { return work_.path("key.pem"); }
@@ -42,7 +45,7 @@ class HttpTestServer {
 
 /// Serves until its standard input ends, so never longer than the test.
 inline constexpr const char* kHttpTestServerScript = R"python(
-import hashlib, http.server, os, socket, ssl, subprocess, sys, threading, time
+import hashlib, http.server, os, socket, ssl, struct, subprocess, sys, threading, time
 work = sys.argv[1]
 cert, key = work + "/cert.pem", work + "/key.pem"
 subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
@@ -131,10 +134,21 @@ def context(mutual):
     if mutual: out.verify_mode = ssl.CERT_REQUIRED; out.load_verify_locations(cert)
     return out
 
+def hang_up(reset):
+    listening = socket.create_server(("127.0.0.1", 0))
+    def serve():
+        while True:
+            connection = listening.accept()[0]
+            connection.recv(65536)
+            if reset: connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            connection.close()
+    threading.Thread(target=serve, daemon=True).start()
+    return listening.getsockname()[1]
+
 silent = socket.create_server(("127.0.0.1", 0))
 unused = socket.socket(); unused.bind(("127.0.0.1", 0))
-ports = [start(), start(context(False)), start(context(True)), silent.getsockname()[1], unused.getsockname()[1]]
-for name, port in zip(["http", "https", "mutual", "silent", "refused"], ports):
+ports = [start(), start(context(False)), start(context(True)), silent.getsockname()[1], unused.getsockname()[1], hang_up(True), hang_up(False)]
+for name, port in zip(["http", "https", "mutual", "silent", "refused", "resetting", "closing"], ports):
     with open(f"{work}/{name}", "w") as f: f.write(str(port))
 open(work + "/ready", "w").close()
 sys.stdin.read()
@@ -172,5 +186,7 @@ inline std::string HttpTestServer::mutual(std::string_view path) const {
 }
 inline std::string HttpTestServer::refused() const { return url("http", "refused", "/"); }
 inline std::string HttpTestServer::silent() const { return url("http", "silent", "/"); }
+inline std::string HttpTestServer::resetting() const { return url("https", "resetting", "/"); }
+inline std::string HttpTestServer::closing() const { return url("https", "closing", "/"); }
 
 }  // namespace kiln::net::test

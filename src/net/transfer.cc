@@ -57,6 +57,15 @@ bool refuses_certificate(std::string_view reason) {
           reason.find("unknown ca") != std::string_view::npos);
 }
 
+/// A connection that breaks in the handshake, which libcurl takes for a failure of TLS.
+bool breaks_handshake(CURLcode code, std::string_view reason) {
+  if (code != CURLE_SSL_CONNECT_ERROR) return false;
+  return std::ranges::any_of(
+      std::array<std::string_view, 4>{"SSL_ERROR_SYSCALL", "Connection reset", "unexpected eof",
+                                      "non-properly terminated"},
+      [&](std::string_view sign) { return reason.find(sign) != std::string_view::npos; });
+}
+
 std::string first_letter_lower(std::string text) {
   // Not that of an abbreviation, `SSL`.
   if (text.size() > 1 && text[1] >= 'a' && text[1] <= 'z') text[0] = to_lower(text.substr(0, 1))[0];
@@ -247,9 +256,11 @@ Error Transfer::transfer_error(CURLcode code) const {
   std::string reason = message_.front() != '\0' ? message_.data() : curl_.easy_strerror(code);
   if (code == CURLE_PARTIAL_FILE) reason = "connection closed before the end: " + reason;
   const bool refused = refuses_certificate(reason);
-  Error error(refused ? ErrorKind::untrusted : kind_of(code, url_),
-              fmt::format("{} {}: {}", request_.method, redacted_url(url_),
-                          first_letter_lower(std::move(reason))));
+  const ErrorKind kind = refused                          ? ErrorKind::untrusted
+                         : breaks_handshake(code, reason) ? ErrorKind::interrupted
+                                                          : kind_of(code, url_);
+  Error error(kind, fmt::format("{} {}: {}", request_.method, redacted_url(url_),
+                                first_letter_lower(std::move(reason))));
   if (!refused) return error;
   return std::move(error).with_hint(
       "the server wants a certificate that it knows: NAME.cert and NAME.key in certs.d/HOST");

@@ -13,6 +13,15 @@ bool stayed_at(const std::string& base, const net::HttpResponse& response) {
   });
 }
 
+/// Whether a server with TLS answers a request without it: `Client sent an HTTP request to an HTTPS
+/// server`, and nothing to HEAD.
+bool wants_tls(const net::HttpResponse& response) {
+  if (response.status != 400) return false;
+  const std::string_view body = response.body;
+  return body.empty() || body.find("HTTPS") != std::string_view::npos ||
+         body.find("SSL") != std::string_view::npos;
+}
+
 }  // namespace
 
 Host::Host(const Endpoint& endpoint, std::unique_ptr<net::HttpTransport> transport,
@@ -55,14 +64,13 @@ Result<net::HttpResponse> Host::send_first(net::HttpRequest& request, const Scop
     base_ = secure;
     return response;
   }
+  // A connection that broke says nothing about what the server speaks.
   const ErrorKind kind = response.error().kind();
-  if (kind != ErrorKind::untrusted && kind != ErrorKind::unreachable &&
-      kind != ErrorKind::interrupted) {
-    return response;
-  }
+  if (kind != ErrorKind::untrusted && kind != ErrorKind::unreachable) return response;
   const std::string plain = "http://" + name_;
   request.url = plain + path;
   auto second = send_authorized(request, plain, scopes);
+  if (second.ok() && wants_tls(*second)) return response;
   if (second.ok()) base_ = plain;
   return second;
 }

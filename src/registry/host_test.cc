@@ -52,5 +52,26 @@ TEST_F(HostTest, WhatAHostRedirectedToAsksForIsNotGiven) {
   for (const auto& seen : servers_.seen) EXPECT_THAT(seen.url, HasSubstr("https://r.example/"));
 }
 
+TEST_F(HostTest, ABrokenConnectionIsNoProofOfAServerWithoutTls) {
+  servers_.on("GET https://localhost:5/v2/",
+              {.error = Error(ErrorKind::interrupted, "connection reset")});
+  servers_.on("GET https://localhost:5/v2/", {.body = "by TLS"});
+  servers_.on("GET http://localhost:5/v2/", {.body = "plain"});
+  make_host("localhost:5", Endpoint::Scheme::either);
+  EXPECT_EQ(get("/v2/").error().kind(), ErrorKind::interrupted);
+  EXPECT_EQ(must(get("/v2/")).body, "by TLS");
+}
+
+TEST_F(HostTest, AServerThatWantsTlsIsNotAskedWithoutAgain) {
+  servers_.on("GET https://localhost:5/v2/",
+              {.error = Error(ErrorKind::untrusted, "alert internal error")});
+  servers_.on("GET https://localhost:5/v2/", {.body = "by TLS"});
+  servers_.on("GET http://localhost:5/v2/",
+              {.status = 400, .body = "Client sent an HTTP request to an HTTPS server.\n"});
+  make_host("localhost:5", Endpoint::Scheme::either);
+  EXPECT_EQ(get("/v2/").error().message(), "alert internal error");
+  EXPECT_EQ(must(get("/v2/")).body, "by TLS");
+}
+
 }  // namespace
 }  // namespace kiln::registry
