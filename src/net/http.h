@@ -52,8 +52,10 @@ struct HttpRequest {
   HttpHeaders headers;
   std::optional<ByteRange> range;
 
-  /// The request's body. It is read once, so a request with one follows no redirect.
+  /// The request's body, which is read once.
   ByteSource* body = nullptr;
+  /// Makes the body anew, for an answer that leads elsewhere; without it none is followed.
+  std::function<Result<ByteSource*>()> reopen;
   /// How long the body is; without it, it is sent in chunks.
   std::optional<std::uint64_t> body_size;
 
@@ -64,7 +66,8 @@ struct HttpRequest {
   /// The longest HttpResponse::body of a success; more is an error of kind invalid_input.
   std::size_t body_limit = std::size_t{4} << 20;
 
-  /// GET and HEAD follow as many. At 0 the answer that redirects is the answer.
+  /// GET and HEAD follow as many; other methods too, if the answer keeps the method (307, 308). At
+  /// 0 the answer that redirects is the answer.
   std::size_t redirect_limit = 10;
   std::stop_token stop = {};
 };

@@ -74,16 +74,15 @@ HttpHeaders without_credentials(const HttpHeaders& headers) {
 
 Result<HttpResponse> perform_on(const Lane& lane, const HttpOptions& options,
                                 const HttpRequest& request) {
-  const bool follows = request.body == nullptr && request.redirect_limit > 0 &&
-                       (request.method == "GET" || request.method == "HEAD");
+  HttpRequest current = request;
   HttpHeaders headers = request.headers;
   HttpResponse response;
   response.url = request.url;
   while (true) {
     response.body.clear();
-    Transfer transfer(lane.curl(), lane.multi(), lane.easy(), options, request, response.url,
+    Transfer transfer(lane.curl(), lane.multi(), lane.easy(), options, current, response.url,
                       headers, response);
-    const auto next = TRY(transfer.run(follows));
+    const auto next = TRY(transfer.run(request.redirect_limit > 0));
     if (!next) return response;
     if (response.redirects.size() == request.redirect_limit) {
       return invalid_input(fmt::format("{} {}: stopped after {} redirects", request.method,
@@ -91,6 +90,7 @@ Result<HttpResponse> perform_on(const Lane& lane, const HttpOptions& options,
     }
     // Once away, always away: a host that is led back to could not tell who asks.
     if (url_origin(*next) != url_origin(request.url)) headers = without_credentials(headers);
+    if (current.body != nullptr) current.body = TRY(current.reopen());
     response.redirects.push_back(*next);
     response.url = *next;
   }

@@ -17,6 +17,7 @@ namespace {
 using os::test::must;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
@@ -260,6 +261,43 @@ TEST_F(HttpClientTest, FollowsNoRedirectWithALimitOfZeroOrWithABody) {
   const auto response = must(client_.perform(request));
   EXPECT_EQ(response.status, 302);
   EXPECT_EQ(*response.header("Location"), "/echo/end");
+}
+
+TEST_F(HttpClientTest, ABodyThatCanBeMadeAnewFollowsARedirect) {
+  std::unique_ptr<StringSource> source;
+  HttpRequest request;
+  request.reopen = [&]() -> Result<ByteSource*> {
+    source = std::make_unique<StringSource>("abc");
+    return source.get();
+  };
+  request.method = "PUT";
+  request.headers = {{"Authorization", "Bearer secret"}};
+  request.body_size = 3;
+  const std::string sent = "body 3 " + hex_of("abc");
+  request.url = server_->http("/keep-on-to//keep-on-to//echo");
+  request.body = must(request.reopen());
+  const auto here = must(client_.perform(request));
+  EXPECT_THAT(here.body, AllOf(HasSubstr("PUT /echo"), HasSubstr(sent), HasSubstr("secret")));
+
+  request.url = server_->http("/keep-on-to/" + server_->https("/echo"));
+  request.body = must(request.reopen());
+  const auto elsewhere = must(HttpClient(trusting()).perform(request));
+  EXPECT_THAT(elsewhere.body, AllOf(HasSubstr(sent), Not(HasSubstr("secret"))));
+
+  // Another method would be another request.
+  request.url = server_->http("/redirect/1");
+  request.body = must(request.reopen());
+  EXPECT_EQ(must(client_.perform(request)).status, 302);
+
+  request.reopen = nullptr;
+  request.url = server_->http("/keep-on-to//echo");
+  StringSource once("abc");
+  request.body = &once;
+  EXPECT_EQ(must(client_.perform(request)).status, 308);
+  request.method = "POST";
+  request.body = nullptr;
+  request.body_size = {};
+  EXPECT_THAT(must(client_.perform(request)).body, HasSubstr("POST /echo"));
 }
 
 TEST_F(HttpClientTest, CredentialsStayAtTheirOrigin) {

@@ -98,6 +98,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             left = int(rest)
             self.answer(302, b"ignored", [("Location", f"/redirect/{left - 1}" if left > 1 else "/echo/end")])
         elif word == "loop": self.answer(307, b"", [("Location", "/loop")])
+        elif word == "keep-on-to": self.answer(308, b"", [("Location", rest)])
         elif word == "redirect-to": self.answer(302, b"", [("Location", rest)])
         elif word == "truncated":
             self.send_response(200); self.send_header("Content-Length", "1000"); self.end_headers()

@@ -144,7 +144,6 @@ void Transfer::set_up_request() {
   set(CURLOPT_USERAGENT, options_.user_agent.c_str());
   set(CURLOPT_PRIVATE, this);
 
-  const bool has_payload = request_.method != "GET" && request_.method != "HEAD";
   if (request_.method == "HEAD") set(CURLOPT_NOBODY, 1L);
   if (request_.body != nullptr) {
     set(CURLOPT_UPLOAD, 1L);
@@ -157,12 +156,12 @@ void Transfer::set_up_request() {
     if (request_.body_size) {
       set(CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(*request_.body_size));
     }
-  } else if (has_payload && request_.method != "DELETE") {
+  } else if (has_payload() && request_.method != "DELETE") {
     // Sends `Content-Length: 0`, without which some servers wait for more.
     set(CURLOPT_POSTFIELDSIZE, 0L);
     set(CURLOPT_POSTFIELDS, "");
   }
-  if (has_payload) set(CURLOPT_CUSTOMREQUEST, request_.method.c_str());
+  if (has_payload()) set(CURLOPT_CUSTOMREQUEST, request_.method.c_str());
 
   for (const auto& header : headers_) add_header(header.name + ": " + header.value);
   // A line without value takes away the header that libcurl would add.
@@ -266,14 +265,18 @@ Error Transfer::transfer_error(CURLcode code) const {
       "the server wants a certificate that it knows: NAME.cert and NAME.key in certs.d/HOST");
 }
 
+bool Transfer::has_payload() const { return request_.method != "GET" && request_.method != "HEAD"; }
+
 bool Transfer::is_redirect() const {
   switch (response_.status) {
     case 301:
     case 302:
     case 303:
+      return !has_payload() && response_.header("Location") != nullptr;
     case 307:
     case 308:
-      return response_.header("Location") != nullptr;
+      return (request_.body == nullptr || request_.reopen) &&
+             response_.header("Location") != nullptr;
     default:
       return false;
   }

@@ -46,6 +46,8 @@ class Transfer {
   bool take_header(std::string_view line);
   bool take_body(Bytes data);
   std::size_t give_body(MutableBytes into);
+  bool has_payload() const;
+  /// Whether the answer is a redirect that keeps the request what it is.
   bool is_redirect() const;
   bool fail(Error error);
 

@@ -66,6 +66,7 @@ class FakeTransport final : public net::HttpTransport {
     if (request.range) seen.range = std::to_string(request.range->first);
     if (request.body != nullptr) seen.body = TRY(archive::read_all(*request.body, 1 << 20));
     Answer answer = TRY(next_answer(request, seen));
+    if (request.body != nullptr && !answer.from.empty()) TRY(redirect_body(request, answer.from));
     if (answer.error) return *answer.error;
     net::HttpResponse response;
     response.status = answer.status;
@@ -99,6 +100,13 @@ class FakeTransport final : public net::HttpTransport {
     Answer answer = found->second.front();
     if (found->second.size() > 1) found->second.pop_front();
     return answer;
+  }
+  Result<void> redirect_body(const net::HttpRequest& request, const std::string& url) {
+    archive::ByteSource* body = TRY(request.reopen());
+    const std::string sent = TRY(archive::read_all(*body, 1 << 20));
+    const std::scoped_lock lock(servers_->mutex);
+    servers_->seen.push_back({request.method, url, {}, {}, sent});
+    return {};
   }
   static void cut_part(Answer& answer, const net::ByteRange& range, net::HttpResponse& response) {
     response.status = 206;

@@ -163,18 +163,22 @@ Result<void> Uploader::recover_session(Session& session, std::stop_token stop) {
 
 Result<net::HttpResponse> Uploader::send_content(Session& session, BlobContent& content,
                                                  std::stop_token stop) {
-  const auto source = TRY(content.open(session.offset));
+  std::unique_ptr<archive::ByteSource> source;
+  std::optional<archive::CountingSource> body;
   net::HttpRequest request;
+  request.reopen = [&]() -> Result<archive::ByteSource*> {
+    source = TRY(content.open(session.offset));
+    return &body.emplace(*source);
+  };
   request.method = "PATCH";
   request.url = session.location;
   request.headers = {{"Content-Type", "application/octet-stream"}};
-  archive::CountingSource body(*source);
-  request.body = &body;
+  request.body = TRY(request.reopen());
   if (const auto size = content.size()) request.body_size = *size - session.offset;
   request.stop = stop;
   auto response = place_.host->send(request, push_scope()).context("push to " + name_);
-  const bool complete = body.ended() || request.body_size == body.count();
-  session.given = std::max(session.given, session.offset + body.count());
+  const bool complete = body->ended() || request.body_size == body->count();
+  session.given = std::max(session.given, session.offset + body->count());
   if (response.ok() && response->success() && !complete) {
     return Error(ErrorKind::interrupted,
                  "push to " + name_ + ": the server answers before it has the whole content");
@@ -267,6 +271,10 @@ Result<void> Uploader::put_manifest(const std::string& version, std::string_view
     request.url = url("manifests/" + version);
     request.headers = {{"Content-Type", std::string(media_type)}};
     request.body = &source;
+    request.reopen = [&]() -> Result<archive::ByteSource*> {
+      source = archive::MemorySource(archive::as_bytes(content));
+      return &source;
+    };
     request.body_size = content.size();
     request.stop = stop;
     auto response = place_.host->send(request, push_scope());

@@ -81,6 +81,26 @@ TEST_F(UploadTest, AnUploadThatGoesOnByteByByteIsGivenUp) {
   EXPECT_THAT(failed.error().message(), HasSubstr("connection closed (tried 6 times)"));
 }
 
+TEST_F(UploadTest, ARedirectGetsTheWholeBody) {
+  const std::string uploads = std::string(kBase) + "blobs/uploads/";
+  servers_.on("POST " + uploads, {.status = 202,
+                                  .headers = {{"Location", "up/1"}},
+                                  .from = "https://r.example/moved/uploads/"});
+  servers_.on("PATCH https://r.example/moved/uploads/up/1",
+              {.status = 202, .from = "https://r.example/up/1"});
+  const std::string digest = oci::Digest::of("0123456789").hex();
+  servers_.on("PUT https://r.example/moved/uploads/up/1?digest=sha256%3A" + digest,
+              {.status = 201});
+  servers_.on("PUT " + (kBase + std::string("manifests/1")),
+              {.status = 201, .from = "https://r.example/m"});
+  TextContent content("0123456789");
+  must(uploader().upload_blob(content, stop_));
+  must(uploader().put_manifest("1", "m/t", kManifest, stop_));
+  ASSERT_EQ(servers_.seen.size(), 6U);
+  EXPECT_EQ(servers_.seen[2].body, "0123456789");
+  EXPECT_EQ(servers_.seen[5].body, kManifest);
+}
+
 TEST_F(UploadTest, AServerCanNotHaveMoreThanItWasGiven) {
   const std::string uploads = std::string(kBase) + "blobs/uploads/";
   servers_.on("POST " + uploads, {.status = 202, .headers = {{"Location", "/up/1"}}});
