@@ -334,6 +334,19 @@ TEST_F(HttpClientTest, ABrokenConnectionIsInterrupted) {
   }
 }
 
+TEST_F(HttpClientTest, AConnectionThatBreaksAfterABodyIsNamedAsTheCause) {
+  must(get(server_->http("/echo")));
+  StringSource source("abc");
+  HttpRequest request;
+  request.method = "PUT";
+  request.url = server_->http("/drop");
+  request.body = &source;
+  request.body_size = 3;
+  const Error error = failure_of(client_.perform(request));
+  EXPECT_EQ(error.kind(), ErrorKind::interrupted);
+  EXPECT_THAT(error.message(), HasSubstr("/drop: connection closed before the answer"));
+}
+
 TEST_F(HttpClientTest, AHandshakeThatBreaksIsInterrupted) {
   EXPECT_EQ(failure_of(get(server_->resetting())).kind(), ErrorKind::interrupted);
   EXPECT_EQ(failure_of(get(server_->closing())).kind(), ErrorKind::interrupted);

@@ -254,6 +254,8 @@ Result<void> Transfer::check_for_stall() {
 Error Transfer::transfer_error(CURLcode code) const {
   std::string reason = message_.front() != '\0' ? message_.data() : curl_.easy_strerror(code);
   if (code == CURLE_PARTIAL_FILE) reason = "connection closed before the end: " + reason;
+  // libcurl would send the body again, and says that it can't.
+  if (code == CURLE_SEND_FAIL_REWIND) reason = "connection closed before the answer";
   const bool refused = refuses_certificate(reason);
   const ErrorKind kind = refused                          ? ErrorKind::untrusted
                          : breaks_handshake(code, reason) ? ErrorKind::interrupted
