@@ -165,7 +165,8 @@ Result<net::TlsOptions> tls_options(const RegistryRules& rules, const Endpoint& 
         out.client_key = key;
       }
     }
-    if (!out.authorities.empty()) out.verify = net::Verify::certificate;
+    if (!out.authorities.empty() && rules.tls != RegistryRules::Tls::optional)
+      out.verify = net::Verify::certificate;
     return out;
   }
   return out;

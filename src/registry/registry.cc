@@ -46,8 +46,9 @@ Result<std::unique_ptr<Host>> Registries::connect(const Endpoint& endpoint,
                                                   Authorizer::FindCredentials find) {
   const net::TlsOptions tls = TRY(tls_options(options_.rules, endpoint));
   Endpoint reached = endpoint;
-  // Who has set up certificates wants no way around them.
-  if (!tls.authorities.empty()) reached.scheme = Endpoint::Scheme::https;
+  // Who has set up certificates wants no way around them, but by a flag.
+  const bool optional = options_.rules.tls == RegistryRules::Tls::optional;
+  if (!tls.authorities.empty() && !optional) reached.scheme = Endpoint::Scheme::https;
   return std::make_unique<Host>(reached, options_.make_transport(tls), std::move(find),
                                 options_.now);
 }

@@ -129,14 +129,23 @@ TEST(Certificates, AreThoseOfTheHostsFolder) {
   work.write("certs/r.example:5000/us.cert", "US");
   RegistryRules rules;
   rules.certificate_folders = {work.path("none"), work.path("certs")};
-  const auto endpoint =
-      must(find_endpoints(rules, must(oci::Reference::parse("r.example:5000/a")), Purpose::push));
+  const auto reference = must(oci::Reference::parse("r.example:5000/a"));
+  const auto endpoint = must(find_endpoints(rules, reference, Purpose::push));
   EXPECT_EQ(tls_options(rules, endpoint[0]).error().kind(), ErrorKind::not_found);  // no key
   work.write("certs/r.example:5000/us.key", "KEY");
-  const auto tls = must(tls_options(rules, endpoint[0]));
+  const auto certificates = [&] {
+    return must(tls_options(rules, must(find_endpoints(rules, reference, Purpose::push))[0]));
+  };
+  const auto tls = certificates();
   EXPECT_EQ(tls.authorities, "CA\n");
   EXPECT_EQ(tls.client_certificate, work.path("certs/r.example:5000/us.cert"));
   EXPECT_EQ(tls.client_key, work.path("certs/r.example:5000/us.key"));
+  EXPECT_EQ(tls.verify, net::Verify::certificate);
+  rules.insecure = {"r.example:5000"};
+  EXPECT_EQ(certificates().verify, net::Verify::certificate);
+  rules.tls = RegistryRules::Tls::optional;
+  EXPECT_EQ(certificates().verify, net::Verify::nothing);
+  EXPECT_EQ(certificates().client_key, tls.client_key);
 }
 
 TEST(Challenges, AreReadAsServersWriteThem) {
