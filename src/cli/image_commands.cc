@@ -194,9 +194,26 @@ Result<void> add_rows(store::Store& store, const store::Image& image, const Imag
   return {};
 }
 
-Result<int> show_tree(store::Store& store, const std::vector<store::Image>& images, bool all) {
+/// With those of its names alone that are to be shown.
+Result<store::Image> with_shown_names(store::Image image,
+                                      const std::vector<std::string>& references) {
+  std::vector<std::string> shown;
+  for (const auto& text : image.names) {
+    const oci::Reference name = TRY(oci::Reference::parse(text));
+    const bool matches = TRY(is_shown(name, references));
+    if (matches) shown.push_back(text);
+  }
+  image.names = std::move(shown);
+  return image;
+}
+
+Result<int> show_tree(store::Store& store, const std::vector<store::Image>& images,
+                      const std::vector<std::string>& references, bool all) {
   std::vector<TreeImage> tree;
-  for (const auto& image : images) TRY(add_tree_images(store, image, all, tree));
+  for (const auto& each : images) {
+    const store::Image image = TRY(with_shown_names(each, references));
+    if (references.empty() || !image.names.empty()) TRY(add_tree_images(store, image, all, tree));
+  }
   const os::Fd out = TRY(os::standard_output());
   const bool terminal = os::is_terminal(out);
   const auto size = terminal ? os::terminal_size(out) : Result<os::TerminalSize>({});
@@ -246,7 +263,7 @@ Result<int> images_command(const Session& session, std::vector<std::string> word
     const bool passing = TRY(passes(store, image, filter));
     if (passing) wanted.push_back(image);
   }
-  if (tree) return show_tree(store, wanted, all);
+  if (tree) return show_tree(store, wanted, filter.references, all);
   for (const auto& image : wanted) TRY(add_rows(store, image, filter, !no_trunc, rows));
   if (digests && format.empty() && !quiet) format = kImagesWithDigests;
   const std::string out = TRY(format::render_rows(format, kImagesStyle, rows,

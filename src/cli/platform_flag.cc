@@ -28,8 +28,8 @@ Result<std::vector<oci::Platform>> parse_platforms(const std::vector<std::string
   std::vector<oci::Platform> out;
   for (const auto& text : texts) {
     for (const std::string_view word : split(text, ',')) {
-      const auto platform = TRY(parse_platform(std::string(trim(word))));
-      if (platform && std::ranges::find(out, *platform) == out.end()) out.push_back(*platform);
+      oci::Platform platform = TRY(oci::Platform::parse(trim(word), host_platform()));
+      if (std::ranges::find(out, platform) == out.end()) out.push_back(std::move(platform));
     }
   }
   return out;
@@ -37,7 +37,9 @@ Result<std::vector<oci::Platform>> parse_platforms(const std::vector<std::string
 
 Result<std::vector<oci::Platform>> build_platforms(const std::vector<std::string>& texts) {
   std::vector<std::string> words;
-  for (const auto& text : texts.empty() ? std::vector{platform_or_default({})} : texts) {
+  const std::string usual = platform_or_default({});
+  if (texts.empty() && usual.empty()) return std::vector<oci::Platform>();
+  for (const auto& text : texts.empty() ? std::vector{usual} : texts) {
     for (const std::string_view word : split(text, ',')) {
       const bool local = equals_ignoring_case(trim(word), "local");
       words.push_back(local ? host_platform().str() : std::string(word));

@@ -254,7 +254,8 @@ class Planner {
     StageState state;
     llb::ImageSource source;
     if (name == "scratch") {
-      state.config.platform = platform;
+      // Nothing has no platform of its own.
+      state.config.platform = options_->wanted_platform();
       state.config.config.working_dir = "/";
     } else {
       BaseImage image = TRY(images_->resolve(name, platform));

@@ -82,8 +82,13 @@ TEST(Platform, Normalises) {
   EXPECT_EQ(text("linux/arm64/v8"), "linux/arm64");
   EXPECT_EQ(text("linux/arm"), "linux/arm/v7");
   EXPECT_EQ(text("Linux/X86_64"), "linux/amd64");
-  EXPECT_EQ(text("linux/nonesuch"), "error");
+  EXPECT_EQ(text("wasm"), "linux/wasm");
+  EXPECT_EQ(text("wasi/wasm"), "wasi/wasm");
+  EXPECT_EQ(text("linux/mips64el/softfloat"), "linux/mips64el/softfloat");
+  EXPECT_EQ(text("nonesuch"), "error");
   EXPECT_EQ(text("a/b/c/d"), "error");
+  EXPECT_EQ(text("linux/am d"), "error");
+  EXPECT_EQ(text("linux/amd64/"), "error");
   EXPECT_EQ(text(""), "error");
 }
 

@@ -23,6 +23,11 @@ bool is_architecture(std::string_view name) {
   return std::ranges::find(kArchitectures, name) != kArchitectures.end();
 }
 
+bool is_well_formed(std::string_view part) {
+  return !part.empty() && part.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_.-") ==
+                              std::string_view::npos;
+}
+
 void normalise_architecture(Platform& p) {
   if (p.architecture == "i386") p.architecture = "386", p.variant.clear();
   if (p.architecture == "x86_64" || p.architecture == "x86-64") p.architecture = "amd64";
@@ -46,21 +51,20 @@ Result<Platform> Platform::parse(std::string_view text, const Platform& host) {
   const std::string lower = to_lower(text);
   const auto parts = split(lower, '/');
   Platform out;
+  bool known = parts.size() <= 3 && std::ranges::all_of(parts, is_well_formed);
   if (parts.size() == 1 && is_system(parts[0])) {
     out = {std::string(parts[0]), host.architecture, host.variant};
   } else if (parts.size() == 1) {
     out = {"linux", std::string(parts[0]), {}};
-  } else if (parts.size() <= 3) {
+    known = known && is_architecture(out.normalised().architecture);
+  } else {
     out = {std::string(parts[0]), std::string(parts[1]),
            parts.size() == 3 ? std::string(parts[2]) : std::string()};
   }
-  out = out.normalised();
-  const bool well_formed =
-      out.variant.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789._-") == std::string::npos;
-  if (!is_system(out.os) || !is_architecture(out.architecture) || !well_formed)
+  if (!known)
     return invalid_input("unknown platform \"" + std::string(text) +
                          "\": expected os/architecture[/variant], such as linux/arm64");
-  return out;
+  return out.normalised();
 }
 
 Platform Platform::normalised() const {
