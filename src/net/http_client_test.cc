@@ -459,12 +459,12 @@ TEST_F(HttpClientTest, ShowsAClientCertificate) {
 TEST_F(HttpClientTest, AsksAProxyButNotForThisMachine) {
   HttpOptions behind = options();
   behind.proxy.http = server_->http("");
-  behind.proxy.none_for = "direct.invalid";
+  behind.proxy.none_for = "*.direct.invalid:80";
   HttpClient client{behind};
   HttpRequest request;
   request.url = "http://images.invalid/a";
   EXPECT_EQ(must(client.perform(request)).body, "proxied http://images.invalid/a");
-  request.url = "http://direct.invalid/a";
+  request.url = "http://a.direct.invalid/a";
   EXPECT_EQ(failure_of(client.perform(request)).kind(), ErrorKind::unreachable);
   request.url = server_->http("/echo");
   EXPECT_THAT(must(client.perform(request)).body, HasSubstr("GET /echo\n"));

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/strings.h"
+#include "net/no_proxy.h"
 
 namespace kiln::net {
 namespace {
@@ -15,7 +16,6 @@ constexpr std::size_t kFailureBodyLimit = std::size_t{64} << 10;
 constexpr long kBufferSize = 512L << 10;
 /// How long a loop that nothing wakes waits at most.
 constexpr std::chrono::milliseconds kLongestWait = std::chrono::seconds(1);
-constexpr std::string_view kThisMachine = "localhost,127.0.0.0/8,::1";
 
 bool is_http(std::string_view url) {
   const std::string scheme = to_lower(url.substr(0, url.find(':')));
@@ -125,13 +125,10 @@ void Transfer::set_up_connection() {
 void Transfer::set_up_proxy() {
   const ProxyOptions& proxy = options_.proxy;
   // Set even if empty: else libcurl looks into the environment by rules of its own.
-  set(CURLOPT_PROXY, (to_lower(url_).starts_with("https:") ? proxy.https : proxy.http).c_str());
-  std::string none_for = proxy.none_for;
-  if (none_for != "*") {
-    if (!none_for.empty()) none_for += ',';
-    none_for += kThisMachine;
-  }
-  set(CURLOPT_NOPROXY, none_for.c_str());
+  const bool direct = goes_without_proxy(url_, proxy.none_for);
+  const std::string& used = to_lower(url_).starts_with("https:") ? proxy.https : proxy.http;
+  set(CURLOPT_PROXY, direct ? "" : used.c_str());
+  set(CURLOPT_NOPROXY, "");
   set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 }
 
