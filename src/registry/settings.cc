@@ -18,8 +18,15 @@
 namespace kiln::registry {
 namespace {
 
-std::string text_of(const toml::table& table, const char* key) {
-  return table[key].value_or(std::string());
+/// A member of a table, or `otherwise` if it has none of that name.
+template <typename T>
+Result<T> member_of(const toml::table& table, const char* key, const std::string& file,
+                    T otherwise) {
+  const auto* node = table.get(key);
+  if (node == nullptr) return otherwise;
+  if (auto value = node->value_exact<T>()) return *std::move(value);
+  return corrupt(fmt::format("{}:{}: {} is not a {}", file, node->source().begin.line, key,
+                             std::is_same_v<T, bool> ? "boolean" : "string"));
 }
 
 std::string without_slash(std::string text) {
@@ -27,11 +34,20 @@ std::string without_slash(std::string text) {
   return text;
 }
 
-Mirror mirror_of(const toml::table& table, bool digests_only) {
+/// `host[:port][/path]`, or empty.
+Result<std::string> place_of(const toml::table& table, const char* key, const std::string& file) {
+  std::string text = TRY(member_of(table, key, file, std::string()));
+  std::string out = without_slash(std::move(text));
+  if (out.find("://") == std::string::npos) return out;
+  return corrupt(fmt::format("{}:{}: {} \"{}\" has a scheme, where host[:port][/path] is wanted",
+                             file, table.get(key)->source().begin.line, key, out));
+}
+
+Result<Mirror> mirror_of(const toml::table& table, bool digests_only, const std::string& file) {
   Mirror out;
-  out.location = without_slash(text_of(table, "location"));
-  out.insecure = table["insecure"].value_or(false);
-  const std::string kind = text_of(table, "pull-from-mirror");
+  out.location = TRY(place_of(table, "location", file));
+  out.insecure = TRY(member_of(table, "insecure", file, false));
+  const std::string kind = TRY(member_of(table, "pull-from-mirror", file, std::string()));
   out.tags = !digests_only && kind != "digest-only";
   out.digests = kind != "tag-only";
   return out;
@@ -39,21 +55,48 @@ Mirror mirror_of(const toml::table& table, bool digests_only) {
 
 Result<RegistryRule> rule_of(const toml::table& table, const std::string& name) {
   RegistryRule out;
-  out.location = without_slash(text_of(table, "location"));
-  out.prefix = without_slash(text_of(table, "prefix"));
+  out.location = TRY(place_of(table, "location", name));
+  out.prefix = TRY(place_of(table, "prefix", name));
   if (out.prefix.empty()) out.prefix = out.location;
   if (out.prefix.empty()) return corrupt(name + ": a registry with neither prefix nor location");
-  out.insecure = table["insecure"].value_or(false);
-  out.blocked = table["blocked"].value_or(false);
-  const bool digests_only = table["mirror-by-digest-only"].value_or(false);
+  out.insecure = TRY(member_of(table, "insecure", name, false));
+  out.blocked = TRY(member_of(table, "blocked", name, false));
+  const bool digests_only = TRY(member_of(table, "mirror-by-digest-only", name, false));
   if (const auto* mirrors = table["mirror"].as_array()) {
     for (const auto& node : *mirrors) {
       const auto* mirror = node.as_table();
       if (mirror == nullptr) return corrupt(name + ": a mirror that is no table");
-      out.mirrors.push_back(mirror_of(*mirror, digests_only));
+      Mirror read = TRY(mirror_of(*mirror, digests_only, name));
+      out.mirrors.push_back(std::move(read));
     }
   }
   return out;
+}
+
+/// Two tables of one file that say different things of one place.
+Result<void> check_agreement(const RegistryRule& rule, const std::vector<RegistryRule>& others,
+                             const std::string& file) {
+  const auto place = [](const RegistryRule& of) {
+    return of.location.empty() ? of.prefix : of.location;
+  };
+  for (const auto& other : others) {
+    if (place(other) != place(rule)) continue;
+    if (other.insecure == rule.insecure && other.blocked == rule.blocked) continue;
+    return corrupt(fmt::format("{}: registry {} has two tables that differ in \"{}\"", file,
+                               place(rule),
+                               other.blocked == rule.blocked ? "insecure" : "blocked"));
+  }
+  return {};
+}
+
+/// A URL, or what follows its scheme alone, as daemon.json has either.
+std::pair<std::string, std::optional<Endpoint::Scheme>> split_scheme(std::string_view url) {
+  std::optional<Endpoint::Scheme> scheme;
+  const std::string lower = to_lower(url);
+  if (lower.starts_with("https://")) scheme = Endpoint::Scheme::https;
+  if (lower.starts_with("http://")) scheme = Endpoint::Scheme::http;
+  if (scheme) url.remove_prefix(url.find("://") + 3);
+  return {without_slash(std::string(url)), scheme};
 }
 
 /// The files of a drop-in folder, in the order of their names.
@@ -115,10 +158,15 @@ Result<void> add_registries_conf(RegistryRules& rules, std::string_view text,
   }
   const auto* registries = table["registry"].as_array();
   if (registries == nullptr) return {};
+  std::vector<RegistryRule> own;
   for (const auto& node : *registries) {
     const auto* registry = node.as_table();
     if (registry == nullptr) return corrupt(name + ": a registry that is no table");
     RegistryRule rule = TRY(rule_of(*registry, name));
+    TRY(check_agreement(rule, own, name));
+    own.push_back(std::move(rule));
+  }
+  for (auto& rule : own) {
     std::erase_if(rules.rules,
                   [&](const RegistryRule& known) { return known.prefix == rule.prefix; });
     rules.rules.push_back(std::move(rule));
@@ -132,21 +180,12 @@ Result<void> add_daemon_json(RegistryRules& rules, std::string_view text, const 
   if (!config.is_object()) return corrupt(name + ": not a JSON object");
   const auto mirrors = TRY(json_strings(config, "registry-mirrors").context(name));
   for (const auto& url : mirrors.value_or(std::vector<std::string>())) {
-    Mirror mirror;
-    std::string_view rest = url;
-    for (const auto& [prefix, scheme] : {std::pair{"https://", Endpoint::Scheme::https},
-                                         std::pair{"http://", Endpoint::Scheme::http}}) {
-      if (!rest.starts_with(prefix)) continue;
-      rest.remove_prefix(std::string_view(prefix).size());
-      mirror.scheme = scheme;
-    }
-    mirror.location = without_slash(std::string(rest));
-    rules.docker_mirrors.push_back(std::move(mirror));
+    auto [location, scheme] = split_scheme(url);
+    rules.docker_mirrors.push_back({.location = std::move(location), .scheme = scheme});
   }
-  auto insecure = TRY(json_strings(config, "insecure-registries").context(name));
-  if (insecure) {
-    rules.insecure.insert(rules.insecure.end(), insecure->begin(), insecure->end());
-  }
+  const auto insecure = TRY(json_strings(config, "insecure-registries").context(name));
+  for (const auto& url : insecure.value_or(std::vector<std::string>()))
+    rules.insecure.push_back(split_scheme(url).first);
   return {};
 }
 

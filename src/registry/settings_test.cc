@@ -102,12 +102,15 @@ TEST(Endpoints, DaemonJsonMirrorsDockersHubOnly) {
   RegistryRules rules;
   must(add_daemon_json(rules,
                        R"({"registry-mirrors": ["https://m.example/", "http://n.example:80"],
-                           "insecure-registries": ["r.example:5000", "10.0.0.0/8"]})",
+                           "insecure-registries": ["r.example:5000", "10.0.0.0/8",
+                                                   "http://s.example", "HTTPS://t.example:1/"]})",
                        "daemon.json"));
   EXPECT_EQ(places(rules, "busybox"),
             Places({"https m.example library/busybox", "http n.example:80 library/busybox",
                     "https registry-1.docker.io library/busybox"}));
   EXPECT_EQ(places(rules, "r.example:5000/a"), Places({"either r.example:5000 a"}));
+  EXPECT_EQ(places(rules, "s.example/a"), Places({"either s.example a"}));
+  EXPECT_EQ(places(rules, "t.example:1/a"), Places({"either t.example:1 a"}));
   EXPECT_EQ(places(rules, "10.1.2.3:99/a"), Places({"either 10.1.2.3:99 a"}));
   EXPECT_EQ(places(rules, "11.1.2.3:99/a"), Places({"https 11.1.2.3:99 a"}));
 }
@@ -120,6 +123,27 @@ TEST(Settings, WhatCanNotBeReadIsNamedWithItsPlace) {
               HasSubstr("version 1"));
   EXPECT_FALSE(add_daemon_json(rules, "[]", "d").ok());
   EXPECT_TRUE(add_daemon_json(rules, " \n", "d").ok());
+}
+
+TEST(Settings, AMistakeInRegistriesConfIsNamed) {
+  const auto failure = [](const std::string& text) {
+    RegistryRules rules;
+    const auto added = add_registries_conf(rules, text, "x.conf");
+    return added.ok() ? "" : added.error().message();
+  };
+  const std::string registry = "[[registry]]\nlocation = \"r.example\"\n";
+  EXPECT_EQ(failure(registry + "blocked = \"true\""), "x.conf:3: blocked is not a boolean");
+  EXPECT_EQ(failure(registry + "insecure = 1"), "x.conf:3: insecure is not a boolean");
+  EXPECT_EQ(failure(registry + "prefix = true"), "x.conf:3: prefix is not a string");
+  EXPECT_EQ(failure(registry + "[[registry.mirror]]\ninsecure = \"false\""),
+            "x.conf:4: insecure is not a boolean");
+  EXPECT_THAT(failure("[[registry]]\nprefix = \"a\"\nlocation = \"http://r.example\""),
+              HasSubstr("x.conf:3: location \"http://r.example\" has a scheme"));
+  EXPECT_EQ(failure(registry + "blocked = true\n" + registry),
+            "x.conf: registry r.example has two tables that differ in \"blocked\"");
+  EXPECT_EQ(failure(registry + "insecure = true\n" + registry),
+            "x.conf: registry r.example has two tables that differ in \"insecure\"");
+  EXPECT_EQ(failure(registry + registry), "");
 }
 
 TEST(Certificates, AreThoseOfTheHostsFolder) {
