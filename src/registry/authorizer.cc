@@ -29,7 +29,8 @@ std::string form(const std::vector<std::pair<std::string, std::string>>& fields)
 
 }  // namespace
 
-Result<std::optional<std::string>> Authorizer::header(const Scopes& scopes, std::stop_token stop) {
+Result<std::optional<std::string>> Authorizer::header(const Scopes& scopes, std::stop_token stop,
+                                                      Busy& busy) {
   const std::scoped_lock lock(mutex_);
   if (!challenge_) return std::optional<std::string>();
   if (challenge_->scheme == "basic") {
@@ -37,13 +38,13 @@ Result<std::optional<std::string>> Authorizer::header(const Scopes& scopes, std:
     return std::optional("Basic " +
                          encode_base64(credentials_->username + ":" + credentials_->password));
   }
-  const std::string token = TRY(bearer(scopes, stop));
+  const std::string token = TRY(bearer(scopes, stop, busy));
   return std::optional("Bearer " + token);
 }
 
 Result<bool> Authorizer::take_refusal(const net::HttpResponse& refusal,
                                       const std::optional<std::string>& sent, const Scopes& scopes,
-                                      std::stop_token stop) {
+                                      std::stop_token stop, Busy& busy) {
   const std::scoped_lock lock(mutex_);
   std::optional<Challenge> chosen;
   for (const auto& header : refusal.headers) {
@@ -78,7 +79,7 @@ Result<bool> Authorizer::take_refusal(const net::HttpResponse& refusal,
   if (repeated && known != tokens_.end() && *sent == "Bearer " + known->second.value) {
     tokens_.erase(known);
   }
-  TRY(bearer(wanted, stop));
+  TRY(bearer(wanted, stop, busy));
   if (wanted != scopes) tokens_[scopes] = tokens_.at(wanted);
   return true;
 }
@@ -98,11 +99,11 @@ bool Authorizer::has_registry_token() const {
   return credentials_ && !credentials_->registry_token.empty();
 }
 
-Result<std::string> Authorizer::bearer(const Scopes& scopes, std::stop_token stop) {
+Result<std::string> Authorizer::bearer(const Scopes& scopes, std::stop_token stop, Busy& busy) {
   if (has_registry_token()) return credentials_->registry_token;
   const auto known = tokens_.find(scopes);
   if (known != tokens_.end() && now_() + kMargin < known->second.end) return known->second.value;
-  Token token = TRY(ask_for_token(scopes, stop));
+  Token token = TRY(ask_for_token(scopes, stop, busy));
   tokens_[scopes] = token;
   return token.value;
 }
@@ -138,7 +139,8 @@ std::string Authorizer::exchange_form(const Scopes& scopes) const {
   return form(fields);
 }
 
-Result<Authorizer::Token> Authorizer::ask_for_token(const Scopes& scopes, std::stop_token stop) {
+Result<Authorizer::Token> Authorizer::ask_for_token(const Scopes& scopes, std::stop_token stop,
+                                                    Busy& busy) {
   const std::string realm = challenge_->parameter("realm");
   if (credentials_ && !realm.starts_with("https:") && refusing_url_.starts_with("https:")) {
     return Error(ErrorKind::permission,
@@ -165,6 +167,7 @@ Result<Authorizer::Token> Authorizer::ask_for_token(const Scopes& scopes, std::s
   request.stop = stop;
   const net::HttpResponse response = TRY(transport_->perform(request).context("ask for a token"));
   if (!response.success()) {
+    if (is_temporary(response.status) && retry_after(response)) busy = response;
     Error error = response_error(response, "ask for a token");
     if (response.status == 400 || response.status == 401 || response.status == 403) {
       return Error(ErrorKind::unauthorized, error.message());

@@ -31,15 +31,19 @@ class Authorizer {
   Authorizer(net::HttpTransport& transport, FindCredentials find, Clock now)
       : transport_(&transport), find_credentials_(std::move(find)), now_(std::move(now)) {}
 
+  /// The answer of a token server that says when to ask again (Retry-After), if that is why there
+  /// is no token: it stands for the registry's own.
+  using Busy = std::optional<net::HttpResponse>;
+
   /// The header for a request; nullopt while the registry has not asked for one.
-  Result<std::optional<std::string>> header(const Scopes& scopes, std::stop_token stop);
+  Result<std::optional<std::string>> header(const Scopes& scopes, std::stop_token stop, Busy& busy);
 
   /// Takes up what a refusal (401) says. `sent` is the header that was refused; false if there is
   /// nothing better than it. Errors: unauthorized if the token server refuses, others of the
   /// transport.
   Result<bool> take_refusal(const net::HttpResponse& refusal,
                             const std::optional<std::string>& sent, const Scopes& scopes,
-                            std::stop_token stop);
+                            std::stop_token stop, Busy& busy);
 
   /// Makes identity_token() possible; before the first request.
   void ask_for_identity_token() { wants_identity_token_ = true; }
@@ -54,8 +58,8 @@ class Authorizer {
   Result<void> find_credentials();
   bool has_password() const;
   bool has_registry_token() const;
-  Result<std::string> bearer(const Scopes& scopes, std::stop_token stop);
-  Result<Token> ask_for_token(const Scopes& scopes, std::stop_token stop);
+  Result<std::string> bearer(const Scopes& scopes, std::stop_token stop, Busy& busy);
+  Result<Token> ask_for_token(const Scopes& scopes, std::stop_token stop, Busy& busy);
   net::HttpRequest password_request(const Scopes& scopes) const;
   std::string exchange_form(const Scopes& scopes) const;
 

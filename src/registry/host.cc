@@ -82,13 +82,20 @@ Result<net::HttpResponse> Host::send_authorized(net::HttpRequest& request, const
   for (bool again = false;; again = true) {
     std::optional<std::string> header;
     request.headers = own;
-    if (ours) header = TRY(authorizer_.header(scopes, request.stop));
+    Authorizer::Busy busy;
+    if (ours) {
+      auto made = authorizer_.header(scopes, request.stop, busy);
+      if (busy) return *std::move(busy);
+      header = TRY(std::move(made));
+    }
     if (header) request.headers.push_back({"Authorization", *header});
     auto response = transport_->perform(request);
     if (!response.ok() || response->status != 401) return response;
     // What another host asks for is none of its business.
     if (!ours || !stayed_at(base, *response)) return response;
-    const bool better = TRY(authorizer_.take_refusal(*response, header, scopes, request.stop));
+    auto taken = authorizer_.take_refusal(*response, header, scopes, request.stop, busy);
+    if (busy) return *std::move(busy);
+    const bool better = TRY(std::move(taken));
     if (!better || again || request.body != nullptr) return response;
   }
 }

@@ -21,6 +21,7 @@ class Host {
   /// Sends `request`, whose URL is absolute (from an answer of this host) or a path such as
   /// `/v2/`. After a refusal (401), it is sent again with what the refusal asks for; if it has a
   /// body, which can be read only once, the refusal comes back and the next request does better.
+  /// The answer of a token server that says when to ask again stands for the registry's.
   Result<net::HttpResponse> send(net::HttpRequest request, const Scopes& scopes);
 
   const std::string& name() const { return name_; }

@@ -229,6 +229,22 @@ TEST_F(RepositoryTest, ATemporaryFailureIsWaitedOutAsLongAsTheServerSays) {
   EXPECT_THAT(slept_, ElementsAre(milliseconds(7000), milliseconds(600), milliseconds(1200)));
 }
 
+TEST_F(RepositoryTest, ATokenServerIsWaitedForAsLongAsItSays) {
+  servers_.on(get("manifests/1"),
+              {.status = 401,
+               .headers = {{"WWW-Authenticate", R"(Bearer realm="https://t.example/token")"}}});
+  servers_.on(get("manifests/1"), {.body = kManifest});
+  const std::string token_request =
+      "GET https://t.example/token?scope=repository%3Ateam%2Fapp%3Apull";
+  servers_.on(token_request, {.status = 429, .headers = {{"Retry-After", "7"}}});
+  servers_.on(token_request, {.status = 503, .headers = {{"Retry-After", "2"}}});
+  servers_.on(token_request, {.body = R"({"token":"T1"})"});
+  must(repository().fetch_manifest(reference_, stop_));
+  using std::chrono::milliseconds;
+  EXPECT_THAT(slept_, ElementsAre(milliseconds(7000), milliseconds(2000)));
+  EXPECT_EQ(servers_.seen.back().authorization, "Bearer T1");
+}
+
 TEST_F(RepositoryTest, TheServerMayNameTheTimeByADate) {
   servers_.on(get("manifests/1"), {.status = 503,
                                    .headers = {{"Retry-After", "Sun, 06 Nov 1994 08:49:37 GMT"},
