@@ -86,7 +86,14 @@ Result<bool> Authorizer::take_refusal(const net::HttpResponse& refusal,
 
 Result<void> Authorizer::find_credentials() {
   if (looked_for_credentials_) return {};
-  credentials_ = TRY(find_credentials_());
+  auto found = find_credentials_();
+  if (found.ok()) {
+    credentials_ = *std::move(found);
+  } else if (found.error().kind() == ErrorKind::unauthorized) {
+    missing_credentials_ = std::move(found).error();
+  } else {
+    return std::move(found).error();
+  }
   looked_for_credentials_ = true;
   return {};
 }
@@ -170,7 +177,7 @@ Result<Authorizer::Token> Authorizer::ask_for_token(const Scopes& scopes, std::s
     if (is_temporary(response.status) && retry_after(response)) busy = response;
     Error error = response_error(response, "ask for a token");
     if (response.status == 400 || response.status == 401 || response.status == 403) {
-      return Error(ErrorKind::unauthorized, error.message());
+      return missing_credentials_.value_or(Error(ErrorKind::unauthorized, error.message()));
     }
     return error;
   }
@@ -188,6 +195,11 @@ Result<Authorizer::Token> Authorizer::ask_for_token(const Scopes& scopes, std::s
   const std::string refresh = TRY(json_string(answer, "refresh_token"));
   if (!refresh.empty()) identity_token_ = refresh;
   return token;
+}
+
+std::optional<Error> Authorizer::missing_credentials() {
+  const std::scoped_lock lock(mutex_);
+  return missing_credentials_;
 }
 
 std::string Authorizer::identity_token() {

@@ -45,6 +45,10 @@ class Authorizer {
                             const std::optional<std::string>& sent, const Scopes& scopes,
                             std::stop_token stop, Busy& busy);
 
+  /// Why credentials were not found, if a credential helper failed: requests are anonymous then,
+  /// and this is why they are refused.
+  std::optional<Error> missing_credentials();
+
   /// Makes identity_token() possible; before the first request.
   void ask_for_identity_token() { wants_identity_token_ = true; }
   /// The token that the server gave to use in place of the password, if it gave one.
@@ -73,6 +77,7 @@ class Authorizer {
   std::string refusing_url_;
   bool looked_for_credentials_ = false;
   std::optional<Credentials> credentials_;
+  std::optional<Error> missing_credentials_;
   std::map<Scopes, Token> tokens_;
   std::string identity_token_;
 };

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <set>
 
 #include "base/json.h"
 #include "base/paths.h"
@@ -91,18 +92,27 @@ const json* find_auth(const json& auths, const std::string& key, bool is_domain)
   return nullptr;
 }
 
-Result<std::optional<std::string>> helper_for(const json& config, std::string_view domain,
-                                              const std::string& where) {
+/// A program that has a registry's credentials, and the name that it has them under.
+struct Helper {
+  std::string name;
+  std::string server;
+};
+
+Result<std::optional<Helper>> helper_for(const json& config, std::string_view domain,
+                                         const std::string& where) {
   const json helpers = TRY(json_object(config, "credHelpers").context(where));
   for (const auto& [name, helper] : helpers.items()) {
     if (host_of_key(name) != host_of_key(domain) || !helper.is_string()) continue;
     // An empty name: the file itself, whatever `credsStore` says.
     auto chosen = helper.get<std::string>();
-    return chosen.empty() ? std::optional<std::string>() : std::optional(std::move(chosen));
+    if (chosen.empty()) return std::optional<Helper>();
+    // As podman has Docker Hub.
+    const bool plain = name == oci::kDockerHub;
+    return std::optional(Helper{std::move(chosen), plain ? name : credentials_key(domain)});
   }
   const std::string all = TRY(json_string(config, "credsStore").context(where));
-  if (!all.empty()) return std::optional(all);
-  return std::optional<std::string>();
+  if (!all.empty()) return std::optional(Helper{all, credentials_key(domain)});
+  return std::optional<Helper>();
 }
 
 Result<std::optional<Credentials>> find_in(const std::string& file, std::string_view domain,
@@ -112,9 +122,9 @@ Result<std::optional<Credentials>> find_in(const std::string& file, std::string_
   const auto helper = TRY(helper_for(config, domain, file));
   std::optional<Error> failure;
   if (helper) {
-    auto found = helper_get(*helper, credentials_key(domain));
+    auto found = helper_get(helper->name, helper->server);
     if (found && *found) return found;
-    if (!found) failure = std::move(found).error();
+    if (!found) failure = Error(ErrorKind::unauthorized, found.error().message());
   }
   for (const auto& key : keys_for(domain, path)) {
     const json* entry = find_auth(auths, key, key == domain);
@@ -181,14 +191,20 @@ CredentialFiles CredentialFiles::from_environment() {
 Result<std::optional<Credentials>> CredentialStore::find(std::string_view domain,
                                                          std::string_view path) const {
   if (given_) return given_;
+  std::optional<Error> failure;
   for (const auto& file : files_.read) {
-    auto found = TRY(find_in(file, domain, path));
-    if (found) return found;
+    auto found = find_in(file, domain, path);
+    if (found ? found->has_value() : found.error().kind() != ErrorKind::unauthorized) return found;
+    if (!found && !failure) failure = std::move(found).error();
   }
   for (const auto& helper : helpers_) {
-    auto found = TRY(helper_get(helper, credentials_key(domain)));
-    if (found) return found;
+    for (const std::string& server : std::set{std::string(domain), credentials_key(domain)}) {
+      auto found = helper_get(helper, server);
+      if (found && *found) return found;
+      if (!found && !failure) failure = Error(ErrorKind::unauthorized, found.error().message());
+    }
   }
+  if (failure) return *std::move(failure);
   return std::optional<Credentials>();
 }
 
@@ -198,10 +214,10 @@ Result<CredentialStore::Stored> CredentialStore::store(std::string_view place,
   json config = TRY(read_config(files_.write));
   const auto helper = TRY(helper_for(config, place, files_.write));
   if (helper) {
-    TRY(helper_store(*helper, key, credentials));
+    TRY(helper_store(helper->name, helper->server, credentials));
     config["auths"][key] = json::object();
     TRY(write_config(files_.write, config));
-    return Stored{*helper, files_.write};
+    return Stored{helper->name, files_.write};
   }
   json entry = json::object();
   if (!credentials.identity_token.empty()) {
@@ -216,14 +232,13 @@ Result<CredentialStore::Stored> CredentialStore::store(std::string_view place,
 }
 
 Result<bool> CredentialStore::erase(std::string_view place) const {
-  const std::string key = credentials_key(place);
   json config = TRY(read_config(files_.write));
   bool found = false;
   const auto helper = TRY(helper_for(config, place, files_.write));
   if (helper) {
-    const auto there = TRY(helper_get(*helper, key));
+    const auto there = TRY(helper_get(helper->name, helper->server));
     if (there) {
-      TRY(helper_erase(*helper, key));
+      TRY(helper_erase(helper->name, helper->server));
       found = true;
     }
   }

@@ -47,7 +47,7 @@ class CredentialStore {
 
   /// For a repository: the entry for it, for a folder above it, for its registry. nullopt: none,
   /// so requests are anonymous. A file that is no JSON is an error of kind corrupt. A helper's
-  /// failure counts where the file has nothing itself.
+  /// failure, kind unauthorized, counts where nothing else has any.
   Result<std::optional<Credentials>> find(std::string_view domain, std::string_view path) const;
 
   /// Where a login went: the helper's name, or empty for a file, which holds it unencrypted.

@@ -96,7 +96,10 @@ Result<net::HttpResponse> Host::send_authorized(net::HttpRequest& request, const
     auto taken = authorizer_.take_refusal(*response, header, scopes, request.stop, busy);
     if (busy) return *std::move(busy);
     const bool better = TRY(std::move(taken));
-    if (!better || again || request.body != nullptr) return response;
+    if (better && !again && request.body == nullptr) continue;
+    if (const auto missing = authorizer_.missing_credentials(); missing && (again || !better))
+      return *missing;
+    return response;
   }
 }
 

@@ -52,6 +52,28 @@ TEST_F(HostTest, WhatAHostRedirectedToAsksForIsNotGiven) {
   for (const auto& seen : servers_.seen) EXPECT_THAT(seen.url, HasSubstr("https://r.example/"));
 }
 
+TEST_F(HostTest, WithoutItsHelperARequestIsAnonymous) {
+  const net::HttpHeaders challenge = {
+      {"WWW-Authenticate", R"(Bearer realm="https://t.example/t",scope="s")"}};
+  servers_.on("GET https://r.example/public", {.status = 401, .headers = challenge});
+  servers_.on("GET https://r.example/public", {.body = "for all"});
+  servers_.on("GET https://r.example/private", {.status = 401, .headers = challenge});
+  servers_.on("GET https://t.example/t?scope=s", {.body = R"({"token":"T"})"});
+  Host host(
+      {.host = "r.example", .repository = {}, .domain = "r.example"},
+      std::make_unique<test::FakeTransport>(servers_),
+      [] {
+        return Result<std::optional<Credentials>>(
+            Error(ErrorKind::unauthorized, "the helper fails"));
+      },
+      [] { return std::chrono::steady_clock::now(); });
+  net::HttpRequest request;
+  request.url = "/public";
+  EXPECT_EQ(must(host.send(request, {})).body, "for all");
+  request.url = "/private";
+  EXPECT_EQ(host.send(request, {}).error().message(), "the helper fails");
+}
+
 TEST_F(HostTest, ABrokenConnectionIsNoProofOfAServerWithoutTls) {
   servers_.on("GET https://localhost:5/v2/",
               {.error = Error(ErrorKind::interrupted, "connection reset")});

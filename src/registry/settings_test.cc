@@ -4,8 +4,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <filesystem>
 
+#include "os/system.h"
 #include "os/test_temp_dir.h"
 #include "registry/challenge.h"
 #include "registry/credentials.h"
@@ -285,7 +287,27 @@ TEST_F(CredentialsTest, AnEntryMakesUpForAHelperThatFails) {
   work_.write("config.json", R"({"credsStore":"there-is-none",
                                  "auths":{"r.example":{"auth":"YTpi"}}})");
   EXPECT_EQ(must(store().find("r.example", "x")), (Credentials{"a", "b", ""}));
-  EXPECT_FALSE(store().find("o.example", "x").ok());
+  EXPECT_EQ(store().find("o.example", "x").error().kind(), ErrorKind::unauthorized);
+  work_.write("auth.json", R"({"auths":{"o.example":{"auth":"Yzpk"}}})");
+  EXPECT_EQ(must(store().find("o.example", "x")), (Credentials{"c", "d", ""}));
+}
+
+TEST_F(CredentialsTest, AHelperIsAskedByTheNameThatFitsItsEntry) {
+  work_.write("docker-credential-kiln-test", R"(#!/bin/sh
+read -r server; printf '{"Username":"me","Secret":"%s"}' "$server")");
+  std::filesystem::permissions(work_.path("docker-credential-kiln-test"),
+                               std::filesystem::perms::owner_all);
+  const std::string before = os::environment("PATH").value_or("");
+  ::setenv("PATH", (work_.path() + ":" + before).c_str(), 1);
+  const auto asked = [&](const std::string& config) {
+    work_.write("config.json", config);
+    return must(store().find("docker.io", "library/a")).value_or(Credentials{}).password;
+  };
+  EXPECT_EQ(asked(R"({"credHelpers":{"docker.io":"kiln-test"}})"), "docker.io");
+  const std::string url = "https://index.docker.io/v1/";
+  EXPECT_EQ(asked(R"({"credHelpers":{")" + url + R"(":"kiln-test"}})"), url);
+  EXPECT_EQ(asked(R"({"credsStore":"kiln-test"})"), url);
+  ::setenv("PATH", before.c_str(), 1);
 }
 
 TEST_F(CredentialsTest, AHelperWithoutANameIsTheFile) {
