@@ -13,9 +13,11 @@
 #include "oci/reference.h"
 #include "os/dir.h"
 #include "os/fd.h"
+#include "os/file_lock.h"
 #include "os/process.h"
 #include "os/system.h"
 #include "registry/credential_helper.h"
+#include "registry/json_member.h"
 
 namespace kiln::registry {
 namespace {
@@ -26,16 +28,15 @@ constexpr std::string_view kDockerHubKey = "https://index.docker.io/v1/";
 constexpr std::string_view kAlphabet =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-/// The file's content; an empty object if it is not there.
-Result<json> read_config(const std::string& path) {
+/// The file's text; an empty object if it is not there, or empty.
+Result<std::string> read_config_text(const std::string& path) {
   auto text = os::read_file(path);
-  if (!text.ok()) {
-    const ErrorKind kind = text.error().kind();
-    if (kind == ErrorKind::not_found) return json(json::object());
-    return std::move(text).error();
-  }
-  if (trim(*text).empty()) return json(json::object());
-  json config = TRY(parse_json(*text, path));
+  if (!text.ok() && text.error().kind() != ErrorKind::not_found) return text;
+  return text.ok() && !trim(*text).empty() ? *std::move(text) : std::string("{}");
+}
+
+Result<json> parse_config(const std::string& text, const std::string& path) {
+  json config = TRY(parse_json(text, path));
   if (!config.is_object()) return corrupt(path + ": not a JSON object");
   return config;
 }
@@ -117,7 +118,8 @@ Result<std::optional<Helper>> helper_for(const json& config, std::string_view do
 
 Result<std::optional<Credentials>> find_in(const std::string& file, std::string_view domain,
                                            std::string_view path) {
-  const json config = TRY(read_config(file));
+  const std::string text = TRY(read_config_text(file));
+  const json config = TRY(parse_config(text, file));
   const json auths = TRY(json_object(config, "auths").context(file));
   const auto helper = TRY(helper_for(config, domain, file));
   std::optional<Error> failure;
@@ -154,11 +156,38 @@ std::string behind_links(const std::string& path) {
   return path;
 }
 
-Result<void> write_config(const std::string& path, const json& config) {
-  if (const auto slash = path.rfind('/'); slash != std::string::npos && slash > 0)
-    TRY(os::ensure_directory(path.substr(0, slash), 0700));
-  return os::write_file_atomically(behind_links(path), config.dump(1, '\t') + "\n", 0600);
-}
+/// A file of credentials that nobody else changes meanwhile.
+class ChangedConfig {
+ public:
+  /// Its folder is made if there is none.
+  static Result<ChangedConfig> open(const std::string& path) {
+    if (const auto slash = path.rfind('/'); slash != std::string::npos && slash > 0)
+      TRY(os::ensure_directory(path.substr(0, slash), 0700));
+    ChangedConfig out;
+    out.path_ = behind_links(path);
+    const std::string folder = out.path_.substr(0, out.path_.rfind('/') + 1);
+    // The file is replaced: its folder is what stays. Not every filesystem can lock one.
+    auto lock = os::FileLock::acquire_existing(folder.empty() ? "." : folder,
+                                               os::FileLock::Mode::exclusive);
+    if (lock.ok()) out.lock_ = *std::move(lock);
+    out.text_ = TRY(read_config_text(out.path_));
+    out.config = TRY(parse_config(out.text_, path));
+    out.auths = TRY(json_object(out.config, "auths").context(path));
+    return out;
+  }
+  /// What `auths` has become; all else stays.
+  Result<void> write() const {
+    return os::write_file_atomically(path_, with_member(text_, "auths", auths), 0600);
+  }
+
+  json config;
+  json auths;
+
+ private:
+  std::string path_;
+  std::string text_;
+  std::optional<os::FileLock> lock_;
+};
 
 }  // namespace
 
@@ -211,12 +240,12 @@ Result<std::optional<Credentials>> CredentialStore::find(std::string_view domain
 Result<CredentialStore::Stored> CredentialStore::store(std::string_view place,
                                                        const Credentials& credentials) const {
   const std::string key = credentials_key(place);
-  json config = TRY(read_config(files_.write));
-  const auto helper = TRY(helper_for(config, place, files_.write));
+  ChangedConfig file = TRY(ChangedConfig::open(files_.write));
+  const auto helper = TRY(helper_for(file.config, place, files_.write));
   if (helper) {
     TRY(helper_store(helper->name, helper->server, credentials));
-    config["auths"][key] = json::object();
-    TRY(write_config(files_.write, config));
+    file.auths[key] = json::object();
+    TRY(file.write());
     return Stored{helper->name, files_.write};
   }
   json entry = json::object();
@@ -226,15 +255,16 @@ Result<CredentialStore::Stored> CredentialStore::store(std::string_view place,
   } else {
     entry["auth"] = encode_base64(credentials.username + ":" + credentials.password);
   }
-  config["auths"][key] = std::move(entry);
-  TRY(write_config(files_.write, config));
+  file.auths[key] = std::move(entry);
+  TRY(file.write());
   return Stored{{}, files_.write};
 }
 
 Result<bool> CredentialStore::erase(std::string_view place) const {
-  json config = TRY(read_config(files_.write));
+  if (!os::path_exists(files_.write)) return false;
+  ChangedConfig file = TRY(ChangedConfig::open(files_.write));
   bool found = false;
-  const auto helper = TRY(helper_for(config, place, files_.write));
+  const auto helper = TRY(helper_for(file.config, place, files_.write));
   if (helper) {
     const auto there = TRY(helper_get(helper->name, helper->server));
     if (there) {
@@ -242,20 +272,16 @@ Result<bool> CredentialStore::erase(std::string_view place) const {
       found = true;
     }
   }
-  if (const auto auths = config.find("auths"); auths != config.end() && auths->is_object()) {
-    std::vector<std::string> names;
-    for (const auto& [name, ignored] : auths->items()) {
-      const bool whole_host =
-          name.find("://") != std::string::npos || name.find('/') == std::string::npos;
-      if (name == place || (whole_host && host_of_key(name) == place)) names.push_back(name);
-    }
-    for (const auto& name : names) auths->erase(name);
-    if (!names.empty()) {
-      TRY(write_config(files_.write, config));
-      found = true;
-    }
+  std::vector<std::string> names;
+  for (const auto& [name, ignored] : file.auths.items()) {
+    const bool whole_host =
+        name.find("://") != std::string::npos || name.find('/') == std::string::npos;
+    if (name == place || (whole_host && host_of_key(name) == place)) names.push_back(name);
   }
-  return found;
+  for (const auto& name : names) file.auths.erase(name);
+  if (names.empty()) return found;
+  TRY(file.write());
+  return true;
 }
 
 std::string encode_base64(std::string_view bytes) {

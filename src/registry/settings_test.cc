@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "registry/settings.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cstdlib>
 #include <filesystem>
+#include <thread>
 
 #include "os/system.h"
 #include "os/test_temp_dir.h"
@@ -241,6 +243,23 @@ TEST_F(CredentialsTest, AFileThatIsNoneIsAnError) {
   EXPECT_EQ(store().find("r.example", "x").error().kind(), ErrorKind::corrupt);
   work_.write("config.json", R"({"auths":{"r.example":{"auth":"????"}}})");
   EXPECT_EQ(store().find("r.example", "x").error().kind(), ErrorKind::corrupt);
+}
+
+TEST_F(CredentialsTest, LoginsAtOnceAreAllKept) {
+  const std::string others = R"({"n": 12345678901234567890123, "f": 1.50, )";
+  work_.write("config.json", others + R"("auths": {}})");
+  std::vector<std::jthread> threads;
+  for (int i = 0; i < 12; ++i) {
+    threads.emplace_back([&, i] {
+      must(store().store(fmt::format("r{}.example", i), {"me", fmt::format("{}", i), ""}));
+    });
+  }
+  threads.clear();
+  for (int i = 0; i < 12; ++i) {
+    EXPECT_EQ(must(store().find(fmt::format("r{}.example", i), "x")),
+              (Credentials{"me", fmt::format("{}", i), ""}));
+  }
+  EXPECT_TRUE(work_.read("config.json").starts_with(others));
 }
 
 TEST_F(CredentialsTest, AreWrittenThroughALink) {
