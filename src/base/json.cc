@@ -93,6 +93,9 @@ Result<nlohmann::json> member_of_type(const nlohmann::json& object, const char* 
 }  // namespace
 
 Result<nlohmann::json> parse_json(std::string_view text, std::string_view what) {
+  // The library passes over it, others don't.
+  if (text.starts_with("\xEF\xBB\xBF"))
+    return corrupt(std::string(what) + ": invalid JSON: a byte order mark before it");
   ValueBuilder builder;
   if (!nlohmann::json::sax_parse(text, &builder))
     return corrupt(std::string(what) + ": " + builder.error());

@@ -23,7 +23,6 @@ TEST(ParseJson, ValuesAreWhatTheTextSays) {
   EXPECT_EQ(dump_json(*value), text);
   EXPECT_TRUE(value->at("a").at(0).is_number_unsigned());
   EXPECT_EQ(dump_json(*parse_json(" 7 ", "it")), "7");
-  EXPECT_EQ(dump_json(*parse_json("\xef\xbb\xbf[]", "it")), "[]");
 }
 
 TEST(ParseJson, OfTwoMembersOfOneNameTheLastCounts) {
@@ -31,7 +30,8 @@ TEST(ParseJson, OfTwoMembersOfOneNameTheLastCounts) {
 }
 
 TEST(ParseJson, WhatIsNoneIsCorruptWithItsPlace) {
-  for (const char* text : {"", "{", "[1,]", "{\"a\"}", "[1] x", "\"\xff\"", "1e999", "[1}"}) {
+  for (const char* text :
+       {"", "{", "[1,]", "{\"a\"}", "[1] x", "\"\xff\"", "1e999", "[1}", "\xef\xbb\xbf[]"}) {
     const auto value = parse_json(text, "it");
     ASSERT_FALSE(value.ok()) << text;
     EXPECT_EQ(value.error().kind(), ErrorKind::corrupt);

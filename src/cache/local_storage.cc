@@ -81,7 +81,7 @@ Result<void> LocalStorage::read_index() {
   const oci::Index index = TRY(oci::Index::parse(text).context(path_));
   for (const auto& manifest : index.manifests) {
     const auto tag = manifest.annotations.find(oci::kRefName);
-    if (tag != manifest.annotations.end()) tags_[tag->second] = manifest;
+    if (tag != manifest.annotations.end() && manifest.defect.empty()) tags_[tag->second] = manifest;
   }
   return {};
 }

@@ -118,6 +118,7 @@ class Loader {
                                const std::vector<oci::Reference>& names, int depth) {
     constexpr int kMaxDepth = 4;
     if (depth > kMaxDepth) return corrupt(file_->name() + ": indexes nest too deeply");
+    if (depth == 0) TRY(descriptor.check().context(file_->name()));
     if (!file_->has(oci::blob_path(descriptor.digest))) {
       // Of an index, an archive may hold some platforms only.
       if (depth > 0) return {};

@@ -19,6 +19,16 @@ Error no_match(const oci::Reference& reference, const oci::Platform& platform) {
                                platform.str(), reference.familiar()));
 }
 
+Result<void> check_layers(const oci::Manifest& manifest) {
+  for (const auto& layer : manifest.layers) {
+    if (!is_layer_type(layer.media_type))
+      return unsupported(fmt::format("layer {} is no layer of an image but {}",
+                                     layer.digest.short_hex(),
+                                     layer.media_type.empty() ? "of no type" : layer.media_type));
+  }
+  return {};
+}
+
 Result<void> check_platform(const oci::ImageConfig& config, const oci::Reference& reference,
                             const PullOptions& options) {
   if (!options.platform_is_wanted || config.platform.architecture.empty() ||
@@ -34,6 +44,7 @@ Result<void> check_platform(const oci::ImageConfig& config, const oci::Reference
 /// An entry of an index.
 Result<std::string> fetch_entry(registry::Repository& repository, const oci::Reference& reference,
                                 const oci::Descriptor& entry, std::stop_token stop) {
+  TRY(entry.check().context(reference.familiar()));
   registry::FetchedManifest fetched =
       TRY(repository.fetch_manifest(reference.by_digest(entry.digest), std::move(stop)));
   if (fetched.descriptor.size != entry.size) {
@@ -48,9 +59,15 @@ Result<std::string> fetch_entry(registry::Repository& repository, const oci::Ref
 Result<std::string> fetch_image_in(registry::Repository& repository,
                                    const oci::Reference& reference, const oci::Index& index,
                                    const PullOptions& options) {
-  const auto read = [&](const oci::Descriptor& entry) -> Result<oci::Index> {
-    const std::string text = TRY(fetch_entry(repository, reference, entry, options.stop));
-    return oci::Index::parse(text);
+  const oci::IndexReader read = {
+      .manifest =
+          [&](const oci::Descriptor& entry) {
+            return fetch_entry(repository, reference, entry, options.stop);
+          },
+      .config =
+          [&](const oci::Descriptor& config) {
+            return repository.read_blob(config, oci::kMaxConfigSize, options.stop);
+          },
   };
   const auto found =
       TRY(oci::find_manifest(index, options.platform, read).context(reference.familiar()));
@@ -127,6 +144,7 @@ class ImagePuller {
     out.manifest = TRY(oci::Manifest::parse(manifest_json).context(reference_->familiar()));
     out.manifest_json = std::move(manifest_json);
     out.config_json = TRY(fetch_config(out.manifest));
+    TRY(check_layers(out.manifest).context(reference_->familiar()));
     out.config = TRY(oci::ImageConfig::parse(out.config_json).context(reference_->familiar()));
     if (out.config.diff_ids.size() != out.manifest.layers.size()) {
       return corrupt(fmt::format("{}: {} layers, but the config lists {}", reference_->familiar(),

@@ -146,6 +146,17 @@ Result<void> fetch_layer(store::Store& store, registry::Repository& repository,
 
 }  // namespace
 
+bool is_layer_type(std::string_view media_type) {
+  std::string type = oci::media_type::as_oci(media_type);
+  if (type == "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip") return true;
+  // Such a layer may only be had from its first maker.
+  constexpr std::string_view kElsewhere = ".nondistributable";
+  if (const auto at = type.find(kElsewhere); at != std::string::npos)
+    type.erase(at, kElsewhere.size());
+  return type == oci::media_type::kOciLayer || type == oci::media_type::kOciLayerGzip ||
+         type == oci::media_type::kOciLayerZstd;
+}
+
 Result<void> pull_layers(store::Store& store, registry::Repository& repository,
                          const oci::Reference& reference, const oci::Manifest& manifest,
                          const oci::ImageConfig& config, const PullOptions& options) {

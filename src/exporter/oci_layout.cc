@@ -55,6 +55,7 @@ class Layout {
       at = TRY(find_tag(address.tag));
     }
     for (int depth = 0; depth < kMaxDepth; ++depth) {
+      TRY(at.check());
       const std::string text = TRY(read_blob(at.digest, oci::kMaxManifestSize));
       const auto index = oci::Index::parse(text);
       if (!index || index->manifests.empty() || !oci::media_type::is_index(index->media_type))
@@ -77,9 +78,15 @@ class Layout {
   }
 
   Result<oci::Descriptor> choose(const oci::Index& index, const oci::Platform& platform) const {
-    const auto read = [&](const oci::Descriptor& entry) -> Result<oci::Index> {
-      const std::string text = TRY(read_blob(entry.digest, oci::kMaxManifestSize));
-      return oci::Index::parse(text);
+    const oci::IndexReader read = {
+        .manifest =
+            [&](const oci::Descriptor& entry) {
+              return read_blob(entry.digest, oci::kMaxManifestSize);
+            },
+        .config =
+            [&](const oci::Descriptor& config) {
+              return read_blob(config.digest, oci::kMaxConfigSize);
+            },
     };
     auto fitting = TRY(oci::find_manifest(index, platform, read));
     if (fitting) return *std::move(fitting);

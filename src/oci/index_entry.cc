@@ -2,6 +2,7 @@
 #include "oci/index_entry.h"
 
 #include "base/json.h"
+#include "oci/manifest_json.h"
 
 namespace kiln::oci {
 namespace {
@@ -96,6 +97,7 @@ Result<FullIndex> FullIndex::parse(std::string_view text) {
   out.media_type = TRY(json_string(object, "mediaType").context("index"));
   if (out.media_type.empty()) out.media_type = std::string(media_type::kOciIndex);
   if (!media_type::is_index(out.media_type)) return corrupt("not an index but " + out.media_type);
+  TRY(check_only_index(object).context("index"));
   const json entries = TRY(json_array(object, "manifests").context("index"));
   for (const auto& item : entries) {
     IndexEntry entry = TRY(IndexEntry::parse(item).context("index"));

@@ -5,6 +5,8 @@
 
 #include <map>
 
+#include "oci/image_config.h"
+
 namespace kiln::oci {
 namespace {
 
@@ -25,19 +27,65 @@ class IndexSearchTest : public ::testing::Test {
     indexes_[out.digest.str()].manifests = std::move(entries);
     return out;
   }
+  /// An entry without platform, of an image whose config says one.
+  Descriptor unnamed(const std::string& architecture) {
+    ImageConfig config;
+    config.platform = {"linux", architecture, {}};
+    Manifest manifest;
+    manifest.config.media_type = media_type::kOciConfig;
+    manifest.config.digest = Digest::of(config.to_json());
+    texts_[manifest.config.digest.str()] = config.to_json();
+    Descriptor out = image(architecture);
+    out.platform.reset();
+    out.digest = Digest::of(manifest.to_json());
+    texts_[out.digest.str()] = manifest.to_json();
+    return out;
+  }
   Result<std::optional<Descriptor>> find(std::vector<Descriptor> entries) {
     Index top;
     top.manifests = std::move(entries);
     read_ = 0;
-    return find_manifest(top, {"linux", "amd64", {}}, [this](const Descriptor& entry) {
+    const auto text = [this](const Descriptor& wanted) -> Result<std::string> {
+      const auto found = texts_.find(wanted.digest.str());
+      return found == texts_.end() ? Result<std::string>(not_found("gone")) : found->second;
+    };
+    const auto manifest = [this, text](const Descriptor& entry) -> Result<std::string> {
       ++read_;
-      return Result<Index>(indexes_.at(entry.digest.str()));
-    });
+      const auto index = indexes_.find(entry.digest.str());
+      return index == indexes_.end() ? text(entry) : index->second.to_json();
+    };
+    return find_manifest(top, {"linux", "amd64", {}}, {manifest, text});
   }
 
   std::map<std::string, Index> indexes_;
+  std::map<std::string, std::string> texts_;
   int read_ = 0;
 };
+
+TEST_F(IndexSearchTest, WhereNoPlatformIsSaidTheConfigSaysIt) {
+  const auto wanted = unnamed("amd64");
+  EXPECT_EQ(*find({unnamed("arm64"), unnamed("386"), wanted}), wanted);
+  EXPECT_EQ(*find({unnamed("386")}), unnamed("386"));
+  EXPECT_EQ(*find({wanted, image("amd64")}), image("amd64"));
+  EXPECT_EQ(read_, 0);
+  EXPECT_EQ(*find({unnamed("arm64"), image("s390x")}), std::nullopt);
+}
+
+TEST_F(IndexSearchTest, AnEntryThatCannotBeReadMattersIfNoneFits) {
+  auto gone = image("gone");
+  gone.platform.reset();
+  EXPECT_EQ(*find({gone, unnamed("amd64")}), unnamed("amd64"));
+  EXPECT_EQ(find({gone, unnamed("arm64")}).error().kind(), ErrorKind::not_found);
+}
+
+TEST_F(IndexSearchTest, OnlyTheEntryThatIsChosenHasToBeSound) {
+  auto other = image("s390x");
+  other.defect = "invalid digest";
+  EXPECT_EQ(*find({other, image("amd64")}), image("amd64"));
+  auto wanted = image("amd64");
+  wanted.defect = "invalid digest";
+  EXPECT_EQ(find({image("s390x"), wanted}).error().kind(), ErrorKind::corrupt);
+}
 
 TEST_F(IndexSearchTest, IndexesWithoutPlatformAreLookedIntoInOrder) {
   const auto other = within({image("s390x")});

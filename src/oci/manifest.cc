@@ -2,20 +2,27 @@
 #include "oci/manifest.h"
 
 #include "base/json.h"
+#include "oci/manifest_json.h"
 
 namespace kiln::oci {
 namespace {
 
 using nlohmann::json;
 
-Result<Descriptor> parse_descriptor(const json& object) {
+Result<Descriptor> parse_any_descriptor(const json& object) {
   Descriptor out;
   out.media_type = TRY(json_string(object, "mediaType"));
-  const std::string digest = TRY(json_string(object, "digest"));
-  out.digest = TRY(Digest::parse(digest));
+  const std::string text = TRY(json_string(object, "digest"));
   const std::int64_t size = TRY(json_int(object, "size"));
-  if (size < 0) return corrupt("descriptor of negative size");
-  out.size = static_cast<std::uint64_t>(size);
+  const auto digest = Digest::parse(text);
+  if (!digest) {
+    out.defect = digest.error().message();
+  } else if (size < 0) {
+    out.defect = "descriptor of negative size";
+  } else {
+    out.digest = *digest;
+    out.size = static_cast<std::uint64_t>(size);
+  }
   const json platform = TRY(json_object(object, "platform"));
   if (!platform.empty()) {
     Platform p;
@@ -28,24 +35,21 @@ Result<Descriptor> parse_descriptor(const json& object) {
   return out;
 }
 
-Result<std::vector<Descriptor>> parse_descriptors(const json& object, const char* key) {
-  const json list = TRY(json_array(object, key));
-  std::vector<Descriptor> out;
-  for (const auto& item : list) {
-    Descriptor descriptor = TRY(parse_descriptor(item));
-    out.push_back(std::move(descriptor));
-  }
+Result<Descriptor> parse_descriptor(const json& object) {
+  Descriptor out = TRY(parse_any_descriptor(object));
+  TRY(out.check());
   return out;
 }
 
-json descriptor_to_json(const Descriptor& d) {
-  json out = {{"mediaType", d.media_type}, {"digest", d.digest.str()}, {"size", d.size}};
-  if (d.platform) {
-    json platform = {{"os", d.platform->os}, {"architecture", d.platform->architecture}};
-    if (!d.platform->variant.empty()) platform["variant"] = d.platform->variant;
-    out["platform"] = std::move(platform);
+using ParseDescriptor = Result<Descriptor> (*)(const json& object);
+Result<std::vector<Descriptor>> parse_descriptors(const json& object, const char* key,
+                                                  ParseDescriptor parse) {
+  const json list = TRY(json_array(object, key));
+  std::vector<Descriptor> out;
+  for (const auto& item : list) {
+    Descriptor descriptor = TRY(parse(item));
+    out.push_back(std::move(descriptor));
   }
-  if (!d.annotations.empty()) out["annotations"] = d.annotations;
   return out;
 }
 
@@ -56,13 +60,14 @@ Result<Manifest> parse_manifest(const json& object) {
     return unsupported(
         "image manifest schema 1 is too old: push the image again with a newer tool");
   if (version != 2) return corrupt("schemaVersion is not 2");
+  TRY(check_only_manifest(object));
   Manifest out;
   const std::string type = TRY(json_string(object, "mediaType"));
   if (!type.empty()) out.media_type = type;
   if (!media_type::is_manifest(out.media_type)) return corrupt("not a manifest but " + type);
   const json config = TRY(json_object(object, "config"));
   out.config = TRY(parse_descriptor(config));
-  out.layers = TRY(parse_descriptors(object, "layers"));
+  out.layers = TRY(parse_descriptors(object, "layers", parse_descriptor));
   out.annotations = TRY(json_string_map(object, "annotations"));
   return out;
 }
@@ -73,7 +78,8 @@ Result<Index> parse_index(const json& object) {
   const std::string type = TRY(json_string(object, "mediaType"));
   if (!type.empty()) out.media_type = type;
   if (!media_type::is_index(out.media_type)) return corrupt("not an index but " + type);
-  out.manifests = TRY(parse_descriptors(object, "manifests"));
+  TRY(check_only_index(object));
+  out.manifests = TRY(parse_descriptors(object, "manifests", parse_any_descriptor));
   out.annotations = TRY(json_string_map(object, "annotations"));
   return out;
 }
@@ -101,6 +107,21 @@ std::string as_docker(std::string_view type) {
 }
 }  // namespace media_type
 
+json to_json(const Descriptor& descriptor) {
+  json out = {{"mediaType", descriptor.media_type},
+              {"digest", descriptor.digest.str()},
+              {"size", descriptor.size}};
+  if (const auto& from = descriptor.platform) {
+    json platform = {{"os", from->os}, {"architecture", from->architecture}};
+    if (!from->variant.empty()) platform["variant"] = from->variant;
+    out["platform"] = std::move(platform);
+  }
+  if (!descriptor.annotations.empty()) out["annotations"] = descriptor.annotations;
+  return out;
+}
+
+Result<void> Descriptor::check() const { return defect.empty() ? Result<void>() : corrupt(defect); }
+
 Result<Manifest> Manifest::parse(std::string_view text) {
   const json object = TRY(parse_json(text, "manifest"));
   return parse_manifest(object).context("manifest");
@@ -108,10 +129,10 @@ Result<Manifest> Manifest::parse(std::string_view text) {
 
 std::string Manifest::to_json() const {
   json list = json::array();
-  for (const auto& layer : layers) list.push_back(descriptor_to_json(layer));
+  for (const auto& layer : layers) list.push_back(oci::to_json(layer));
   json out = {{"schemaVersion", 2},
               {"mediaType", media_type},
-              {"config", descriptor_to_json(config)},
+              {"config", oci::to_json(config)},
               {"layers", std::move(list)}};
   if (!annotations.empty()) out["annotations"] = annotations;
   return dump_json(out);
@@ -124,7 +145,7 @@ Result<Index> Index::parse(std::string_view text) {
 
 std::string Index::to_json() const {
   json list = json::array();
-  for (const auto& manifest : manifests) list.push_back(descriptor_to_json(manifest));
+  for (const auto& manifest : manifests) list.push_back(oci::to_json(manifest));
   json out = {{"schemaVersion", 2}, {"mediaType", media_type}, {"manifests", std::move(list)}};
   if (!annotations.empty()) out["annotations"] = annotations;
   return dump_json(out);

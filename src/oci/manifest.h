@@ -51,7 +51,12 @@ struct Descriptor {
   std::uint64_t size = 0;
   std::optional<Platform> platform;  ///< only in an index
   std::map<std::string, std::string> annotations;
+  /// Only in an index: why nothing can be read by it, such as a digest of another algorithm. It
+  /// has no digest or size then. Empty for all others.
+  std::string defect = {};
   bool operator==(const Descriptor&) const = default;
+  /// Kind corrupt for one with a defect.
+  Result<void> check() const;
 };
 
 /// One image for one platform (image spec, manifest.md; docker's v2 schema 2 reads the same).
@@ -66,7 +71,8 @@ struct Manifest {
   std::string to_json() const;
 };
 
-/// Several images under one name (image spec, image-index.md; docker's manifest list).
+/// Several images under one name (image spec, image-index.md; docker's manifest list). Entries that
+/// can't be used are no reason to refuse the others.
 struct Index {
   std::string media_type{media_type::kOciIndex};
   std::vector<Descriptor> manifests;

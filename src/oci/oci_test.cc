@@ -5,7 +5,9 @@
 
 #include "oci/digest.h"
 #include "oci/image_config.h"
+#include "oci/index_entry.h"
 #include "oci/manifest.h"
+#include "oci/manifest_json.h"
 #include "oci/platform.h"
 #include "oci/reference.h"
 
@@ -137,6 +139,78 @@ TEST(Manifest, RoundTrips) {
   EXPECT_EQ(again->layers, manifest.layers);
   EXPECT_EQ(Manifest::parse("{\"schemaVersion\":1}").error().kind(), ErrorKind::unsupported);
   EXPECT_FALSE(Manifest::parse("{\"schemaVersion\":2}").ok());
+}
+
+TEST(Manifest, IsNothingElse) {
+  Manifest manifest;
+  manifest.config = {std::string(media_type::kOciConfig), Digest::of("c"), 1, {}, {}};
+  auto object = nlohmann::json::parse(manifest.to_json());
+  for (const char* member : {"manifests", "fsLayers"}) {
+    auto other = object;
+    other[member] = nlohmann::json::array();
+    EXPECT_EQ(Manifest::parse(other.dump()).error().kind(), ErrorKind::corrupt) << member;
+    other[member] = nullptr;
+    EXPECT_TRUE(Manifest::parse(other.dump()).ok()) << member;
+  }
+  EXPECT_FALSE(Manifest::parse("\xEF\xBB\xBF" + manifest.to_json()).ok());
+  for (const char* member : {"config", "layers", "fsLayers"}) {
+    auto index = nlohmann::json::parse(Index().to_json());
+    for (const bool with_type : {true, false}) {
+      index[member] = nlohmann::json::object();
+      if (!with_type) index.erase("mediaType");
+      EXPECT_EQ(Index::parse(index.dump()).error().kind(), ErrorKind::corrupt) << member;
+      EXPECT_EQ(FullIndex::parse(index.dump()).error().kind(), ErrorKind::corrupt) << member;
+    }
+  }
+}
+
+TEST(Index, KeepsEntriesThatCannotBeUsed) {
+  const std::string digest = Digest::of("x").str();
+  const auto index =
+      Index::parse(R"({"manifests":[{"digest":"sha512:00","size":1},{"digest":")" + digest +
+                   R"(","size":-1},{"digest":")" + digest + R"(","size":1}]})");
+  ASSERT_TRUE(index.ok()) << index.error().message();
+  ASSERT_EQ(index->manifests.size(), 3U);
+  EXPECT_EQ(index->manifests[0].check().error().message(), "invalid digest: sha512:00");
+  EXPECT_FALSE(index->manifests[1].check().ok());
+  EXPECT_TRUE(index->manifests[2].check().ok());
+}
+
+TEST(Manifest, KeepsWhatItDoesNotKnowWhenItIsRewritten) {
+  const std::string a = Digest::of("a").str(), b = Digest::of("b").str();
+  const std::string text =
+      R"({"schemaVersion":2,"artifactType":"t","subject":{"x":1},"config":{"digest":")" + a +
+      R"(","size":1,"mediaType":"m","data":"YQ=="},"layers":[{"digest":")" + a +
+      R"(","size":1,"mediaType":"m","data":"YQ==","urls":["u"]}]})";
+  Manifest manifest = Manifest::parse(text).value();
+  manifest.layers[0].digest = Digest::parse(b).value();
+  manifest.annotations["k"] = "v";
+  auto out = nlohmann::json::parse(rewritten(text, manifest).value());
+  EXPECT_EQ(out["artifactType"], "t");
+  EXPECT_EQ(out["subject"]["x"], 1);
+  EXPECT_EQ(out["annotations"]["k"], "v");
+  EXPECT_EQ(out["config"]["data"], "YQ==");
+  EXPECT_EQ(out["layers"][0]["urls"][0], "u");
+  EXPECT_EQ(out["layers"][0]["digest"], b);
+  EXPECT_FALSE(out["layers"][0].contains("data"));
+  manifest.media_type = media_type::kDockerManifest;
+  out = nlohmann::json::parse(rewritten(text, manifest).value());
+  EXPECT_FALSE(out.contains("subject"));
+}
+
+TEST(Index, KeepsWhatItDoesNotKnowWhenItIsRewritten) {
+  const std::string text = R"({"artifactType":"t","manifests":[{"digest":"sha512:00","size":1},)"
+                           R"({"digest":")" +
+                           Digest::of("a").str() +
+                           R"(","size":1,"platform":{"os":"windows","os.version":"10"}}]})";
+  Index index = Index::parse(text).value();
+  index.manifests[1].digest = Digest::of("b");
+  const auto out = nlohmann::json::parse(rewritten(text, index).value());
+  EXPECT_EQ(out["artifactType"], "t");
+  EXPECT_EQ(out["manifests"][0]["digest"], "sha512:00");
+  EXPECT_EQ(out["manifests"][1]["digest"], Digest::of("b").str());
+  EXPECT_EQ(out["manifests"][1]["platform"]["os.version"], "10");
+  EXPECT_FALSE(rewritten(R"({"manifests":[]})", index).ok());
 }
 
 }  // namespace

@@ -41,8 +41,15 @@ Result<std::string> type_of(const net::HttpResponse& response) {
                              ? std::string_view()
                              : trim(std::string_view(*header).substr(0, header->find(';'))));
   const bool schema1 = type == kSchema1 || type == kSignedSchema1;
-  if (media_type::is_index(type) || media_type::is_manifest(type)) return type;
   const auto content = parse_json(response.body, "manifest");
+  if (media_type::is_index(type) || media_type::is_manifest(type)) {
+    // What is no JSON is refused by who parses it.
+    if (!content.ok()) return type;
+    const std::string said = TRY(json_string(*content, "mediaType"));
+    if (said.empty() || said == type) return type;
+    return corrupt(fmt::format("the server says that it is {}, but it is {} by itself", type,
+                               said.substr(0, 100)));
+  }
   if (!content.ok() || !content->is_object()) {
     return corrupt(fmt::format("the server's answer is no manifest but {}",
                                type.empty() ? "something unknown" : type.substr(0, 100)));

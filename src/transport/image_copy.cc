@@ -12,6 +12,7 @@
 #include "exporter/layer_workers.h"
 #include "oci/image_config.h"
 #include "oci/index_search.h"
+#include "oci/manifest_json.h"
 #include "transport/produced_blob.h"
 
 namespace kiln::transport {
@@ -99,9 +100,12 @@ class ImageCopier {
  private:
   Result<SourceManifest> choose(const SourceManifest& top) {
     const oci::Index index = TRY(oci::Index::parse(top.content).context(source_->name()));
-    const auto read = [&](const oci::Descriptor& entry) -> Result<oci::Index> {
-      const SourceManifest inner = TRY(source_->instance(entry, options_->stop));
-      return oci::Index::parse(inner.content);
+    const oci::IndexReader read = {
+        .manifest = [&](const oci::Descriptor& entry) -> Result<std::string> {
+          SourceManifest inner = TRY(source_->instance(entry, options_->stop));
+          return std::move(inner.content);
+        },
+        .config = [&](const oci::Descriptor& config) { return read_config(config); },
     };
     const auto chosen =
         TRY(oci::find_manifest(index, options_->platform, read).context(source_->name()));
@@ -127,6 +131,9 @@ class ImageCopier {
     oci::Index index = TRY(oci::Index::parse(top.content).context(source_->name()));
     if (index.manifests.size() > kMaxInstances)
       return corrupt(source_->name() + ": its index has more than 1000 entries");
+    for (const auto& child : index.manifests) {
+      if (options_->instances == Instances::all) TRY(child.check().context(source_->name()));
+    }
     bool changed = false;
     for (auto& child : index.manifests) {
       if (options_->instances == Instances::none) break;
@@ -156,7 +163,7 @@ class ImageCopier {
     if (changed || other_type) {
       TRY(may_change());
       if (other_type || has_oci_only(index)) index.media_type = type;
-      out.content = index.to_json();
+      out.content = TRY(oci::rewritten(top.content, index));
     }
     out.top = describe(index.media_type, out.content);
     TRY(destination_->put_manifest(out.top, out.content, role, options_->stop));
@@ -215,7 +222,7 @@ class ImageCopier {
     if (sent.to_json() != manifest.to_json()) {
       TRY(may_change());
       TRY(check_form(sent));
-      out.content = sent.to_json();
+      out.content = TRY(oci::rewritten(from.content, sent));
     }
     out.top = describe(sent.media_type, out.content);
     TRY(destination_->put_manifest(out.top, out.content, role, options_->stop));

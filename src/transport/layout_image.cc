@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/strings.h"
 #include "oci/layout.h"
+#include "oci/manifest_json.h"
 #include "transport/verified.h"
 
 namespace kiln::transport {
@@ -21,6 +22,15 @@ constexpr std::size_t kMaxMarkSize = 4096;
 std::string annotation(const oci::Descriptor& descriptor, const char* key) {
   const auto found = descriptor.annotations.find(key);
   return found == descriptor.annotations.end() ? std::string() : found->second;
+}
+
+/// Whether an entry is for what another has in the index: its name, or, where neither has one, its
+/// image.
+bool takes_place_of(const oci::Descriptor& entry, const oci::Descriptor& known) {
+  const std::string name = annotation(entry, oci::kRefName);
+  if (annotation(known, oci::kRefName) != name) return false;
+  return name.empty() ? known.digest == entry.digest
+                      : annotation(known, oci::kImageName) == annotation(entry, oci::kImageName);
 }
 
 Result<void> check_layout(const FileReader& files) {
@@ -61,6 +71,7 @@ Result<SourceManifest> LayoutSource::top(std::stop_token stop) {
 }
 
 Result<SourceManifest> LayoutSource::instance(const oci::Descriptor& descriptor, std::stop_token) {
+  TRY(descriptor.check().context(name_));
   std::string content =
       TRY(files_->read(oci::blob_path(descriptor.digest), oci::kMaxManifestSize).context(name_));
   return verify_manifest(std::move(content), descriptor).context(name_);
@@ -114,15 +125,6 @@ Result<void> LayoutDestination::put_manifest(const oci::Descriptor& descriptor,
   return {};
 }
 
-Result<oci::Index> LayoutDestination::existing_index() const {
-  oci::Index index;
-  if (!existing_) return index;
-  const bool there = TRY(existing_->has("index.json"));
-  if (!there) return index;
-  const std::string text = TRY(existing_->read("index.json", oci::kMaxManifestSize));
-  return oci::Index::parse(text);
-}
-
 std::vector<oci::Descriptor> LayoutDestination::entries() const {
   std::vector<oci::Descriptor> out;
   oci::Descriptor entry = top_;
@@ -139,19 +141,32 @@ std::vector<oci::Descriptor> LayoutDestination::entries() const {
   return {entry};
 }
 
-Result<void> LayoutDestination::finish(std::stop_token) {
-  oci::Index index = TRY(existing_index().context(name_));
-  for (auto& entry : entries()) {
-    std::erase_if(index.manifests, [&](const oci::Descriptor& known) {
-      const std::string name = annotation(entry, oci::kRefName);
-      return name.empty()
-                 ? annotation(known, oci::kRefName).empty() && known.digest == entry.digest
-                 : annotation(known, oci::kRefName) == name &&
-                       annotation(known, oci::kImageName) == annotation(entry, oci::kImageName);
-    });
-    index.manifests.push_back(std::move(entry));
+/// The index that is there, of which other entries stay as they are, with those of this image.
+Result<std::string> LayoutDestination::new_index() const {
+  std::string text = oci::Index().to_json();
+  if (existing_) {
+    const bool there = TRY(existing_->has("index.json"));
+    if (there) text = TRY(existing_->read("index.json", oci::kMaxManifestSize));
   }
-  TRY(files_->add("index.json", index.to_json()));
+  const oci::Index before = TRY(oci::Index::parse(text));
+  std::vector<oci::Descriptor> known = before.manifests;
+  json index = TRY(parse_json(text, "index.json"));
+  json& list = index["manifests"];
+  for (const auto& entry : entries()) {
+    for (std::size_t i = known.size(); i-- > 0;) {
+      if (!takes_place_of(entry, known[i])) continue;
+      known.erase(known.begin() + static_cast<std::ptrdiff_t>(i));
+      list.erase(i);
+    }
+    known.push_back(entry);
+    list.push_back(oci::to_json(entry));
+  }
+  return dump_json(index);
+}
+
+Result<void> LayoutDestination::finish(std::stop_token) {
+  const std::string index = TRY(new_index().context(name_));
+  TRY(files_->add("index.json", index));
   if (options_.docker_archive) {
     const std::string manifest = TRY(docker_manifest());
     TRY(files_->add("manifest.json", manifest));

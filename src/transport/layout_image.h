@@ -69,7 +69,7 @@ class LayoutDestination final : public ImageDestination {
 
  private:
   Result<void> begin();
-  Result<oci::Index> existing_index() const;
+  Result<std::string> new_index() const;
   std::vector<oci::Descriptor> entries() const;
   Result<std::string> docker_manifest() const;
 

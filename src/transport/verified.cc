@@ -38,7 +38,15 @@ Result<SourceManifest> verify_manifest(std::string content, const oci::Descripto
   }
   if (expected.size != content.size())
     return corrupt("manifest " + expected.digest.str() + " has another size than its index says");
-  return describe_manifest(std::move(content), expected.media_type);
+  SourceManifest out = TRY(describe_manifest(std::move(content), expected.media_type));
+  const bool is_index = oci::media_type::is_index(out.descriptor.media_type);
+  const bool other = is_index ? oci::media_type::is_manifest(expected.media_type)
+                              : oci::media_type::is_index(expected.media_type);
+  if (other) {
+    return corrupt("manifest " + expected.digest.str() + " is " + out.descriptor.media_type +
+                   ", its index says " + expected.media_type);
+  }
+  return out;
 }
 
 Result<SourceManifest> describe_manifest(std::string content, const std::string& media_type) {

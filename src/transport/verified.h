@@ -15,7 +15,8 @@ Result<void> copy_verified(archive::ByteSource& source, const oci::Descriptor& b
                            archive::ByteSink& sink);
 
 /// A manifest's text as one: its media type is its own, else the descriptor's, else what it looks
-/// like. Kind corrupt if its digest is not `expected`'s.
+/// like. Kind corrupt if its digest or size is not `expected`'s, or one is an index and the other
+/// is not.
 Result<SourceManifest> verify_manifest(std::string content, const oci::Descriptor& expected);
 /// The same where nothing is known of it.
 Result<SourceManifest> describe_manifest(std::string content, const std::string& media_type);
