@@ -25,6 +25,7 @@
 #include "cli/step_output.h"
 #include "cli/storage_policy.h"
 #include "cli/store_images.h"
+#include "cli/terminal.h"
 #include "dockerfile/frontend_choice.h"
 #include "dockerfile/syntax_tree.h"
 #include "executor/oci_executor.h"
@@ -219,6 +220,17 @@ Error failure(Error error) {
   return std::move(error).context("failed to build");
 }
 
+std::string harmless_lines(std::string_view output) {
+  std::vector<std::string> lines;
+  LineSplitter splitter;
+  const auto add = [&](std::string_view line) {
+    lines.push_back(sanitize_line(line, Escapes::none));
+  };
+  splitter.feed(output, add);
+  splitter.finish(add);
+  return join(lines, "\n");
+}
+
 Result<Results> solve(const Build& build) {
   auto results = solver::solve(build.context, build.graph(), build.targets, build.settings.jobs,
                                build.opened.interrupts.token());
@@ -227,7 +239,7 @@ Result<Results> solve(const Build& build) {
   TRY(explain(build));
   // Nothing showed what the failing step said.
   if (build.settings.flags.quiet && !build.output.failed_output().empty())
-    print_error(build.output.failed_output());
+    print_error(harmless_lines(build.output.failed_output()));
   build.recording.failed(build.context, build.graph(), results.error());
   return failure(std::move(results).error());
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/session.h"
 
+#include "cli/terminal.h"
 #include "os/system.h"
 #include "snapshot/settle.h"
 
@@ -58,7 +59,8 @@ Result<void> print(std::string_view text) {
 }
 
 void print_error(std::string_view text) {
-  std::fwrite(text.data(), 1, text.size(), stderr);
+  const std::string shown = escape_controls(text);
+  std::fwrite(shown.data(), 1, shown.size(), stderr);
   std::fputc('\n', stderr);
 }
 

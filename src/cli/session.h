@@ -33,7 +33,7 @@ Result<std::string> default_store_root();
 
 /// Writes to standard output, all of it.
 Result<void> print(std::string_view text);
-/// A line on standard error.
+/// Lines on standard error, in which escape_controls() leaves nothing that a terminal obeys.
 void print_error(std::string_view text);
 
 }  // namespace kiln::cli

@@ -134,4 +134,21 @@ std::string sanitize_line(std::string_view line, Escapes escapes) {
   return out;
 }
 
+std::string escape_controls(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    const format::Rune rune = format::decode_rune(text);
+    const bool stays = rune.code == '\t' || rune.code == '\n' || text.starts_with("\r\n");
+    if (!rune.valid || (rune.code < 0x20 && !stays) || rune.code == 0x7F) {
+      out += fmt::format("\\x{:02x}", static_cast<unsigned char>(text[0]));
+    } else if (rune.code >= 0x80 && rune.code < 0xA0) {
+      out += fmt::format("\\u{:04x}", static_cast<unsigned>(rune.code));
+    } else {
+      out.append(text.substr(0, rune.size));
+    }
+    text.remove_prefix(rune.size);
+  }
+  return out;
+}
+
 }  // namespace kiln::cli

@@ -32,6 +32,10 @@ enum class Escapes {
 /// move the cursor, change the title or answer for the terminal.
 std::string sanitize_line(std::string_view line, Escapes escapes);
 
+/// Lines for a person, which may quote what a server, an archive or a Dockerfile says: control
+/// characters and bytes that are no UTF-8 become `\x1b` or `\u0085`. Tabs and ends of lines stay.
+std::string escape_controls(std::string_view text);
+
 /// Cuts a stream of bytes into lines. A line that a carriage return starts over replaces what it
 /// overwrites, as on a terminal.
 class LineSplitter {

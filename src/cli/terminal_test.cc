@@ -46,6 +46,16 @@ TEST(SanitizeLine, ColoursMayStayAndAreReset) {
   EXPECT_EQ(sanitize_line("\033[>4;1mx\033[31Ay", Escapes::colours), "xy");
 }
 
+TEST(EscapeControls, NothingIsLeftThatATerminalObeys) {
+  EXPECT_EQ(escape_controls("a\tb\nc\r\nd é 日\n"), "a\tb\nc\r\nd é 日\n");
+  EXPECT_EQ(escape_controls("\033[2J\a\x7F\rx"), "\\x1b[2J\\x07\\x7f\\x0dx");
+  EXPECT_EQ(escape_controls("\xC2\x9B"
+                            "31m"),
+            "\\u009b31m");
+  EXPECT_EQ(escape_controls("\xFF\x9Bx\xC3"), "\\xff\\x9bx\\xc3");
+  EXPECT_EQ(escape_controls(std::string_view("\0", 1)), "\\x00");
+}
+
 TEST(LineSplitter, LinesComeWhole) {
   LineSplitter splitter;
   std::vector<std::string> lines;
