@@ -2,6 +2,8 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
+#include <set>
 #include <string>
 
 #include "transport/file_reader.h"
@@ -28,12 +30,16 @@ class DirectorySource final : public ImageSource {
   std::string name_;
 };
 
+/// The image takes the place of the one that is there, once it is whole.
 class DirectoryDestination final : public ImageDestination {
  public:
-  DirectoryDestination(std::unique_ptr<FileWriter> files, std::string name)
+  DirectoryDestination(DirectoryWriter files, std::string name)
       : files_(std::move(files)), name_(std::move(name)) {}
+  /// Makes an empty directory one of an image. Kind already_exists for one that has something else
+  /// in it.
+  static Result<void> prepare(DirectoryWriter& files);
   Traits traits() const override {
-    return {.compresses = false, .blobs_at_once = files_->blobs_at_once()};
+    return {.compresses = false, .blobs_at_once = files_.blobs_at_once()};
   }
   Result<std::optional<std::string>> find_blob(const oci::Descriptor& blob,
                                                std::stop_token stop) override;
@@ -46,8 +52,13 @@ class DirectoryDestination final : public ImageDestination {
   const std::string& name() const override { return name_; }
 
  private:
-  std::unique_ptr<FileWriter> files_;
+  void keep(std::string file);
+  Result<void> remove_others();
+
+  DirectoryWriter files_;
   std::string name_;
+  std::mutex mutex_;
+  std::set<std::string> kept_;  ///< the files of this image; guarded by mutex_
 };
 
 }  // namespace kiln::transport

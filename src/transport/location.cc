@@ -74,8 +74,18 @@ Result<std::unique_ptr<FileReader>> open_layout(const Location& location) {
       std::make_unique<SharedBlobsReader>(std::move(own), std::move(blobs)));
 }
 
+/// A directory is made for an image, those above it are not: they may be misspelt.
+Result<DirectoryWriter> create_directory(const std::string& path) {
+  const auto last = path.find_last_not_of('/');
+  const auto slash = path.find_last_of('/', last);
+  if (last != std::string::npos && slash != std::string::npos &&
+      !os::path_exists(path.substr(0, slash + 1)))
+    return not_found(path.substr(0, slash + 1) + ": no such directory");
+  return DirectoryWriter::open(path);
+}
+
 Result<std::unique_ptr<FileWriter>> create_layout(const Location& location) {
-  auto own = TRY(DirectoryWriter::open(location.path));
+  auto own = TRY(create_directory(location.path));
   std::unique_ptr<FileWriter> files = std::make_unique<DirectoryWriter>(std::move(own));
   if (location.shared_blobs.empty()) return files;
   auto blobs = TRY(DirectoryWriter::open(location.shared_blobs));
@@ -119,6 +129,16 @@ Result<void> check_destination_tag(const Location& location) {
   return invalid_input("invalid destination " + location.text + ": an index can't be chosen");
 }
 
+/// A name in an archive of docker's is a tag.
+Result<void> check_have_no_digest(const std::vector<oci::Reference>& names,
+                                  const Location& location) {
+  for (const auto& name : names) {
+    if (name.digest())
+      return invalid_input("invalid destination " + location.text + ": a digest can't be a name");
+  }
+  return {};
+}
+
 /// What is in an archive of docker's can't be added to, and is not to be lost.
 Result<void> check_is_new(const Location& location) {
   const auto size = os::file_size(location.path);
@@ -142,6 +162,7 @@ Result<void> copy_to_archive(const Location& location, const Access& access,
     }
     options.names.insert(options.names.end(), location.more_names.begin(),
                          location.more_names.end());
+    TRY(check_have_no_digest(options.names, location));
   } else {
     TRY(check_destination_tag(location));
     options.tag = location.tag;
@@ -170,9 +191,9 @@ Result<void> copy_to_layout(const Location& location,
 
 Result<void> copy_to_directory(const Location& location,
                                const std::function<Result<void>(ImageDestination&)>& copy) {
-  auto writer = TRY(DirectoryWriter::open(location.path));
-  DirectoryDestination destination(std::make_unique<DirectoryWriter>(std::move(writer)),
-                                   location.text);
+  auto writer = TRY(create_directory(location.path));
+  TRY(DirectoryDestination::prepare(writer));
+  DirectoryDestination destination(std::move(writer), location.text);
   return copy(destination);
 }
 
