@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "exporter/layer_pull.h"
 #include "exporter/layer_workers.h"
 #include "os/system.h"
 #include "snapshot/layer_apply.h"
@@ -98,29 +99,97 @@ Result<void> StoreDestination::apply(const oci::Descriptor& blob, const oci::Dif
   return {};
 }
 
-Result<void> StoreDestination::put_manifest(const oci::Descriptor&, std::string_view content, Role,
-                                            std::stop_token stop) {
-  const oci::Manifest manifest = TRY(oci::Manifest::parse(content));
-  const std::string config_json = TRY(store_->blobs().read(manifest.config.digest));
-  const oci::ImageConfig config = TRY(oci::ImageConfig::parse(config_json));
-  if (config.diff_ids.size() != manifest.layers.size())
+Result<StoreDestination::Read> StoreDestination::read(store::Store& store,
+                                                      std::string_view content) {
+  Read out;
+  out.manifest_json = content;
+  out.manifest = TRY(oci::Manifest::parse(content));
+  out.config_json = TRY(store.blobs().read(out.manifest.config.digest));
+  out.config = TRY(oci::ImageConfig::parse(out.config_json));
+  if (out.config.diff_ids.size() != out.manifest.layers.size())
     return corrupt("the image's config and its manifest differ in the number of layers");
+  return out;
+}
+
+Result<void> StoreDestination::apply_layers(const Read& image, const std::stop_token& stop) {
+  const auto& ids = image.config.diff_ids;
   std::vector<std::size_t> wanted;
-  for (std::size_t i = 0; i < config.diff_ids.size(); ++i) {
-    const auto begin = config.diff_ids.begin();
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    const auto begin = ids.begin();
     const auto end = begin + static_cast<std::ptrdiff_t>(i);
-    if (std::find(begin, end, config.diff_ids[i]) == end) wanted.push_back(i);
+    if (std::find(begin, end, ids[i]) == end) wanted.push_back(i);
   }
   const auto apply_one = [&](std::size_t index, const std::stop_token& layer_stop) {
     const std::size_t at = wanted[index];
-    return apply(manifest.layers[at], config.diff_ids[at], layer_stop);
+    return apply(image.manifest.layers[at], ids[at], layer_stop);
   };
-  TRY(exporter::for_each_layer(wanted.size(), os::processor_count(), stop, apply_one));
-  std::vector<oci::Reference> names;
-  if (reference_) names.push_back(*reference_);
-  image_ = TRY(store_->images().put_with_manifest(config_json, std::string(content), names));
+  return exporter::for_each_layer(wanted.size(), os::processor_count(), stop, apply_one);
+}
+
+std::vector<oci::Reference> StoreDestination::names() const {
+  if (!reference_) return {};
+  return {*reference_};
+}
+
+void StoreDestination::is_used(const oci::Digest& blob) {
   const std::scoped_lock lock(mutex_);
-  std::erase(added_, manifest.config.digest);
+  std::erase(added_, blob);
+}
+
+Result<store::Image> StoreDestination::put_image(const Read& image,
+                                                 const std::vector<oci::Reference>& names) {
+  auto put = TRY(store_->images().put_with_manifest(image.config_json, image.manifest_json, names));
+  is_used(image.manifest.config.digest);
+  return put;
+}
+
+/// Of what is no image, such as an attestation.
+Result<void> StoreDestination::keep_blobs(const oci::Manifest& manifest, std::string_view content) {
+  const bool there = store_->blobs().has(oci::Digest::of(content));
+  const oci::Digest digest = TRY(store_->blobs().put(content));
+  blobs_.push_back(digest);
+  if (!there) {
+    const std::scoped_lock lock(mutex_);
+    added_.push_back(digest);
+  }
+  blobs_.push_back(manifest.config.digest);
+  for (const auto& layer : manifest.layers) blobs_.push_back(layer.digest);
+  return {};
+}
+
+Result<void> StoreDestination::put_index(std::string_view content) {
+  if (instances_.empty()) return invalid_input(name_ + ": the store takes no index without images");
+  std::vector<store::IndexedImage> present;
+  for (const auto& instance : instances_) {
+    const store::Image image = TRY(put_image(instance, {}));
+    present.push_back({oci::Digest::of(instance.manifest_json), image.id});
+  }
+  const auto index = TRY(store_->indexes().put(std::string(content), present, blobs_, names()));
+  for (const auto& blob : blobs_) is_used(blob);
+  const store::Image* ours = index.choose({"linux", os::go_architecture(), {}});
+  image_ = ours == nullptr ? index.images.front() : *ours;
+  return {};
+}
+
+Result<void> StoreDestination::put_manifest(const oci::Descriptor& descriptor,
+                                            std::string_view content, Role role,
+                                            std::stop_token stop) {
+  if (oci::media_type::is_index(descriptor.media_type)) {
+    if (role == Role::top) return put_index(content);
+    return unsupported(name_ + ": the store takes no index within an index");
+  }
+  const oci::Manifest manifest = TRY(oci::Manifest::parse(content));
+  const bool is_image = std::ranges::all_of(manifest.layers, [](const oci::Descriptor& layer) {
+    return exporter::is_layer_type(layer.media_type);
+  });
+  if (role == Role::instance && !is_image) return keep_blobs(manifest, content);
+  Read image = TRY(read(*store_, content));
+  TRY(apply_layers(image, stop));
+  if (role == Role::instance) {
+    instances_.push_back(std::move(image));
+  } else {
+    image_ = TRY(put_image(image, names()));
+  }
   return {};
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "oci/image_config.h"
 #include "oci/reference.h"
 #include "store/store.h"
 #include "transport/image_destination.h"
@@ -42,7 +43,7 @@ class StoreSource final : public ImageSource {
 };
 
 /// Into the store: blobs first, which are unpacked into layers when the manifest comes. The image
-/// keeps its manifest and so its digest.
+/// keeps its manifest and so its digest, an index all of its images and what is said about them.
 class StoreDestination final : public ImageDestination {
  public:
   StoreDestination(store::Store& store, std::optional<oci::Reference> reference);
@@ -50,7 +51,7 @@ class StoreDestination final : public ImageDestination {
   StoreDestination(const StoreDestination&) = delete;
   StoreDestination& operator=(const StoreDestination&) = delete;
 
-  Traits traits() const override { return {.compresses = false, .takes_index = false}; }
+  Traits traits() const override { return {.compresses = false}; }
   Result<std::optional<std::string>> find_blob(const oci::Descriptor& blob,
                                                std::stop_token stop) override;
   Result<void> put_blob(registry::BlobContent& content,
@@ -63,6 +64,18 @@ class StoreDestination final : public ImageDestination {
   const std::optional<store::Image>& image() const { return image_; }
 
  private:
+  struct Read {
+    std::string config_json, manifest_json;
+    oci::Manifest manifest;
+    oci::ImageConfig config;
+  };
+  static Result<Read> read(store::Store& store, std::string_view content);
+  Result<void> apply_layers(const Read& image, const std::stop_token& stop);
+  Result<store::Image> put_image(const Read& image, const std::vector<oci::Reference>& names);
+  Result<void> keep_blobs(const oci::Manifest& manifest, std::string_view content);
+  Result<void> put_index(std::string_view content);
+  std::vector<oci::Reference> names() const;
+  void is_used(const oci::Digest& blob);
   Result<void> apply(const oci::Descriptor& blob, const oci::DiffId& id,
                      const std::stop_token& stop);
 
@@ -71,6 +84,8 @@ class StoreDestination final : public ImageDestination {
   std::string name_;
   std::mutex mutex_;
   std::vector<oci::Digest> added_;  ///< guarded by mutex_; removed again unless they are used
+  std::vector<Read> instances_;     ///< the images of an index that is to come
+  std::vector<oci::Digest> blobs_;  ///< what else the index lists
   std::optional<store::Image> image_;
 };
 

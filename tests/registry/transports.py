@@ -295,8 +295,7 @@ class Cases:
             check(fetch(registry, "other/manifests/1") == index, "another index")
             for entry in entries:
                 check(manifest(registry, "other", entry["digest"])[0] == entry["digest"], "another image")
-            for target, error in ((f"docker-archive:{kiln.work}/d.tar", "holds one image, not an index"), ("store:x", "holds one image, not an index")):
-                kiln("copy", "-a", stations[0], target, fails=error)
+            kiln("copy", "-a", stations[0], f"docker-archive:{kiln.work}/d.tar", fails="holds one image, not an index")
             arm = f"oci:{kiln.work}/arm:1"
             check(kiln("copy", "--override-arch", "arm64", stations[1], arm) == entries[1]["digest"] + "\n", "--override-arch")
             check(kiln("copy", "--platform", "linux/s390x", stations[2], "store:s390:1") == entries[2]["digest"] + "\n", "--platform")
@@ -318,6 +317,37 @@ class Cases:
             check(all(kinds(manifest(registry, "other", e["digest"])[1]) == ["gzip"] for e in changed["manifests"]), "not docker's layers")
         finally:
             registry.stop()
+
+    def case_copy_keeps_what_it_does_not_know(self):
+        """Other entries of a layout, and members of manifests and indexes that kiln has no use for."""
+        kiln = self.kiln()
+        windows = {"os": "windows", "architecture": "amd64", "os.version": "10.0.1", "os.features": ["win32k"]}
+
+        def unknown(layout):
+            found = {**layout.image.manifest(), "artifactType": "application/vnd.example.a", "subject": layout.entry}
+            text = json.dumps(found).encode()
+            entry = {**layout.entry, "digest": layout.blob(text), "size": len(text), "platform": windows, "artifactType": "application/vnd.example.b",
+                     "urls": ["https://example.org/x"]}
+            index = json.dumps({**hostile.index_of(entry), "artifactType": "application/vnd.example.c", "subject": layout.entry}).encode()
+            return {"schemaVersion": 2, "what": "ever", "manifests": [
+                {"mediaType": hostile.INDEX, "digest": layout.blob(index), "size": len(index), "artifactType": "application/vnd.example.d", "platform": windows,
+                 "annotations": {"org.opencontainers.image.ref.name": "one"}, "what": "ever"},
+                {**layout.entry, "digest": "sha512:" + "0" * 128, "annotations": {"org.opencontainers.image.ref.name": "other"}}]}
+        layout = Layout(f"{kiln.work}/l", index=unknown)
+
+        def read(name):
+            with open(name, encoding="utf-8") as f:
+                return json.load(f)
+        before = read(f"{layout.path}/index.json")
+        kiln("copy", "--all", "--dest-compress-format", "zstd", f"oci:{layout.path}:one", f"oci:{layout.path}:new")
+        after = read(f"{layout.path}/index.json")
+        check(after["manifests"][:2] == before["manifests"] and after["what"] == "ever" and len(after["manifests"]) == 3, f"{after}")
+        index = read(layout.where(after["manifests"][2]["digest"]))
+        entry = index["manifests"][0]
+        check(index["artifactType"] == "application/vnd.example.c" and index["subject"] == layout.entry, f"{index}")
+        check(entry["platform"] == windows and entry["artifactType"] == "application/vnd.example.b" and entry["urls"], f"{entry}")
+        found = read(layout.where(entry["digest"]))
+        check(kinds(found) == ["tar+zstd"] and found["artifactType"] == "application/vnd.example.a" and found["subject"] == layout.entry, f"{found}")
 
     def case_outputs_of_builds(self):
         registry = registries.Registry(self.work)
@@ -422,12 +452,26 @@ class Cases:
                 (f"oci:{good.path}", f"store:a@{good.manifest}", "a digest can't be chosen"),
                 (f"oci:{good.path}", f"docker://localhost/a:1@{good.manifest}", "either a tag or a digest"),
                 (f"oci:{good.path}", f"docker-archive:{kiln.work}/x:@1", "an index can't be chosen"),
-                (f"oci:{good.path}", f"oci:{good.path}/index.json", "index.json"), (f"oci:{good.path}", f"oci-archive:{kiln.work}/none/x", "No such file")):
+                (f"oci:{good.path}", f"oci:{good.path}/index.json", "index.json"), (f"oci:{good.path}", f"oci-archive:{kiln.work}/none/x", "No such file"),
+                (f"oci:{good.path}", f"oci:{kiln.work}/none/x:y", "none/: no such directory"),
+                (f"oci:{good.path}", f"dir:{kiln.work}/none/x/", "none/: no such directory"),
+                (f"oci:{good.path}", f"docker-archive:{kiln.work}/x:a@{good.manifest}", "a digest can't be a name"),
+                (f"oci:{good.path}", f"dir:{good.path}", "no directory of an image")):
             kiln("copy", source, target, fails=error)
         kiln("copy", "--dest-decompress", "--dest-compress", f"oci:{good.path}", "store:a", fails="exclude each other")
         kiln("copy", "--multi-arch", "some", f"oci:{good.path}", "store:a", fails="unknown --multi-arch")
         kiln("copy", f"oci:{good.path}", fails="requires 2 arguments")
         check(kiln("images", "-q") == "", "an image came of it")
+        check(not os.path.exists(f"{kiln.work}/none"), "directories were made")
+        # Another image in a directory takes the place of the first, and of nothing else.
+        other = Layout(f"{kiln.work}/other", hostile.Image(hostile.tar_of(("other", b"other\n"))))
+        os.makedirs(f"{kiln.work}/dir")
+        kiln("copy", f"oci:{good.path}", f"dir:{kiln.work}/dir")
+        with open(f"{kiln.work}/dir/README", "wb") as f:
+            f.write(b"mine")
+        kiln("copy", f"oci:{other.path}", f"dir:{kiln.work}/dir")
+        wanted = {d.split(":")[1] for d in other.image.blobs} | {"manifest.json", "version", "README"}
+        check(set(os.listdir(f"{kiln.work}/dir")) == wanted, f"{os.listdir(f'{kiln.work}/dir')}")
         # A directory that leads elsewhere gets nothing written there.
         outside = f"{kiln.work}/outside"
         for where, error in (("blobs", "not a directory"), ("blobs/sha256", "not a directory")):
@@ -442,6 +486,9 @@ class Cases:
         for name in ("index.json", "oci-layout", "version", "manifest.json"):
             os.symlink(f"{outside}/{name}", f"{trap}/{name}")
         kiln("copy", f"oci:{good.path}", f"oci:{trap}:x")
+        os.remove(f"{trap}/version")
+        with open(f"{trap}/version", "w", encoding="utf-8") as f:
+            f.write("Directory Transport Version: 1.1\n")
         kiln("copy", f"oci:{good.path}", f"dir:{trap}")
         check(os.listdir(outside) == [], "written through a symlink")
 
@@ -583,6 +630,49 @@ class Cases:
         kiln("copy", "--platform", "linux/s390x", "store:two:1", f"dir:{self.work}/none", fails="no image for linux/s390x in the store")
         kiln("rmi", "--platform", "linux/arm64", "two:1")
         kiln("copy", "--all", "store:two:1", f"dir:{self.work}/none", fails="some images of its index are not in the store")
+
+    def case_copy_of_an_index_into_the_store(self):
+        """With all of its images and attestations, as pull and load have it."""
+        kiln = self.kiln()
+
+        def index_of_two(layout):
+            entries = []
+            for architecture in ("amd64", "s390x"):
+                image = hostile.Image(hostile.tar_of(("hello", architecture.encode())))
+                image.config["architecture"] = architecture
+                entries.append((image, {"platform": {"os": "linux", "architecture": architecture}}))
+            statement = hostile.Image(b"{}", b"{}")
+            statement.descriptor["mediaType"] = "application/vnd.in-toto+json"
+            entries.append((statement, {"platform": {"os": "unknown", "architecture": "unknown"},
+                                        "annotations": {"vnd.docker.reference.type": "attestation-manifest"}}))
+            listed = []
+            for image, more in entries:
+                text = json.dumps(image.manifest()).encode()
+                for data in image.blobs.values():
+                    layout.blob(data)
+                listed.append({"mediaType": hostile.OCI, "digest": layout.blob(text), "size": len(text), **more})
+            index = hostile.encode(hostile.index_of(*listed))
+            nested = hostile.encode(hostile.index_of({"mediaType": hostile.INDEX, "digest": layout.blob(index), "size": len(index)}))
+            return {"schemaVersion": 2, "manifests": [
+                {"mediaType": hostile.INDEX, "digest": layout.blob(text), "size": len(text), "annotations": {"org.opencontainers.image.ref.name": name}}
+                for name, text in (("two", index), ("nested", nested))]}
+        layout = Layout(f"{kiln.work}/l", index=index_of_two)
+        before = kiln("images", "-aq")
+        kiln("copy", "--all", f"oci:{layout.path}:nested", "store:x", fails="no index within an index")
+        kiln("copy", "--multi-arch=index-only", f"oci:{layout.path}:two", "store:x", fails="no index without images")
+        check(kiln("images", "-aq") == before, "an image is left")
+        kiln.check_store()
+        digest = kiln("copy", "--all", f"oci:{layout.path}:two", "store:two:1").strip()
+        check(kiln.inspect("two:1")["Architecture"] in ("amd64", "s390x"), "no image of it")
+        check(kiln("copy", "--platform", "linux/s390x", "store:two:1", "store:one:1") != digest, "one")
+        check(kiln.inspect("one:1")["Architecture"] == "s390x", "another platform")
+        check(kiln("copy", "--all", "store:two:1", f"oci:{kiln.work}/again:1").strip() == digest, "another index")
+        blobs = f"{kiln.work}/again/blobs/sha256"
+        check(any(open(f"{blobs}/{name}", "rb").read() == b"{}" for name in os.listdir(blobs)), "no attestation")
+        kiln.check_store()
+        kiln("rmi", "two:1", "one:1")
+        check(kiln("images", "-aq") == "", "an image stays")
+        kiln.check_store()
 
     def case_umoci(self):
         """umoci unpacks kiln's layouts, and kiln reads what umoci made of them."""
