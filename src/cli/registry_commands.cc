@@ -207,8 +207,9 @@ Result<int> pull_command(const Session& session, std::vector<std::string> words)
       return invalid_input("--platform and --os, --arch, --variant exclude each other");
     platforms.push_back(platform);
   }
-  const std::vector<exporter::PullOptions> each_platform =
-      TRY(pull_options(platforms.empty() ? std::vector{platform_or_default({})} : platforms));
+  const std::string usual = platform_or_default({});
+  if (platforms.empty() && !usual.empty()) platforms.push_back(usual);
+  const std::vector<exporter::PullOptions> each_platform = TRY(pull_options(platforms));
   auto registries = TRY(open_registries(registry));
   store::Store store = TRY(session.open_store(Access::layers));
   const os::InterruptWatcher interrupts;
