@@ -17,6 +17,7 @@
 #include "oci/reference.h"
 #include "os/system.h"
 #include "snapshot/layer_apply.h"
+#include "store/layer_size.h"
 
 namespace kiln::exporter {
 namespace {
@@ -83,6 +84,10 @@ class Loader {
       const auto paths = layers.value_or(std::vector<std::string>());
       const oci::ImageConfig config = TRY(parse_config(config_json, paths.size()));
       if (!is_wanted(config.platform)) continue;
+      const auto manifests = TRY(manifests_of(config_path, names));
+      for (const auto& [descriptor, own_names] : manifests)
+        TRY(load_descriptor(descriptor, own_names, 0));
+      if (!manifests.empty()) continue;
       const auto load_one = [&](std::size_t i, const std::stop_token& stop) -> Result<void> {
         const auto open = [&] { return file_->open_member(paths[i]); };
         TRY(snapshot::apply_layer(*store_, open, config.diff_ids[i],
@@ -97,6 +102,55 @@ class Loader {
     return {};
   }
 
+  struct NamedManifest {
+    oci::Descriptor descriptor;
+    std::vector<oci::Reference> names;
+  };
+
+  /// The manifests that the archive, as an image layout, has of a config in docker's list, with
+  /// those of `names` that are theirs. None if it is no layout, or has not all of such a manifest.
+  Result<std::vector<NamedManifest>> manifests_of(const std::string& config_path,
+                                                  const std::vector<oci::Reference>& names) {
+    std::vector<NamedManifest> out;
+    if (!file_->has("index.json")) return out;
+    const oci::Index index = TRY(top_index());
+    for (const auto& descriptor : index.manifests) {
+      const bool fits = TRY(is_whole_manifest_of(config_path, descriptor));
+      if (!fits) continue;
+      auto known = std::ranges::find(out, descriptor.digest,
+                                     [](const auto& each) { return each.descriptor.digest; });
+      if (known == out.end()) known = out.insert(out.end(), {descriptor, {}});
+      const auto own = TRY(names_of(descriptor));
+      std::ranges::copy_if(own, std::back_inserter(known->names), [&](const auto& name) {
+        return std::ranges::find(names, name.canonical(), &oci::Reference::canonical) !=
+               names.end();
+      });
+    }
+    if (out.empty()) return out;
+    const auto has_name = [&out](const oci::Reference& name) {
+      return std::ranges::any_of(out, [&](const auto& each) {
+        return std::ranges::find(each.names, name.canonical(), &oci::Reference::canonical) !=
+               each.names.end();
+      });
+    };
+    for (const auto& name : names)
+      if (!has_name(name)) out.front().names.push_back(name);
+    if (!names.empty()) std::erase_if(out, [](const auto& each) { return each.names.empty(); });
+    return out;
+  }
+
+  Result<bool> is_whole_manifest_of(const std::string& config_path,
+                                    const oci::Descriptor& descriptor) {
+    if (!oci::media_type::is_manifest(descriptor.media_type)) return false;
+    if (!file_->has(oci::blob_path(descriptor.digest))) return false;
+    const std::string text = TRY(read_verified(descriptor, oci::kMaxManifestSize));
+    const oci::Manifest manifest = TRY(oci::Manifest::parse(text).context(file_->name()));
+    return oci::blob_path(manifest.config.digest) == config_path &&
+           std::ranges::all_of(manifest.layers, [this](const oci::Descriptor& layer) {
+             return file_->has(oci::blob_path(layer.digest));
+           });
+  }
+
   Result<void> load_layout() {
     const oci::Index index = TRY(top_index());
     for (const auto& descriptor : index.manifests) {
@@ -107,10 +161,11 @@ class Loader {
     return {};
   }
 
-  Result<std::string> read_verified(const oci::Digest& digest, std::size_t limit) {
-    std::string content = TRY(file_->read(oci::blob_path(digest), limit));
-    if (oci::Digest::of(content) != digest)
-      return corrupt(file_->name() + ": blob " + digest.str() + " is damaged");
+  Result<std::string> read_verified(const oci::Descriptor& blob, std::size_t limit) {
+    std::string content = TRY(file_->read(oci::blob_path(blob.digest), limit));
+    if (oci::Digest::of(content) != blob.digest)
+      return corrupt(file_->name() + ": blob " + blob.digest.str() + " is damaged");
+    TRY(store::check_size(blob, content.size()).context(file_->name()));
     return content;
   }
 
@@ -130,7 +185,7 @@ class Loader {
       if (image) add_loaded(*image, names);
       return {};
     }
-    const std::string text = TRY(read_verified(descriptor.digest, oci::kMaxManifestSize));
+    const std::string text = TRY(read_verified(descriptor, oci::kMaxManifestSize));
     const oci::Index index = TRY(oci::Index::parse(text).context(file_->name()));
     const bool nested = std::ranges::any_of(index.manifests, [](const oci::Descriptor& each) {
       return oci::media_type::is_index(each.media_type);
@@ -158,7 +213,7 @@ class Loader {
     for (const auto& entry : index.manifests) {
       if (!file_->has(oci::blob_path(entry.digest))) continue;
       if (oci::is_attestation(entry)) {
-        TRY(load_attestation(entry.digest, blobs));
+        TRY(load_attestation(entry, blobs));
         continue;
       }
       if (entry.platform && !is_wanted(*entry.platform)) continue;
@@ -166,6 +221,9 @@ class Loader {
       if (image) present.push_back({entry.digest, image->id});
     }
     if (present.empty()) return {};
+    // Of two manifests of one config the first gave way to the second: no index had it yet.
+    for (const auto& item : present)
+      if (!store_->blobs().has(item.manifest)) TRY(keep_blob(item.manifest));
     const store::StoredIndex stored = TRY(store_->indexes().put(text, present, blobs, names));
     const store::Image* ours = stored.choose({"linux", os::go_architecture(), {}});
     add_loaded(ours == nullptr ? stored.images.front() : *ours, names);
@@ -173,10 +231,10 @@ class Loader {
   }
 
   /// An attestation is no image, but belongs to one, and goes with its index.
-  Result<void> load_attestation(const oci::Digest& digest, std::vector<oci::Digest>& blobs) {
-    const std::string text = TRY(read_verified(digest, oci::kMaxManifestSize));
+  Result<void> load_attestation(const oci::Descriptor& entry, std::vector<oci::Digest>& blobs) {
+    const std::string text = TRY(read_verified(entry, oci::kMaxManifestSize));
     const auto manifest = oci::Manifest::parse(text);
-    std::vector<oci::Digest> parts = {digest};
+    std::vector<oci::Digest> parts = {entry.digest};
     if (manifest) {
       parts.push_back(manifest->config.digest);
       for (const auto& layer : manifest->layers) parts.push_back(layer.digest);
@@ -199,9 +257,9 @@ class Loader {
   /// nullopt if it is for another platform than is wanted, by its entry, else by its config.
   Result<std::optional<store::Image>> load_manifest(const oci::Descriptor& entry,
                                                     const std::vector<oci::Reference>& names) {
-    const std::string text = TRY(read_verified(entry.digest, oci::kMaxManifestSize));
+    const std::string text = TRY(read_verified(entry, oci::kMaxManifestSize));
     const oci::Manifest manifest = TRY(oci::Manifest::parse(text).context(file_->name()));
-    const std::string config_json = TRY(read_verified(manifest.config.digest, oci::kMaxConfigSize));
+    const std::string config_json = TRY(read_verified(manifest.config, oci::kMaxConfigSize));
     const oci::ImageConfig config = TRY(parse_config(config_json, manifest.layers.size()));
     if (!is_wanted(entry.platform.value_or(config.platform))) return std::optional<store::Image>();
     const auto load_one = [&](std::size_t i, const std::stop_token& stop) {
@@ -231,6 +289,7 @@ class Loader {
   Result<void> load_layer(const oci::Descriptor& blob, const oci::DiffId& diff_id,
                           const std::stop_token& stop) {
     const std::string path = oci::blob_path(blob.digest);
+    if (const auto size = file_->size(path)) TRY(store::check_size(blob, *size));
     if (blob.digest.hex() == diff_id.hex()) {
       TRY(snapshot::apply_layer(
           *store_, [&] { return file_->open_member(path); }, diff_id,

@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "exporter/exporter_test_kit.h"
+#include "oci/layout.h"
 #include "os/fd.h"
 #include "os/system.h"
 
@@ -96,6 +97,73 @@ TEST_F(ArchiveLoader, CompressedLayersOfALayout) {
     ASSERT_EQ(loaded.size(), 1u);
     EXPECT_THAT(store->images().config(loaded[0].image)->diff_ids,
                 ElementsAre(oci::DiffId::of(plain)));
+  }
+}
+
+/// A layout of one gzipped layer and what is said of it in its index, with docker's list.
+std::string with_dockers_list(Layout& layout, const std::vector<oci::Descriptor>& manifests,
+                              const std::vector<std::string>& tags) {
+  const std::string layer_path =
+      oci::blob_path(oci::Digest::of(compressed(layer(), archive::Compression::gzip)));
+  const std::string config_path = oci::blob_path(oci::Digest::of(config_json({layer()})));
+  const nlohmann::json list = {
+      {{"Config", config_path}, {"RepoTags", tags}, {"Layers", {layer_path}}}};
+  layout.file("manifest.json", list.dump());
+  return layout.text(manifests);
+}
+
+oci::Descriptor gzipped_image(Layout& layout, const std::string& said) {
+  oci::Manifest manifest;
+  manifest.config = layout.blob(config_json({layer()}), oci::media_type::kOciConfig);
+  manifest.layers = {
+      layout.blob(compressed(layer(), archive::Compression::gzip), oci::media_type::kOciLayerGzip)};
+  manifest.annotations["said"] = said;
+  return layout.blob(manifest.to_json(), oci::media_type::kOciManifest);
+}
+
+TEST_F(ArchiveLoader, AnArchiveWithDockersListKeepsTheManifestsOfItsIndex) {
+  Layout layout;
+  const auto one = gzipped_image(layout, "one"), two = gzipped_image(layout, "two");
+  const auto loaded = load(*store, with_dockers_list(layout,
+                                                     {with_name(one, "docker.io/library/app:1"),
+                                                      with_name(two, "docker.io/library/app:2")},
+                                                     {"app:1", "app:2", "app:3"}));
+  ASSERT_EQ(loaded.size(), 1u);
+  EXPECT_EQ(loaded[0].names.size(), 3u);
+  EXPECT_EQ(store->images().get("app:1")->manifest, one.digest);
+  EXPECT_EQ(store->images().get("app:2")->manifest, two.digest);
+  EXPECT_EQ(store->images().get("app:3")->manifest, one.digest);
+}
+
+TEST_F(ArchiveLoader, AnImageWithoutANameKeepsItsManifestToo) {
+  Layout layout;
+  const auto manifest = gzipped_image(layout, "one");
+  const auto loaded = load(*store, with_dockers_list(layout, {manifest}, {}));
+  ASSERT_EQ(loaded.size(), 1u);
+  EXPECT_EQ(loaded[0].image.manifest, manifest.digest);
+}
+
+TEST_F(ArchiveLoader, AnIndexKeepsAllManifestsOfOneConfig) {
+  Layout layout;
+  const auto one = gzipped_image(layout, "one"), two = gzipped_image(layout, "two");
+  ASSERT_EQ(load(*store, layout.text({layout.index({one, two})})).size(), 1u);
+  EXPECT_TRUE(store->blobs().has(one.digest) && store->blobs().has(two.digest));
+}
+
+TEST_F(ArchiveLoader, SizesThatAreNotThoseOfTheBlobsAreCorrupt) {
+  for (const std::uint64_t size : {0, 5, 1'000'000}) {
+    Layout layout, of_manifest;
+    oci::Manifest manifest;
+    manifest.config = layout.blob(config_json({layer()}), oci::media_type::kOciConfig);
+    manifest.layers = {layout.blob(compressed(layer(), archive::Compression::gzip),
+                                   oci::media_type::kOciLayerGzip)};
+    manifest.layers[0].size = size;
+    const auto wrong = layout.blob(manifest.to_json(), oci::media_type::kOciManifest);
+    EXPECT_EQ(refused(layout.text({wrong})).kind(), ErrorKind::corrupt);
+    EXPECT_TRUE(store->distribution().layer_blobs(oci::DiffId::of(layer()))->empty());
+    auto entry = gzipped_image(of_manifest, "it");
+    entry.size = size;
+    EXPECT_EQ(refused(of_manifest.text({entry})).kind(), ErrorKind::corrupt);
   }
 }
 
