@@ -121,7 +121,8 @@ Result<int> save_command(const Session& session, std::vector<std::string> words)
       if (leads_here && !reference->digest()) names.push_back(name);
     }
     const auto known = std::ranges::find_if(images, [&](const auto& other) {
-      return other.image.id == image.id && other.index.has_value() == index.has_value();
+      return other.image.id == image.id && other.image.manifest == image.manifest &&
+             other.index.has_value() == index.has_value();
     });
     if (known == images.end()) {
       images.push_back({image, std::move(names), std::move(index)});

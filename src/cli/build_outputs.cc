@@ -207,9 +207,7 @@ class OutputWriter {
     if (!for_several())
       return transport::StoreSource(*context_->store, manifest_json, std::move(texts), name);
     index.annotations = output.annotations.index;
-    const std::string top = index.to_json();
-    if (!out_.index) out_.index = oci::Digest::of(top);
-    return transport::StoreSource(*context_->store, top, std::move(texts), name);
+    return transport::StoreSource(*context_->store, index.to_json(), std::move(texts), name);
   }
 
   Result<void> store_image(const BuildOutput& output, solver::StepId step) {
@@ -235,11 +233,12 @@ class OutputWriter {
     if (output.names.empty() && output.dangling_prefix)
       out_.names.push_back(output.dangling_prefix->familiar() + "@" + digest.str());
     std::vector<oci::Reference> repositories;
-    if (output.name_canonical) repositories = output.names;
+    // What is pushed has its digest there, which another form of the layers may make another one.
+    if (output.name_canonical && !output.push) repositories = output.names;
     if (output.dangling_prefix && (output.names.empty() || !output.dangling_only_without_name))
       repositories.push_back(*output.dangling_prefix);
     for (const auto& name : repositories)
-      TRY(context_->store->distribution().note_image_digest(name, digest, image.id));
+      TRY(context_->store->distribution().note_image_digest(name, digest, image));
     return {};
   }
 
@@ -273,11 +272,17 @@ class OutputWriter {
       note(step, "pushed manifest " + copied.top.digest.str());
       if (out_.stored) {
         TRY(context_->store->distribution().note_image_digest(name, copied.top.digest,
-                                                              out_.stored->id));
+                                                              *out_.stored));
       }
-      out_.manifest = copied.top;
+      note_sent(copied.top);
     }
     return {};
+  }
+
+  /// An index has outside the store the digest that it got there.
+  void note_sent(const oci::Descriptor& top) {
+    out_.manifest = top;
+    if (for_several()) out_.index = top.digest;
   }
 
   Result<void> write_layout(const BuildOutput& output, solver::StepId step) {
@@ -296,7 +301,7 @@ class OutputWriter {
                                                output.destination);
       const auto copied =
           TRY(transport::copy_image(source, destination, copy_options(output, notes)));
-      out_.manifest = copied.top;
+      note_sent(copied.top);
       out_.manifest->annotations = options.annotations;
       return {};
     };

@@ -149,16 +149,18 @@ std::uint64_t layer_size(store::Store& store, const oci::DiffId& id) {
 
 namespace {
 
-/// What a name leads to: an image, or an index of which more than one is here, with their size.
-Result<store::Image> named_row(store::Store& store, const oci::Reference& name,
-                               const store::Image& image) {
-  auto found = TRY(store.images().find(name.canonical()));
-  if (!found || !found->index) return image;
-  const auto index = TRY(store.indexes().find(*found->index));
-  if (!index || index->images.size() < 2) return image;
-  found->size = 0;
-  for (const auto& each : index->images) found->size += each.size;
-  return *std::move(found);
+/// What a name leads to, as it is shown: an image, or an index of which more than one is here, with
+/// their size.
+Result<store::Image> shown_image(store::Store& store, store::Image named) {
+  if (!named.index) return named;
+  const auto index = TRY(store.indexes().find(*named.index));
+  if (!index || index->images.size() < 2) {
+    named.index.reset();
+    return named;
+  }
+  named.size = 0;
+  for (const auto& each : index->images) named.size += each.size;
+  return named;
 }
 
 Result<bool> is_shown(const oci::Reference& name, const std::vector<std::string>& references) {
@@ -187,9 +189,12 @@ Result<void> add_rows(store::Store& store, const store::Image& image, const Imag
     const oci::Reference name = TRY(oci::Reference::parse(text));
     const bool shown = TRY(is_shown(name, filter.references));
     if (!shown) continue;
-    const store::Image row = TRY(named_row(store, name, image));
+    const auto named = TRY(store.images().find(text));
+    if (!named) continue;
+    const auto digests = TRY(store.distribution().digests_of(*named));
+    const store::Image row = TRY(shown_image(store, *named));
     rows.push_back(image_row(row, name.familiar_name(), name.tag().value_or("<none>"),
-                             digest_in(known, name.familiar_name()), truncate));
+                             digest_in(digests, name.familiar_name()), truncate));
   }
   return {};
 }

@@ -70,7 +70,7 @@ Result<ordered_json> describe_image(store::Store& store, const store::Image& ima
   ordered_json out = ordered_json::object();
   out["Id"] = image.id.str();
   out["RepoTags"] = tags;
-  const auto digests = TRY(store.distribution().image_digests(image.id));
+  const auto digests = TRY(store.distribution().digests_of(image));
   out["RepoDigests"] = digests;
   out["Parent"] = "";
   out["Comment"] = config.history.empty() ? "" : config.history.back().comment;

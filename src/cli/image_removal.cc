@@ -67,9 +67,17 @@ Result<void> remove_one(store::Store& store, const std::string& text, bool force
     if (index) return remove_index(store, *index, canonical, force);
   }
   const bool by_name = std::ranges::find(image.names, canonical) != image.names.end();
-  if (by_name && image.names.size() > 1) {
-    TRY(store.images().untag(*reference));
-    return print("Untagged: " + reference->with_default_tag().familiar() + "\n");
+  const auto manifests = TRY(store.images().manifests_of(image));
+  bool untags = by_name && image.names.size() > 1;
+  if (reference && reference->digest() && manifests.size() > 1) {
+    untags = TRY(store.images().untag(*reference));
+  } else if (untags) {
+    TRY(store.images().untag(reference->without_digest()));
+  }
+  if (untags) {
+    TRY(print("Untagged: " + reference->with_default_tag().familiar() + "\n"));
+    // Its layers may have come in forms that no other manifest has.
+    return store.blobs().has(image.manifest) ? Result<void>() : store.delete_unused_layers();
   }
   const std::size_t repositories = TRY(repository_count(image.names));
   if (!by_name && !force && repositories > 1) return in_several_repositories(image.id);

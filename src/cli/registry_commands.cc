@@ -168,7 +168,7 @@ Result<transport::CopiedImage> push_image(store::Store& store, registry::Registr
   auto destination =
       TRY(transport::RegistryDestination::open(registries, reference, &store.distribution()));
   auto copied = TRY(transport::copy_image(source, destination, options));
-  TRY(store.distribution().note_image_digest(reference, copied.top.digest, image.id));
+  TRY(store.distribution().note_image_digest(reference, copied.top.digest, image));
   return copied;
 }
 

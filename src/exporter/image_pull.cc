@@ -181,7 +181,7 @@ class ImagePuller {
   }
 
   Result<void> note(const oci::Digest& digest, const store::Image& image) {
-    TRY(store_->distribution().note_image_digest(*reference_, digest, image.id));
+    TRY(store_->distribution().note_image_digest(*reference_, digest, image));
     return store_->distribution().note_place(image.id, *reference_);
   }
 
@@ -242,6 +242,8 @@ class ImagePuller {
           TRY(store_->images().put_with_manifest(each.config_json, each.manifest_json, {}));
       present.push_back({oci::Digest::of(each.manifest_json), image.id});
     }
+    // Of two manifests of one config the first gave way to the second: no index had it yet.
+    for (const auto& each : images) TRY(store_->blobs().put(each.manifest_json));
     std::optional<oci::Digest> wanted;
     if (options_->platform_is_wanted) wanted = present.front().image;
     const store::StoredIndex index =

@@ -8,6 +8,7 @@
 #include "archive/byte_pipe.h"
 #include "exporter/layer_workers.h"
 #include "snapshot/layer_apply.h"
+#include "store/layer_size.h"
 
 namespace kiln::exporter {
 namespace {
@@ -129,6 +130,7 @@ Result<void> fetch_layer(store::Store& store, registry::Repository& repository,
   const auto known = TRY(store.layers().find(diff_id));
   const bool plain = blob.digest.hex() == diff_id.hex();
   if (known && (plain || store.blobs().has(blob.digest))) {
+    TRY(store::check_layer_size(store.blobs(), *known, blob));
     report(options, blob, "Already exists");
     return {};
   }

@@ -45,7 +45,8 @@ class Check {
   Result<void> map_images() {
     for (const auto& image : images_) {
       needed_blobs_.insert(image.id.hex());
-      needed_blobs_.insert(image.manifest.hex());
+      const auto manifests = TRY(store_->images().manifests_of(image));
+      for (const auto& manifest : manifests) needed_blobs_.insert(manifest.hex());
       TRY(map_indexes(image));
       const auto config = store_->images().config(image);
       if (!config) continue;  // check_images says so
@@ -177,12 +178,14 @@ class Check {
       const std::string name = image.names.empty() ? image.id.str() : image.names.front();
       std::string what;
       const auto config = store_->images().config(image);
-      const auto manifest = store_->blobs().read(image.manifest);
+      const auto manifests = TRY(store_->images().manifests_of(image));
+      for (const auto& digest : manifests) {
+        const auto manifest = store_->blobs().read(digest);
+        if (!manifest) what = manifest.error().message();
+      }
       if (!config) {
         what = config.error().message();
-      } else if (!manifest) {
-        what = manifest.error().message();
-      } else {
+      } else if (what.empty()) {
         for (const auto& layer : config->diff_ids) {
           const auto info = TRY(store_->layers().find(layer));
           if (!info) what = "its layer " + layer.str() + " is not in the store";

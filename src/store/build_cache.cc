@@ -20,8 +20,10 @@ constexpr std::string_view kTreesSuffix = ".trees";
 
 /// Blobs of images and indexes besides those of layers.
 constexpr const char* kImageBlobs =
-    "SELECT id FROM images UNION SELECT manifest FROM images UNION SELECT manifest FROM "
-    "index_images UNION SELECT index_digest FROM index_images UNION SELECT digest FROM index_blobs";
+    "SELECT id FROM images UNION SELECT manifest FROM images UNION SELECT manifest FROM names "
+    "UNION "
+    "SELECT manifest FROM image_digests UNION SELECT manifest FROM index_images UNION SELECT "
+    "index_digest FROM index_images UNION SELECT digest FROM index_blobs";
 
 constexpr std::size_t kIdLength = 25;
 

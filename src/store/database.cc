@@ -174,6 +174,18 @@ CREATE TRIGGER name_given AFTER INSERT ON names BEGIN
 END;
 CREATE INDEX images_by_manifest ON images (manifest);
 )sql",
+    // 9: names and digests that lead to different manifests of one config.
+    R"sql(
+ALTER TABLE names ADD COLUMN manifest TEXT NOT NULL DEFAULT '';  -- '' if it names an index
+UPDATE names SET manifest = coalesce((SELECT manifest FROM images WHERE id = image), '')
+  WHERE index_digest = '';
+CREATE INDEX names_by_manifest ON names (manifest);
+ALTER TABLE image_digests ADD COLUMN manifest TEXT NOT NULL DEFAULT '';  -- '' if it is that of an index, or unknown
+ALTER TABLE image_digests ADD COLUMN pulled INTEGER NOT NULL DEFAULT 0;  -- 1 if it was pulled by itself
+UPDATE image_digests SET manifest = digest
+  WHERE digest = (SELECT manifest FROM images WHERE id = image);
+CREATE INDEX image_digests_by_manifest ON image_digests (manifest);
+)sql",
 };
 constexpr auto kSchemaVersion = static_cast<std::int64_t>(std::size(kUpgrades));
 

@@ -89,6 +89,7 @@ TEST_F(DatabaseTest, OlderSchemaIsBroughtUpToDate) {
         "DROP TABLE layer_blobs; DROP TABLE blob_places; DROP TABLE image_digests;"
         "DROP TABLE manifest_lists; DROP TABLE index_images; DROP TABLE index_blobs; DROP INDEX "
         "names_by_index;"
+        "DROP INDEX names_by_manifest; ALTER TABLE names DROP COLUMN manifest;"
         "ALTER TABLE names DROP COLUMN index_digest;"
         "INSERT INTO layers (diff_id, tar_size, content_size, disk_size) VALUES ('a', 1, 2, 4096);"
         "PRAGMA user_version = 1"));
@@ -103,6 +104,31 @@ TEST_F(DatabaseTest, OlderSchemaIsBroughtUpToDate) {
                             "FROM usage"));
   ASSERT_TRUE(must(after.step()));
   EXPECT_EQ(after.number(0), 0);
+}
+
+TEST_F(DatabaseTest, NamesAndDigestsOfAnOlderStoreLeadToTheManifestOfTheirImage) {
+  {
+    must(open().execute(
+        "DROP INDEX names_by_manifest; ALTER TABLE names DROP COLUMN manifest;"
+        "DROP INDEX image_digests_by_manifest; ALTER TABLE image_digests DROP COLUMN manifest;"
+        "ALTER TABLE image_digests DROP COLUMN pulled;"
+        "INSERT INTO images (id, manifest, size, created) VALUES ('i', 'm', 1, 2);"
+        "INSERT INTO names (reference, image, index_digest) VALUES ('one', 'i', ''), ('many', 'i', "
+        "'x');"
+        "INSERT INTO image_digests (repository, digest, image) VALUES ('r', 'm', 'i'), ('r', 'n', "
+        "'i');"
+        "PRAGMA user_version = 8"));
+  }
+  const Database database = open();
+  auto query = must(
+      database.prepare("SELECT reference, manifest FROM names UNION ALL SELECT digest, manifest "
+                       "FROM image_digests ORDER BY 1"));
+  for (const auto& [key, manifest] :
+       {std::pair("m", "m"), std::pair("many", ""), std::pair("n", ""), std::pair("one", "m")}) {
+    ASSERT_TRUE(must(query.step()));
+    EXPECT_EQ(query.text(0), key);
+    EXPECT_EQ(query.text(1), manifest);
+  }
 }
 
 TEST_F(DatabaseTest, WhatIsNoDatabaseIsCorrupt) {

@@ -2,6 +2,21 @@
 #include "store/distribution_index.h"
 
 namespace kiln::store {
+namespace {
+
+/// A query's columns repository and digest, as references.
+Result<std::vector<std::string>> digest_names(Statement& query) {
+  std::vector<std::string> out;
+  for (;;) {
+    const bool more = TRY(query.step());
+    if (!more) return out;
+    const oci::Reference name =
+        TRY(oci::Reference::parse(query.text(0) + "@sha256:" + query.text(1)));
+    out.push_back(name.familiar());
+  }
+}
+
+}  // namespace
 
 Result<void> DistributionIndex::note_layer_blob(const oci::DiffId& layer,
                                                 const oci::Descriptor& blob) {
@@ -61,15 +76,19 @@ Result<std::vector<std::string>> DistributionIndex::places(const oci::Digest& bl
 }
 
 Result<void> DistributionIndex::note_image_digest(const oci::Reference& repository,
-                                                  const oci::Digest& digest,
-                                                  const oci::Digest& image) {
+                                                  const oci::Digest& digest, const Image& image) {
   auto transaction = TRY(database_->begin());
   {
-    auto row = TRY(database_->prepare(
-        "INSERT OR REPLACE INTO image_digests (repository, digest, image) VALUES (?, ?, ?)"));
+    auto row =
+        TRY(database_->prepare("INSERT INTO image_digests (repository, digest, image, manifest, "
+                               "pulled) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET image = "
+                               "excluded.image, manifest = excluded.manifest, pulled = max(pulled, "
+                               "excluded.pulled)"));
     TRY(row.bind(0, repository.domain() + "/" + repository.path())
             .bind(1, digest.hex())
-            .bind(2, image.hex())
+            .bind(2, image.id.hex())
+            .bind(3, image.index ? std::string() : image.manifest.hex())
+            .bind(4, std::int64_t{repository.digest().has_value()})
             .run());
   }
   return transaction.commit();
@@ -84,14 +103,18 @@ Result<std::vector<std::string>> DistributionIndex::image_digests(const oci::Dig
   auto query = TRY(database_->prepare(
       "SELECT repository, digest FROM image_digests WHERE image = ? ORDER BY repository, digest"));
   query.bind(0, image.hex());
-  std::vector<std::string> out;
-  for (;;) {
-    const bool more = TRY(query.step());
-    if (!more) return out;
-    const oci::Reference name =
-        TRY(oci::Reference::parse(query.text(0) + "@sha256:" + query.text(1)));
-    out.push_back(name.familiar());
-  }
+  return digest_names(query);
+}
+
+Result<std::vector<std::string>> DistributionIndex::digests_of(const Image& image) const {
+  auto query = TRY(database_->prepare(
+      image.index ? "SELECT repository, digest FROM image_digests d WHERE image = ?1 AND (digest = "
+                    "?2 OR manifest = '' AND NOT EXISTS (SELECT 1 FROM index_images x WHERE "
+                    "x.index_digest = d.digest)) ORDER BY repository, digest"
+                  : "SELECT repository, digest FROM image_digests WHERE image = ?1 AND manifest IN "
+                    "('', ?2) ORDER BY repository, digest"));
+  query.bind(0, image.id.hex()).bind(1, image.index.value_or(image.manifest).hex());
+  return digest_names(query);
 }
 
 }  // namespace kiln::store

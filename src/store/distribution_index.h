@@ -9,6 +9,7 @@
 #include "oci/manifest.h"
 #include "oci/reference.h"
 #include "store/database.h"
+#include "store/image_store.h"
 
 namespace kiln::store {
 
@@ -26,13 +27,16 @@ class DistributionIndex {
   /// Paths at the registry `domain`.
   Result<std::vector<std::string>> places(const oci::Digest& blob, const std::string& domain) const;
 
-  /// `digest` is that of the image's manifest, or of an index that leads to it.
+  /// `digest` is that of the image's manifest, of the form in which that was sent, or of an index
+  /// that leads to it. What was pulled by its digest has that in `repository`.
   Result<void> note_image_digest(const oci::Reference& repository, const oci::Digest& digest,
-                                 const oci::Digest& image);
+                                 const Image& image);
   /// Whether some repository has it.
   Result<bool> is_known(const oci::Digest& digest) const;
   /// `127.0.0.1:5000/app@sha256:…`, as docker shows them, sorted.
   Result<std::vector<std::string>> image_digests(const oci::Digest& image) const;
+  /// Those that stand for its manifest, or for the index through which it was found.
+  Result<std::vector<std::string>> digests_of(const Image& image) const;
 
  private:
   const Database* database_;

@@ -47,7 +47,7 @@ TEST_F(DistributionIndexTest, AnImageIsFoundByADigestThatStandsForIt) {
   config.platform = {"linux", "amd64", {}};
   const Image image = must(store_.images().put(config.to_json(), {name("busybox:1")}));
   const auto digest = oci::Digest::of("an index");
-  must(index().note_image_digest(name("busybox:1"), digest, image.id));
+  must(index().note_image_digest(name("busybox:1"), digest, image));
   EXPECT_THAT(must(index().image_digests(image.id)), ElementsAre("busybox@" + digest.str()));
   EXPECT_EQ(must(store_.images().find("busybox@" + digest.str()))->id, image.id);
   EXPECT_FALSE(must(store_.images().find("other@" + digest.str())).has_value());

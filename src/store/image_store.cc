@@ -1,9 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/image_store.h"
 
+#include <algorithm>
+#include <iterator>
+#include <map>
+
 #include "base/strings.h"
 #include "oci/manifest.h"
 #include "store/digest_rows.h"
+#include "store/layer_size.h"
+#include "store/name_rows.h"
 
 namespace kiln::store {
 namespace {
@@ -28,6 +34,18 @@ oci::Manifest make_manifest(const oci::Digest& config, std::size_t config_size,
   return manifest;
 }
 
+/// What a manifest from elsewhere says of the sizes of its config and layers.
+Result<void> check_sizes(const std::string& manifest_json, const std::string& config_json,
+                         const std::vector<LayerInfo>& layers, const ContentStore& blobs) {
+  const oci::Manifest manifest = TRY(oci::Manifest::parse(manifest_json));
+  TRY(check_size(manifest.config, config_json.size()));
+  if (manifest.layers.size() != layers.size())
+    return corrupt("the image's config and its manifest differ in the number of layers");
+  for (std::size_t i = 0; i < layers.size(); ++i)
+    TRY(check_layer_size(blobs, layers[i], manifest.layers[i]));
+  return {};
+}
+
 }  // namespace
 
 Result<Image> ImageStore::put(const std::string& config_json,
@@ -47,6 +65,7 @@ Result<Image> ImageStore::put_image(const std::string& config_json,
   const oci::ImageConfig config = TRY(oci::ImageConfig::parse(config_json));
   const std::vector<LayerInfo> layers = TRY(layers_->get_all(config.diff_ids));
   Image image;
+  if (manifest_json) TRY(check_sizes(*manifest_json, config_json, layers, *blobs_));
   for (const auto& layer : layers) image.size += layer.content_size;
   image.id = TRY(blobs_->put(config_json));
   image.manifest = TRY(
@@ -55,8 +74,14 @@ Result<Image> ImageStore::put_image(const std::string& config_json,
   const auto created = parse_rfc3339(config.created);
   image.created = created ? created->seconds : 0;
   const auto before = TRY(find_by_id(image.id));
-  TRY(insert(image, layers, manifest_json ? Known::replace : Known::keep, names));
+  auto transaction = TRY(database_->begin());
+  TRY(insert(image, layers, manifest_json ? Known::replace : Known::keep));
   Image stored = TRY(load(image.id.hex()));
+  NameRows rows(*database_);
+  for (const auto& name : names) TRY(rows.give(name, stored));
+  TRY(transaction.commit());
+  TRY(remove_unused_blobs(rows.left()));
+  stored = TRY(load_with(image.id.hex(), stored.manifest.hex()));
   if (image.manifest != stored.manifest) TRY(remove_unused_blobs({image.manifest}));
   if (before && before->manifest != stored.manifest) TRY(remove_unused_blobs({before->manifest}));
   return stored;
@@ -69,8 +94,7 @@ Result<oci::Manifest> ImageStore::compose_manifest(const std::string& config_jso
 }
 
 Result<void> ImageStore::insert(const Image& image, const std::vector<LayerInfo>& layers,
-                                Known known, const std::vector<oci::Reference>& names) {
-  auto transaction = TRY(database_->begin());
+                                Known known) {
   auto row = TRY(database_->prepare(
       known == Known::replace
           ? "INSERT INTO images (id, manifest, size, created) VALUES (?, ?, ?, ?) ON CONFLICT (id) "
@@ -91,14 +115,7 @@ Result<void> ImageStore::insert(const Image& image, const std::vector<LayerInfo>
             .bind(2, layers[i].diff_id.hex())
             .run());
   }
-  for (const auto& name : names) {
-    auto statement =
-        TRY(database_->prepare("INSERT OR REPLACE INTO names (reference, image) VALUES (?, ?)"));
-    TRY(statement.bind(0, name.without_digest().with_default_tag().canonical())
-            .bind(1, image.id.hex())
-            .run());
-  }
-  return transaction.commit();
+  return {};
 }
 
 Result<Image> ImageStore::load(const std::string& id) const {
@@ -138,9 +155,16 @@ Result<std::optional<Image>> ImageStore::find_by_id(const oci::Digest& id) const
   return std::move(image).error();
 }
 
-/// An image as an entry of an index; as itself if `index` is empty or has it not.
-Result<Image> ImageStore::load_of_index(const std::string& id, const std::string& index) const {
+Result<Image> ImageStore::load_with(const std::string& id, const std::string& manifest) const {
   Image image = TRY(load(id));
+  if (!manifest.empty()) image.manifest = TRY(oci::Digest::parse("sha256:" + manifest));
+  return image;
+}
+
+/// An image as an entry of an index; with `manifest` if `index` is empty or has it not.
+Result<Image> ImageStore::load_of_index(const std::string& id, const std::string& manifest,
+                                        const std::string& index) const {
+  Image image = TRY(load_with(id, manifest));
   if (index.empty()) return image;
   auto entry = TRY(database_->prepare(
       "SELECT manifest FROM index_images WHERE index_digest = ? AND image = ? LIMIT 1"));
@@ -154,11 +178,11 @@ Result<Image> ImageStore::load_of_index(const std::string& id, const std::string
 Result<std::optional<Image>> ImageStore::find_named(
     const std::string& canonical, const std::optional<oci::Digest>& digest) const {
   auto query =
-      TRY(database_->prepare("SELECT n.image, i.manifest, n.index_digest FROM names n JOIN images "
+      TRY(database_->prepare("SELECT n.image, n.manifest, n.index_digest FROM names n JOIN images "
                              "i ON i.id = n.image WHERE reference = ?"));
   const bool found = TRY(query.bind(0, canonical).step());
   if (!found) return std::optional<Image>();
-  Image image = TRY(load_of_index(query.text(0), query.text(2)));
+  Image image = TRY(load_of_index(query.text(0), query.text(1), query.text(2)));
   if (digest && *digest != image.manifest && *digest != image.id && digest != image.index)
     return std::optional<Image>();
   if (digest && digest != image.index) image.index.reset();
@@ -169,14 +193,16 @@ Result<std::optional<Image>> ImageStore::find_named(
 Result<std::optional<Image>> ImageStore::find_digest(const oci::Reference& reference) const {
   const std::string hex = reference.digest()->hex();
   auto query = TRY(database_->prepare(
-      "SELECT id, '' FROM images WHERE manifest = ?1 OR id = ?1 UNION ALL SELECT image, '' FROM "
-      "index_images WHERE manifest = ?1 UNION ALL SELECT d.image, coalesce(x.index_digest, '') "
+      "SELECT id, manifest, '' FROM images WHERE manifest = ?1 OR id = ?1 UNION ALL SELECT image, "
+      "manifest, '' FROM names WHERE manifest = ?1 UNION ALL SELECT image, manifest, '' FROM "
+      "image_digests WHERE manifest = ?1 UNION ALL SELECT image, manifest, '' FROM index_images "
+      "WHERE manifest = ?1 UNION ALL SELECT d.image, d.manifest, coalesce(x.index_digest, '') "
       "FROM image_digests d LEFT JOIN index_images x ON x.index_digest = d.digest AND x.image = "
       "d.image WHERE digest = ?1 AND repository = ?2"));
   query.bind(0, hex).bind(1, reference.domain() + "/" + reference.path());
   const bool there = TRY(query.step());
   if (!there) return std::optional<Image>();
-  Image image = TRY(load_of_index(query.text(0), query.text(1)));
+  Image image = TRY(load_of_index(query.text(0), query.text(1), query.text(2)));
   return std::optional(std::move(image));
 }
 
@@ -195,7 +221,7 @@ Result<std::optional<Image>> ImageStore::find_beginning(std::string_view hex) co
     const std::string key = query.text(1).empty() ? query.text(0) : query.text(1);
     if (out && key == first) continue;  // another image of the same index
     if (out) return invalid_input("image ID prefix " + std::string(hex) + " is ambiguous");
-    out = TRY(load_of_index(query.text(0), query.text(1)));
+    out = TRY(load_of_index(query.text(0), {}, query.text(1)));
     first = key;
   }
 }
@@ -249,25 +275,28 @@ Result<std::vector<oci::DiffId>> ImageStore::layers_of(const Image& image) const
 
 Result<void> ImageStore::tag(const Image& image, const oci::Reference& name) {
   auto transaction = TRY(database_->begin());
-  auto statement = TRY(database_->prepare(
-      "INSERT OR REPLACE INTO names (reference, image, index_digest) VALUES (?, ?, ?)"));
-  TRY(statement.bind(0, name.without_digest().with_default_tag().canonical())
-          .bind(1, image.id.hex())
-          .bind(2, image.index ? image.index->hex() : std::string())
-          .run());
-  return transaction.commit();
+  NameRows rows(*database_);
+  TRY(rows.give(name, image));
+  TRY(transaction.commit());
+  return remove_unused_blobs(rows.left());
 }
 
 Result<bool> ImageStore::untag(const oci::Reference& name) {
   auto transaction = TRY(database_->begin());
-  bool found = false;
-  {
-    auto statement =
-        TRY(database_->prepare("DELETE FROM names WHERE reference = ? RETURNING image"));
-    found = TRY(statement.bind(0, name.without_digest().with_default_tag().canonical()).step());
-  }
+  NameRows rows(*database_);
+  const bool found = TRY(name.digest() ? rows.take_digest(name) : rows.take(name));
   TRY(transaction.commit());
+  TRY(remove_unused_blobs(rows.left()));
   return found;
+}
+
+Result<std::vector<oci::Digest>> ImageStore::manifests_of(const Image& image) const {
+  auto query = TRY(database_->prepare(
+      "SELECT manifest FROM images WHERE id = ?1 UNION SELECT manifest FROM names WHERE image = ?1 "
+      "AND manifest <> '' UNION SELECT manifest FROM image_digests WHERE image = ?1 AND manifest "
+      "<> '' UNION SELECT manifest FROM index_images WHERE image = ?1"));
+  query.bind(0, image.id.hex());
+  return digest_rows<oci::Digest>(query);
 }
 
 Result<bool> ImageStore::is_in_named_index(const Image& image) const {
@@ -278,18 +307,14 @@ Result<bool> ImageStore::is_in_named_index(const Image& image) const {
 }
 
 Result<void> ImageStore::remove(const Image& image) {
-  std::vector<oci::Digest> blobs = {image.id, image.manifest};
+  std::vector<oci::Digest> blobs = TRY(manifests_of(image));
+  blobs.push_back(image.id);
   const auto collect = [&blobs](Statement& query) -> Result<void> {
     const auto digests = TRY(digest_rows<oci::Digest>(query));
     blobs.insert(blobs.end(), digests.begin(), digests.end());
     return {};
   };
   auto transaction = TRY(database_->begin());
-  {
-    auto own = TRY(database_->prepare("SELECT manifest FROM images WHERE id = ?"));
-    own.bind(0, image.id.hex());
-    TRY(collect(own));
-  }
   for (const char* sql :
        {"UPDATE names SET image = (SELECT x.image FROM index_images x WHERE x.index_digest = "
         "names.index_digest AND x.image != ?1 ORDER BY x.position LIMIT 1) WHERE image = ?1 AND "
@@ -308,7 +333,7 @@ Result<void> ImageStore::remove(const Image& image) {
        {"SELECT index_digest FROM index_images WHERE image = ?1",
         "SELECT digest FROM index_blobs b WHERE EXISTS (SELECT 1 FROM index_images x WHERE "
         "x.index_digest = b.index_digest AND x.image = ?1)",
-        "DELETE FROM index_images WHERE image = ?1 RETURNING manifest"}) {
+        "DELETE FROM index_images WHERE image = ?1"}) {
     auto statement = TRY(database_->prepare(sql));
     statement.bind(0, image.id.hex());
     TRY(collect(statement));
@@ -324,12 +349,55 @@ Result<void> ImageStore::remove_unused_blobs(const std::vector<oci::Digest>& blo
   for (const auto& blob : blobs) {
     auto query = TRY(database_->prepare(
         "SELECT 1 FROM images WHERE id = ?1 OR manifest = ?1 UNION ALL SELECT 1 FROM index_images "
-        "WHERE index_digest = ?1 OR manifest = ?1 UNION ALL SELECT 1 FROM index_blobs WHERE digest "
-        "= ?1 LIMIT 1"));
+        "WHERE index_digest = ?1 OR manifest = ?1 UNION ALL SELECT 1 FROM names WHERE manifest = "
+        "?1 UNION ALL SELECT 1 FROM image_digests WHERE manifest = ?1 UNION ALL SELECT 1 FROM "
+        "index_blobs WHERE digest = ?1 LIMIT 1"));
     const bool used = TRY(query.bind(0, blob.hex()).step());
     if (!used) TRY(blobs_->remove(blob));
   }
   return {};
+}
+
+Result<std::vector<oci::Digest>> ImageStore::superseded_blobs() const {
+  auto query = TRY(database_->prepare(
+      "SELECT diff_id, digest FROM layer_blobs WHERE diff_id IN (SELECT diff_id FROM layer_blobs "
+      "GROUP BY diff_id HAVING count(*) > 1)"));
+  std::map<std::string, std::vector<oci::Digest>> here;
+  for (;;) {
+    const bool more = TRY(query.step());
+    if (!more) break;
+    const oci::Digest blob = TRY(oci::Digest::parse("sha256:" + query.text(1)));
+    if (blobs_->has(blob)) here[query.text(0)].push_back(blob);
+  }
+  std::erase_if(here, [](const auto& each) { return each.second.size() < 2; });
+  std::vector<oci::Digest> out;
+  if (here.empty()) return out;
+  const auto used = layers_of_manifests();
+  if (!used) return out;  // of a damaged manifest nobody knows what it has
+  const auto is_used = [&used](const oci::Digest& blob) { return used->contains(blob); };
+  for (const auto& [layer, forms] : here) {
+    if (std::ranges::none_of(forms, is_used)) continue;
+    std::ranges::remove_copy_if(forms, std::back_inserter(out), is_used);
+  }
+  return out;
+}
+
+/// Blobs that manifests list, or that a layer's stream is only in.
+Result<std::set<oci::Digest>> ImageStore::layers_of_manifests() const {
+  auto streams = TRY(database_->prepare("SELECT blob FROM layers WHERE blob <> ''"));
+  const auto blobs = TRY(digest_rows<oci::Digest>(streams));
+  auto query = TRY(database_->prepare(
+      "SELECT manifest FROM images UNION SELECT manifest FROM names WHERE manifest <> '' UNION "
+      "SELECT manifest FROM image_digests WHERE manifest <> '' UNION SELECT manifest FROM "
+      "index_images"));
+  const auto digests = TRY(digest_rows<oci::Digest>(query));
+  std::set<oci::Digest> out(blobs.begin(), blobs.end());
+  for (const auto& digest : digests) {
+    const std::string text = TRY(blobs_->read(digest));
+    const oci::Manifest manifest = TRY(oci::Manifest::parse(text));
+    for (const auto& layer : manifest.layers) out.insert(layer.digest);
+  }
+  return out;
 }
 
 }  // namespace kiln::store

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,7 @@ namespace kiln::store {
 /// An image of the store. Its ID is the digest of its config, as docker has it.
 struct Image {
   oci::Digest id;
+  /// That which it was found by: a name and a digest keep theirs. Else the one that it got last.
   oci::Digest manifest;
   std::uint64_t size = 0;  ///< bytes in its layers' files
   std::int64_t created = 0;
@@ -59,10 +61,13 @@ class ImageStore {
 
   /// The layers that the index has of it, the lowest first: those of its config.
   Result<std::vector<oci::DiffId>> layers_of(const Image& image) const;
-  /// Names the image, and the index through which it was found.
+  /// Names the image with its manifest, or the index through which it was found.
   Result<void> tag(const Image& image, const oci::Reference& name);
-  /// Returns whether the name was there.
+  /// Returns whether the name was there. Of a reference with a digest, that digest of the
+  /// repository is forgotten. A manifest that nothing leads to any more goes.
   Result<bool> untag(const oci::Reference& name);
+  /// All that its names, its digests and indexes lead to, and its own.
+  Result<std::vector<oci::Digest>> manifests_of(const Image& image) const;
   /// Whether an index that has a name has it: then it is no dangling one.
   Result<bool> is_in_named_index(const Image& image) const;
   /// Forgets an image, its names and its blobs; Store::delete_unused_layers is for its layers. An
@@ -70,20 +75,25 @@ class ImageStore {
   Result<void> remove(const Image& image);
   /// Deletes those of these blobs that no image or index refers to.
   Result<void> remove_unused_blobs(const std::vector<oci::Digest>& blobs) const;
+  /// Compressed forms of layers that no manifest has, while one has another form that is here.
+  Result<std::vector<oci::Digest>> superseded_blobs() const;
 
  private:
   enum class Known { keep, replace };
   Result<Image> put_image(const std::string& config_json,
                           const std::optional<std::string>& manifest_json,
                           const std::vector<oci::Reference>& names);
-  Result<void> insert(const Image& image, const std::vector<LayerInfo>& layers, Known known,
-                      const std::vector<oci::Reference>& names);
+  Result<void> insert(const Image& image, const std::vector<LayerInfo>& layers, Known known);
   Result<Image> load(const std::string& id) const;
-  Result<Image> load_of_index(const std::string& id, const std::string& index) const;
+  /// With a manifest other than its own if one is given.
+  Result<Image> load_with(const std::string& id, const std::string& manifest) const;
+  Result<Image> load_of_index(const std::string& id, const std::string& manifest,
+                              const std::string& index) const;
   Result<std::optional<Image>> find_named(const std::string& canonical,
                                           const std::optional<oci::Digest>& digest) const;
   Result<std::optional<Image>> find_digest(const oci::Reference& reference) const;
   Result<std::optional<Image>> find_beginning(std::string_view hex) const;
+  Result<std::set<oci::Digest>> layers_of_manifests() const;
   const Database* database_;
   ContentStore* blobs_;
   LayerStore* layers_;

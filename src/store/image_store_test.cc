@@ -36,6 +36,15 @@ class ImageStoreTest : public ::testing::Test {
     config.created = created;
     return config.to_json();
   }
+  /// A manifest of that config which says something of its own.
+  std::string manifest_of(const std::string& config_json, const std::string& said,
+                          const std::vector<oci::Descriptor>& layers = {}) {
+    oci::Manifest manifest = must(images().compose_manifest(config_json));
+    manifest.annotations["said"] = said;
+    if (!layers.empty()) manifest.layers = layers;
+    return manifest.to_json();
+  }
+  oci::Digest manifest_named(const std::string& text) { return must(images().get(text)).manifest; }
   ImageStore& images() { return store_.images(); }
 
   TempDir top_;
@@ -127,6 +136,109 @@ TEST_F(ImageStoreTest, LatestIsListedFirst) {
   ASSERT_EQ(all.size(), 3u);
   EXPECT_EQ(all[0].id, latest.id);
   EXPECT_EQ(all[2].created, 0);
+}
+
+TEST_F(ImageStoreTest, ANameKeepsItsManifestWhenAnotherOfThatConfigComes) {
+  const std::string json = config({});
+  const auto one = must(images().put_with_manifest(json, manifest_of(json, "1"), {name("app:1")}));
+  const auto two = must(images().put_with_manifest(json, manifest_of(json, "2"), {name("app:2")}));
+  EXPECT_EQ(one.id, two.id);
+  EXPECT_NE(one.manifest, two.manifest);
+  must(images().tag(must(images().get("app:1")), name("app:copy")));
+  EXPECT_EQ(manifest_named("app:1"), one.manifest);
+  EXPECT_EQ(manifest_named("app:2"), two.manifest);
+  EXPECT_EQ(manifest_named("app:copy"), one.manifest);
+  EXPECT_EQ(manifest_named("other@" + one.manifest.str()), one.manifest);
+  EXPECT_TRUE(store_.blobs().has(one.manifest));
+}
+
+TEST_F(ImageStoreTest, AManifestGoesWithItsLastName) {
+  const std::string json = config({});
+  const auto one = must(images().put_with_manifest(json, manifest_of(json, "1"), {name("app:1")}));
+  const auto two = must(images().put_with_manifest(json, manifest_of(json, "2"), {name("app:2")}));
+  must(images().tag(one, name("app:copy")));
+  must(images().untag(name("app:2")));
+  EXPECT_FALSE(store_.blobs().has(two.manifest));
+  EXPECT_EQ(manifest_named(one.id.hex()), one.manifest);
+  must(images().untag(name("app:1")));
+  EXPECT_TRUE(store_.blobs().has(one.manifest));
+  const auto three = must(images().put_with_manifest(json, manifest_of(json, "3"), {}));
+  must(images().tag(three, name("app:copy")));
+  EXPECT_FALSE(store_.blobs().has(one.manifest));
+  must(images().remove(three));
+  EXPECT_FALSE(store_.blobs().has(three.manifest));
+}
+
+TEST_F(ImageStoreTest, ADigestThatWasPulledKeepsItsManifest) {
+  const std::string json = config({});
+  const auto pull = [&](const std::string& said) {
+    const Image image = must(images().put_with_manifest(json, manifest_of(json, said), {}));
+    const auto pinned = name("r.io/app@" + image.manifest.str());
+    must(store_.distribution().note_image_digest(pinned, image.manifest, image));
+    return image.manifest;
+  };
+  const auto one = pull("1"), two = pull("2");
+  EXPECT_EQ(manifest_named("r.io/app@" + one.str()), one);
+  EXPECT_EQ(manifest_named("r.io/app@" + two.str()), two);
+  EXPECT_TRUE(must(images().untag(name("r.io/app@" + two.str()))));
+  EXPECT_FALSE(store_.blobs().has(two));
+  EXPECT_EQ(must(images().list()).front().manifest, one);
+}
+
+TEST_F(ImageStoreTest, ADigestGoesWithTheLastNameOfItsManifest) {
+  const std::string json = config({});
+  for (const char* said : {"1", "2"}) {
+    const auto tag = name(std::string("r.io/app:") + said);
+    const Image image = must(images().put_with_manifest(json, manifest_of(json, said), {tag}));
+    must(store_.distribution().note_image_digest(tag, image.manifest, image));
+  }
+  const auto one = must(images().get("r.io/app:1")), two = must(images().get("r.io/app:2"));
+  EXPECT_THAT(must(store_.distribution().digests_of(one)),
+              ElementsAre("r.io/app@" + one.manifest.str()));
+  must(store_.distribution().note_image_digest(name("r.io/copy"), one.manifest, one));
+  must(images().untag(name("r.io/app:1")));
+  EXPECT_THAT(must(store_.distribution().image_digests(one.id)),
+              ElementsAre("r.io/app@" + two.manifest.str()));
+  EXPECT_FALSE(store_.blobs().has(one.manifest));
+}
+
+TEST_F(ImageStoreTest, ALayersFormGoesWithTheLastManifestThatHasIt) {
+  const auto id = layer("one");
+  const std::string json = config({id});
+  const auto put = [&](const std::string& form) {
+    oci::Descriptor blob;
+    blob.media_type = oci::media_type::kOciLayerGzip;
+    blob.digest = must(store_.blobs().put(form));
+    blob.size = form.size();
+    must(store_.distribution().note_layer_blob(id, blob));
+    must(images().put_with_manifest(json, manifest_of(json, form, {blob}), {name("app:" + form)}));
+    return blob.digest;
+  };
+  const auto gzip = put("gzip"), zstd = put("zstd");
+  must(store_.delete_unused_layers());
+  EXPECT_TRUE(store_.blobs().has(gzip));
+  must(images().untag(name("app:gzip")));
+  must(store_.delete_unused_layers());
+  EXPECT_FALSE(store_.blobs().has(gzip));
+  EXPECT_TRUE(store_.blobs().has(zstd));
+}
+
+TEST_F(ImageStoreTest, AManifestWithAWrongSizeOfALayerThatIsHereIsCorrupt) {
+  const std::string json = config({layer("one")});
+  const auto refused = [&](const oci::Descriptor& blob) {
+    const auto put = images().put_with_manifest(json, manifest_of(json, "it", {blob}), {});
+    return !put.ok() && put.error().kind() == ErrorKind::corrupt;
+  };
+  oci::Descriptor plain = must(images().compose_manifest(json)).layers.at(0);
+  EXPECT_FALSE(refused(plain));
+  plain.size += 1;
+  EXPECT_TRUE(refused(plain));
+  oci::Descriptor form = plain;
+  form.digest = must(store_.blobs().put("form"));
+  form.size = 4;
+  EXPECT_FALSE(refused(form));
+  form.size = 0;
+  EXPECT_TRUE(refused(form));
 }
 
 TEST_F(ImageStoreTest, TagsComeAndGo) {

@@ -6,6 +6,7 @@
 #include "oci/platform_match.h"
 #include "os/system.h"
 #include "store/digest_rows.h"
+#include "store/name_rows.h"
 
 namespace kiln::store {
 namespace {
@@ -97,15 +98,10 @@ Result<void> IndexStore::lead_names(const StoredIndex& index,
     auto known = TRY(database_->prepare("UPDATE names SET image = ? WHERE index_digest = ?"));
     TRY(known.bind(0, image->id.hex()).bind(1, index.digest.hex()).run());
   }
-  for (const auto& name : names) {
-    auto row = TRY(database_->prepare(
-        "INSERT OR REPLACE INTO names (reference, image, index_digest) VALUES (?, ?, ?)"));
-    TRY(row.bind(0, name.without_digest().with_default_tag().canonical())
-            .bind(1, image->id.hex())
-            .bind(2, index.digest.hex())
-            .run());
-  }
-  return transaction.commit();
+  NameRows rows(*database_);
+  for (const auto& name : names) TRY(rows.give(name, *image));
+  TRY(transaction.commit());
+  return images_->remove_unused_blobs(rows.left());
 }
 
 Result<std::optional<StoredIndex>> IndexStore::find(const oci::Digest& digest) const {
@@ -182,8 +178,11 @@ Result<void> IndexStore::remove(const StoredIndex& index) {
     auto statement = TRY(database_->prepare(sql));
     TRY(statement.bind(0, index.digest.hex()).run());
   }
+  NameRows rows(*database_);
+  for (const auto& image : index.images) TRY(rows.settle(image.id));
   TRY(transaction.commit());
   std::vector<oci::Digest> gone = index.blobs;
+  gone.insert(gone.end(), rows.left().begin(), rows.left().end());
   gone.push_back(index.digest);
   for (const auto& image : index.images) gone.push_back(image.manifest);
   return images_->remove_unused_blobs(gone);

@@ -90,7 +90,9 @@ Result<void> Store::delete_unused_layers_alone() {
   }
   const std::vector<oci::DiffId> unused = TRY(parts_->layers.unused());
   for (const auto& id : unused) TRY(parts_->layers.remove(id));
-  const std::vector<oci::Digest> blobs = TRY(parts_->cache.unreferenced_blobs());
+  std::vector<oci::Digest> blobs = TRY(parts_->cache.unreferenced_blobs());
+  const std::vector<oci::Digest> superseded = TRY(parts_->images.superseded_blobs());
+  blobs.insert(blobs.end(), superseded.begin(), superseded.end());
   for (const auto& digest : blobs) os::remove_file(paths().blob(digest));
   os::remove_file(paths().unused_layers_mark());
   return {};

@@ -7,6 +7,7 @@
 #include "exporter/layer_workers.h"
 #include "os/system.h"
 #include "snapshot/layer_apply.h"
+#include "store/layer_size.h"
 #include "transport/verified.h"
 
 namespace kiln::transport {
@@ -90,6 +91,7 @@ Result<void> StoreDestination::apply(const oci::Descriptor& blob, const oci::Dif
   const store::LayerInfo layer =
       TRY(snapshot::apply_layer(*store_, open, id, snapshot::expansion_limit(blob), stop));
   if (!plain) {
+    TRY(store::check_layer_size(store_->blobs(), layer, blob));
     // Noted first: what is noted goes when the layer goes.
     TRY(store_->distribution().note_layer_blob(id, blob));
   }
