@@ -162,7 +162,10 @@ Result<void> apply_format(const DropInFlags& flags, std::vector<BuildOutput>& ou
   if (flags.format.empty()) return {};
   const auto format = TRY(parse_manifest_format(flags.format));
   for (auto& output : outputs) {
-    if (output.type == BuildOutput::Type::image) output.format = format;
+    if (output.type != BuildOutput::Type::image) continue;
+    output.format = format;
+    if (format == transport::ManifestFormat::docker && !output.annotations.empty())
+      return invalid_input("--format docker: docker's manifests and lists have no annotations");
   }
   return {};
 }
